@@ -1,0 +1,228 @@
+// The checks behind architecture.test.ts: who imports whom under src, and which Effect names may be used where.
+// Everything works on a Map of path -> text, so that a test can plant a bad file without writing one.
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { builtinModules } from "node:module"
+import { join, posix } from "node:path"
+import ts from "typescript"
+import { membersNotInEffect4, modulesNotInEffect4, namesNotInEffect4 } from "./effect4.js"
+
+/** Path from the project's root, with forward slashes -> text. */
+export type Sources = ReadonlyMap<string, string>
+
+export interface Import {
+  readonly specifier: string
+  readonly line: number
+  /** `import type`, `export type` and `import("x").T`: gone at run time. `import { type T }` is not, it still loads the file. */
+  readonly typeOnly: boolean
+}
+
+interface Room {
+  readonly name: string
+  readonly holds: RegExp
+  /** Rooms it may import from; its own floor is always allowed. */
+  readonly below: ReadonlyArray<string>
+  readonly packages: ReadonlyArray<RegExp>
+}
+
+const effect = /^effect(\/|$)/
+const node = /^node:/
+
+// The picture at the top of src/index.ts, as data. The first room whose pattern fits is the file's room.
+const rooms: ReadonlyArray<Room> = [
+  { name: "kernel", holds: /^src\/Loop\/kernel\//, below: [], packages: [] },
+  { name: "Loop", holds: /^src\/Loop\//, below: ["kernel", "seam"], packages: [effect, node] },
+  { name: "Adapter", holds: /^src\/Adapter\//, below: ["Loop", "kernel", "seam"], packages: [effect] },
+  { name: "seam", holds: /^src\/effect(\.v\d+)?\.ts$/, below: [], packages: [effect] },
+  {
+    name: "door",
+    holds: /^src\/index(\.v\d+)?\.ts$/,
+    below: ["Adapter", "Loop", "kernel", "seam"],
+    packages: []
+  }
+]
+
+const roomOf = (path: string) => rooms.find((room) => room.holds.test(path))
+
+/** Every TypeScript file under a folder; empty when there is no such folder. */
+export const readSources = (folder: string): Sources => {
+  const out = new Map<string, string>()
+  if (!existsSync(folder)) return out
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.[cm]?tsx?$/.test(entry.name)) continue
+    const path = join(entry.parentPath, entry.name).replaceAll("\\", "/")
+    out.set(path, readFileSync(path, "utf8"))
+  }
+  return out
+}
+
+const parse = (path: string, text: string) => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+
+const walk = (root: ts.Node, visit: (node: ts.Node) => void): void => {
+  visit(root)
+  root.forEachChild((child) => walk(child, visit))
+}
+
+const lineOf = (file: ts.SourceFile, node: ts.Node) =>
+  file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
+
+/** Static imports, re-exports, `import()` expressions and `import()` types. */
+export const importsOf = (path: string, text: string): ReadonlyArray<Import> => {
+  const file = parse(path, text)
+  const found: Array<Import> = []
+  const add = (at: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean) => {
+    if (specifier === undefined) return
+    const known = ts.isStringLiteralLike(specifier) ? specifier.text : undefined
+    found.push({ specifier: known ?? specifier.getText(file), line: lineOf(file, at), typeOnly })
+  }
+  walk(file, (at) => {
+    if (ts.isImportDeclaration(at)) add(at, at.moduleSpecifier, at.importClause?.isTypeOnly ?? false)
+    else if (ts.isExportDeclaration(at)) add(at, at.moduleSpecifier, at.isTypeOnly)
+    else if (ts.isCallExpression(at) && at.expression.kind === ts.SyntaxKind.ImportKeyword)
+      add(at, at.arguments[0], false)
+    else if (ts.isImportTypeNode(at))
+      add(at, ts.isLiteralTypeNode(at.argument) ? at.argument.literal : at.argument, true)
+    else if (ts.isImportEqualsDeclaration(at) && ts.isExternalModuleReference(at.moduleReference))
+      add(at, at.moduleReference.expression, at.isTypeOnly)
+  })
+  return found
+}
+
+const isRelative = (specifier: string) => /^\.{1,2}(\/|$)/.test(specifier)
+
+/** The file a relative import means, or undefined: import paths end in `.js` and stand for a `.ts` file. */
+const target = (sources: Sources, from: string, specifier: string): string | undefined => {
+  if (!specifier.endsWith(".js")) return undefined
+  const path = posix.join(posix.dirname(from), specifier.replace(/\.js$/, ".ts"))
+  return sources.has(path) ? path : undefined
+}
+
+const eachImport = (sources: Sources, check: (path: string, imported: Import) => string | undefined) =>
+  [...sources].flatMap(([path, text]) =>
+    importsOf(path, text).flatMap((imported) => {
+      const problem = check(path, imported)
+      return problem === undefined ? [] : [`${path}:${imported.line} ${problem}`]
+    })
+  )
+
+/** Imports go downstairs or stay on the floor. */
+export const stairs = (sources: Sources): ReadonlyArray<string> => [
+  ...[...sources.keys()].filter((path) => !roomOf(path)).map((path) => `${path} stands in no room`),
+  ...eachImport(sources, (path, { specifier }) => {
+    const room = roomOf(path)
+    if (room === undefined) return undefined
+    if (!isRelative(specifier)) {
+      return room.packages.some((allowed) => allowed.test(specifier))
+        ? undefined
+        : `imports ${specifier}, which ${room.name} may not`
+    }
+    const file = target(sources, path, specifier)
+    if (file === undefined) return `imports ${specifier}, which is no .ts file of src (paths end in .js)`
+    const other = roomOf(file)
+    return other === undefined || other === room || room.below.includes(other.name)
+      ? undefined
+      : `imports ${file}: ${room.name} may not go up to ${other.name}`
+  })
+]
+
+/** Node is reached from the host and the capability files of src/Loop only, never from the composition root. */
+export const nodeImports = (sources: Sources): ReadonlyArray<string> =>
+  eachImport(sources, (path, { specifier }) => {
+    if (!node.test(specifier)) {
+      return builtinModules.includes(specifier) ? `imports ${specifier}; write node:${specifier}` : undefined
+    }
+    if (roomOf(path)?.name !== "Loop") return `imports ${specifier}; only files of src/Loop may use node:*`
+    return path === "src/Loop/Loop.ts"
+      ? `imports ${specifier}; Loop.ts composes, the host and the capabilities use Node`
+      : undefined
+  })
+
+/** A barrel is for users. Inside src every file names the file it needs. */
+export const barrels = (sources: Sources): ReadonlyArray<string> =>
+  eachImport(sources, (path, { specifier }) => {
+    if (/^effect-aio(\/|$)/.test(specifier)) return `imports the package by its own name, ${specifier}`
+    if (!isRelative(specifier)) return undefined
+    const file = posix.join(posix.dirname(path), specifier)
+    return /(^|\/)index(\.v\d+)?(\.[cm]?[jt]s)?$/.test(file) || !/\.[cm]?[jt]s$/.test(file)
+      ? `imports the barrel or folder ${specifier}`
+      : undefined
+  })
+
+/** Each cycle of run-time imports once, as `a -> b -> a`. */
+export const cycles = (sources: Sources): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  const finished = new Set<string>()
+  const visit = (path: string, trail: ReadonlyArray<string>): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) {
+      const ring = trail.slice(start)
+      const first = ring.indexOf([...ring].sort()[0]!)
+      const turned = [...ring.slice(first), ...ring.slice(0, first)]
+      found.add([...turned, turned[0]].join(" -> "))
+      return
+    }
+    if (finished.has(path)) return
+    for (const { specifier, typeOnly } of importsOf(path, sources.get(path)!)) {
+      const next = typeOnly || !isRelative(specifier) ? undefined : target(sources, path, specifier)
+      if (next !== undefined) visit(next, [...trail, path])
+    }
+    finished.add(path)
+  }
+  for (const path of sources.keys()) visit(path, [])
+  return [...found].sort()
+}
+
+const gone = (module: string, name: string) =>
+  modulesNotInEffect4.has(module) || (namesNotInEffect4.get(module)?.has(name) ?? false)
+
+/** Effect names that Effect 4 lacks, or has with another meaning, are used in the seam and nowhere else. */
+export const seamNames = (sources: Sources): ReadonlyArray<string> =>
+  [...sources].flatMap(([path, text]) => {
+    if (roomOf(path)?.name === "seam") return []
+    const file = parse(path, text)
+    const problems: Array<string> = []
+    const report = (at: ts.Node, name: string) =>
+      problems.push(
+        `${path}:${lineOf(file, at)} uses ${name}, which differs in Effect 4; take it from the seam`
+      )
+    const modules = new Map<string, string>() // local name -> Effect module
+    let effectIsImported = false
+
+    const readImport = (at: ts.ImportDeclaration | ts.ExportDeclaration) => {
+      if (!at.moduleSpecifier || !ts.isStringLiteral(at.moduleSpecifier)) return
+      const specifier = at.moduleSpecifier.text
+      if (!effect.test(specifier)) return
+      effectIsImported = true
+      const module = specifier === "effect" ? undefined : specifier.slice("effect/".length)
+      if (module !== undefined && modulesNotInEffect4.has(module)) report(at, module)
+      const bindings = ts.isImportDeclaration(at) ? at.importClause?.namedBindings : at.exportClause
+      if (bindings === undefined) return
+      if (ts.isNamespaceImport(bindings)) {
+        if (module !== undefined) modules.set(bindings.name.text, module)
+      } else if (!ts.isNamespaceExport(bindings)) {
+        for (const element of bindings.elements) {
+          const name = (element.propertyName ?? element.name).text
+          if (module === undefined) {
+            modules.set(element.name.text, name)
+            if (modulesNotInEffect4.has(name)) report(element, name)
+          } else if (gone(module, name)) report(element, `${module}.${name}`)
+        }
+      }
+    }
+
+    walk(file, (at) => {
+      if (ts.isImportDeclaration(at) || ts.isExportDeclaration(at)) return readImport(at)
+      const [left, right] = ts.isPropertyAccessExpression(at)
+        ? [at.expression, at.name]
+        : ts.isQualifiedName(at)
+          ? [at.left, at.right]
+          : []
+      if (left === undefined || right === undefined) return
+      const module = ts.isIdentifier(left) ? modules.get(left.text) : undefined
+      if (module !== undefined) {
+        // A module that is gone altogether was reported once, at its import.
+        if (!modulesNotInEffect4.has(module) && gone(module, right.text))
+          report(at, `${module}.${right.text}`)
+      } else if (effectIsImported && membersNotInEffect4.has(right.text)) report(at, `.${right.text}`)
+    })
+    return problems
+  })

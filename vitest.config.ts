@@ -1,0 +1,32 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  resolve: {
+    // Tests and examples may import the package by its own name; they get the sources, not dist.
+    alias: [{ find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) }]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    typecheck: {
+      enabled: true,
+      include: ["test/types/**/*.test-d.ts"],
+      tsconfig: "./tsconfig.json",
+      // Errors outside the type tests are what `npm run check` is for.
+      ignoreSourceErrors: true
+    },
+    // A process per file: signals, process listeners and leaked handles of one file cannot reach the next.
+    // gc() is there for the tests that watch a FinalizationRegistry.
+    pool: "forks",
+    poolOptions: { forks: { isolate: true, execArgv: ["--expose-gc"] } },
+    minWorkers: 1,
+    maxWorkers: 2,
+    globals: false,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    teardownTimeout: 5_000,
+    restoreMocks: true,
+    unstubEnvs: true,
+    unstubGlobals: true
+  }
+})
