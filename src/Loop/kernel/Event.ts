@@ -1,0 +1,45 @@
+/** A flag that callers can wait for, as `asyncio.Event`. What `stop()` gives back. */
+
+/**
+ * A flag with waiters. Usable from every flavor and without a running loop: waiting is a plain promise.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Event {
+  #set = false
+  #waiters: Array<() => void> = []
+
+  isSet(): boolean {
+    return this.#set
+  }
+
+  /** Wakes every waiter; later waits end at once. */
+  set(): void {
+    this.#set = true
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  clear(): void {
+    this.#set = false
+  }
+
+  /** Resolves when the flag is set. */
+  wait(): Promise<void> {
+    return new Promise((resolve) => void this._onSet(resolve))
+  }
+
+  /** Calls `f` when the flag is set, at once if it is; the result takes it back. @internal */
+  _onSet(f: () => void): () => void {
+    if (this.#set) {
+      f()
+      return () => {}
+    }
+    this.#waiters.push(f)
+    return () => {
+      this.#waiters = this.#waiters.filter((waiter) => waiter !== f)
+    }
+  }
+}

@@ -1,0 +1,559 @@
+/**
+ * A value that a callback will supply.
+ *
+ * Legal states: pending, then exactly one of finished (a value), failed (an error) or cancelled, for ever. Whatever
+ * waits (done callbacks, tasks, `then`) is queued on the loop when the Future settles, in the order of registration.
+ */
+import { adopt, isThenable } from "./adopt.js"
+import { local, noRunningLoop } from "./current.js"
+import { createdAt, functionName, rememberSite, siteOf, value as describeValue } from "./describe.js"
+import { CancelledError, InvalidStateError, isCancelledError } from "./errors.js"
+import { FutureIterator } from "./FutureIterator.js"
+import { Handle } from "./Handle.js"
+import type { Cancellable, Context, Runnable, Scheduler, Settleable, Unretrieved, Waiter } from "./ports.js"
+
+/**
+ * The brand by which Futures of every copy of the library know each other.
+ *
+ * @category symbols
+ * @since 0.1.0
+ */
+export const FutureTypeId: unique symbol = Symbol.for("effect-aio/Future")
+
+const PENDING = 0
+const FINISHED = 1
+const FAILED = 2
+const CANCELLED = 3
+
+/** Somebody has looked at the outcome, or is registered to be told. */
+const LOOKED = 1
+/** The loop settles this Future when it closes: code outside of all tasks waits for it. */
+const WATCHED = 2
+/** `onCancel` is on the stack. */
+const CANCELLING = 4
+
+/**
+ * How a Future is cancelled when its value comes from elsewhere. Returns true if the Future stays pending until the
+ * owner settles it, false if it is cancelled at once.
+ */
+export type OnCancel = (message: unknown) => boolean
+
+/**
+ * `await` and promise combinators call `then` with functions that the engine made. Those only settle a promise, so they
+ * may be called from anywhere, and whoever calls them is waiting; functions of the program are `then` handlers.
+ */
+const isEngineMade = (f: unknown): boolean =>
+  typeof f === "function" &&
+  f.name === "" &&
+  Function.prototype.toString.call(f) === "function () { [native code] }"
+
+/**
+ * A value that a callback will supply: asyncio's Future as a PromiseLike.
+ *
+ * `await future`, `yield* future` in a generator coroutine, `then`, `addDoneCallback` and `runAioFuture` (in Effect)
+ * wait for it. All but `await` on a Future that is done already come back through the loop's ready queue.
+ *
+ * @example
+ * const future = loop.createFuture<number>()
+ * loop.callSoon(() => future.setResult(42))
+ * console.log(await future) // => 42
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
+  declare readonly [FutureTypeId]: typeof FutureTypeId
+  /** @internal */ readonly _scheduler: Scheduler
+  #state = PENDING
+  #flags = 0
+  /** The value, the error, or the cancel message until somebody asks for the CancelledError made of it. */
+  #value: unknown = undefined
+  #callbacks: Runnable | Array<Runnable> | undefined = undefined
+  #onCancel: OnCancel | undefined
+  #unretrieved: Unretrieved | undefined = undefined
+
+  /**
+   * Makes a pending Future of `loop`, or of the running loop where none is named.
+   * Throws {@link NoRunningLoopError} where there is neither.
+   */
+  constructor(loop?: object, onCancel?: OnCancel) {
+    const scheduler = (loop ?? local()?.loop) as Scheduler | undefined
+    if (scheduler === undefined) throw noRunningLoop("new Future()")
+    if (typeof scheduler._push !== "function") throw new TypeError("new Future(loop) takes an EventLoop")
+    this._scheduler = scheduler
+    this.#onCancel = onCancel
+    if (scheduler.getDebug()) rememberSite(this, new.target)
+  }
+
+  /** The loop it belongs to. */
+  getLoop(): object {
+    return this._scheduler
+  }
+
+  /** Whether it has a value, an error, or was cancelled. */
+  done(): boolean {
+    return this.#state !== PENDING
+  }
+
+  /** Whether it was cancelled. */
+  cancelled(): boolean {
+    return this.#state === CANCELLED
+  }
+
+  /** Finishes with a value, as it is: thenables are not followed. Throws {@link InvalidStateError} when done. */
+  setResult(value: A): void {
+    this.#refuseSettled("setResult")
+    this._settleValue(value)
+  }
+
+  /**
+   * Fails with an error of any type. Throws {@link InvalidStateError} when done, and `TypeError` for an error class
+   * in place of an instance.
+   */
+  setException(error: unknown): void {
+    this.#refuseSettled("setException")
+    if (typeof error === "function" && (error === Error || error.prototype instanceof Error)) {
+      throw new TypeError(
+        `setException takes an error, not the class ${error.name}: pass new ${error.name}()`
+      )
+    }
+    this._settleError(error)
+  }
+
+  /**
+   * Asks for cancellation. False if it is done already. Otherwise true; a Future whose value comes from elsewhere (a
+   * task, an Effect) stays pending until that has ended, and may still get a value or an error from it.
+   */
+  cancel(message?: unknown): boolean {
+    if (this.#state !== PENDING) {
+      this._look()
+      return false
+    }
+    if (this.#onCancel !== undefined) {
+      // Foreign code that is told to stop may cancel this Future again, or settle it.
+      if ((this.#flags & CANCELLING) !== 0) return true
+      this.#flags |= CANCELLING
+      try {
+        if (this.#onCancel(message)) return true
+      } finally {
+        this.#flags &= ~CANCELLING
+      }
+    }
+    this._settleCancelled(message)
+    return true
+  }
+
+  /**
+   * The value. Throws its error, {@link CancelledError} if it was cancelled, {@link InvalidStateError} while pending.
+   */
+  result(): A {
+    this._look()
+    if (this.#state === FINISHED) return this.#value as A
+    if (this.#state === PENDING)
+      throw new InvalidStateError(`result() of ${this.toString()}: it is not done yet`)
+    throw this._error()
+  }
+
+  /**
+   * The error, or `undefined` if it finished with a value. Throws {@link CancelledError} if it was cancelled,
+   * {@link InvalidStateError} while pending.
+   */
+  exception(): unknown {
+    this._look()
+    if (this.#state === FINISHED) return undefined
+    if (this.#state === FAILED) return this.#value
+    if (this.#state === CANCELLED) throw this._error()
+    throw new InvalidStateError(`exception() of ${this.toString()}: it is not done yet`)
+  }
+
+  /**
+   * Calls `callback(future)` from the ready queue once this is done, in the async-local state of this call (or
+   * `options.context`). Never synchronously. An exception in it goes to the exception handler.
+   */
+  addDoneCallback(callback: (future: this) => unknown, options?: { readonly context?: Context }): void {
+    if (typeof callback !== "function")
+      throw new TypeError(`addDoneCallback takes a function, not ${String(callback)}`)
+    const context = options?.context ?? this._scheduler.host.contexts.capture()
+    this._add(new Handle(this._scheduler, callback, [this], context))
+  }
+
+  /** Takes every registration of `callback` back and counts them. Without effect once this is done. */
+  removeDoneCallback(callback: (future: this) => unknown): number {
+    const before = this.#runnables()
+    const kept = before.filter((other) => !(other instanceof Handle && other._callback === callback))
+    if (kept.length !== before.length) this.#callbacks = kept.length === 0 ? undefined : kept
+    return before.length - kept.length
+  }
+
+  /** Promises/A+. Handlers run from the loop's ready queue; the result is a Future of the same loop. */
+  then<B = A, C = never>(
+    onFulfilled?: ((value: A) => B | PromiseLike<B>) | null,
+    onRejected?: ((reason: unknown) => C | PromiseLike<C>) | null
+  ): Future<B | C> {
+    const engine = isEngineMade(onFulfilled)
+    const reaction = new Reaction<B | C>(this, onFulfilled, onRejected, engine)
+    if (!engine) {
+      reaction._context = this._scheduler.host.contexts.capture()
+      this._await(reaction)
+    } else if (this.#state !== PENDING) {
+      // Awaiting what is done does not go round the loop. It may still be the wrong one.
+      const waiter = local()?.task as Waiter | undefined
+      if (waiter !== undefined && waiter._scheduler !== this._scheduler) {
+        reaction._hand(true, waiter._wait(this))
+      } else {
+        this._look()
+        reaction.run()
+      }
+    } else {
+      const waiter = local()?.task as (Waiter & Future<unknown>) | undefined
+      // What outlives its task waits on its own account: nobody cancels it, and closing must not leave it hanging.
+      if (waiter === undefined || waiter.done()) this._await(reaction)
+      else {
+        const refusal = waiter._wait(this)
+        if (refusal !== undefined) reaction._hand(true, refusal)
+        else {
+          reaction._waiter = waiter
+          this._add(reaction)
+          waiter._deliver(this)
+        }
+      }
+    }
+    return reaction
+  }
+
+  /** `then(undefined, onRejected)`. */
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Future<A | B> {
+    return this.then(undefined, onRejected)
+  }
+
+  /** Runs `onFinally` when this is done, and passes the outcome on after it. */
+  finally(onFinally?: (() => unknown) | null): Future<A> {
+    if (typeof onFinally !== "function") return this.then()
+    // A Future or promise that `onFinally` returns is waited for; its value is dropped, its failure is not.
+    const after = <B>(pass: () => B): B | PromiseLike<B> => {
+      const waits: unknown = onFinally()
+      return isFuture(waits)
+        ? waits.then(pass)
+        : isThenable(waits)
+          ? Promise.resolve(waits).then(pass)
+          : pass()
+    }
+    return this.then(
+      (value) => after(() => value),
+      (reason) =>
+        after<A>(() => {
+          throw reason
+        })
+    )
+  }
+
+  /** `yield* future` in a generator coroutine waits for the value. */
+  [Symbol.iterator](): FutureIterator<A> {
+    return new FutureIterator(this)
+  }
+
+  /** Debug mode: the stack of its creation, innermost frame first. */
+  get sourceTraceback(): string | undefined {
+    return siteOf(this)
+  }
+
+  get [Symbol.toStringTag](): string {
+    return "Future"
+  }
+
+  toString(): string {
+    return `<${this.constructor.name} ${this._describe()}${createdAt(this)}>`
+  }
+
+  toJSON(): unknown {
+    return { _id: this.constructor.name, state: this._stateWord() }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  /** @internal */
+  _stateWord(): string {
+    return this.#state === PENDING ? "pending" : this.#state === CANCELLED ? "cancelled" : "finished"
+  }
+
+  /** @internal State, callbacks and outcome for the text form. */
+  protected _describe(): string {
+    if (this.#state === FINISHED) return `finished result=${describeValue(this.#value)}`
+    if (this.#state === FAILED) return `finished exception=${describeValue(this.#value)}`
+    const names = this.#runnables().flatMap((runnable) =>
+      runnable instanceof Handle ? [`${functionName(runnable._callback)}()`] : []
+    )
+    if (this.#state === CANCELLED || names.length === 0) return this._stateWord()
+    const shown =
+      names.length <= 2 ? names : [names[0] as string, `<${names.length - 2} more>`, names.at(-1) as string]
+    return `pending cb=[${shown.join(", ")}]`
+  }
+
+  /** @internal The error to throw; for a cancelled Future always the same CancelledError. */
+  _error(): unknown {
+    if (this.#state !== CANCELLED) return this.#value
+    if (!isCancelledError(this.#value)) this.#value = new CancelledError(this.#value)
+    return this.#value
+  }
+
+  /** @internal The outcome, for `Outcome` and the classes of this room: no copy, no throw. */
+  _peek(): "pending" | "value" | "error" | "cancelled" {
+    const state = this.#state
+    return state === PENDING
+      ? "pending"
+      : state === FINISHED
+        ? "value"
+        : state === FAILED
+          ? "error"
+          : "cancelled"
+  }
+
+  /** @internal */
+  _value(): A {
+    return this.#value as A
+  }
+
+  /** @internal Somebody looked at the outcome, or will be told. */
+  _look(): void {
+    this.#flags |= LOOKED
+    if (this.#unretrieved !== undefined) {
+      this.#unretrieved.retrieved()
+      this.#unretrieved = undefined
+    }
+  }
+
+  /** @internal Whether somebody has looked at the outcome, or is registered to be told. */
+  get _looked(): boolean {
+    return (this.#flags & LOOKED) !== 0
+  }
+
+  /** @internal Registers what runs when this is done; at the next pass if it is done already. */
+  _add(runnable: Runnable): void {
+    this._look()
+    if (this.#state !== PENDING) this._scheduler._push(runnable)
+    else if (this.#callbacks === undefined) this.#callbacks = runnable
+    else if (Array.isArray(this.#callbacks)) this.#callbacks.push(runnable)
+    else this.#callbacks = [this.#callbacks, runnable]
+  }
+
+  /** @internal Takes a registration back. */
+  _remove(runnable: Runnable): void {
+    if (this.#callbacks === runnable) this.#callbacks = undefined
+    else if (Array.isArray(this.#callbacks)) {
+      const index = this.#callbacks.indexOf(runnable)
+      if (index >= 0) this.#callbacks.splice(index, 1)
+    }
+  }
+
+  /** @internal */
+  _settleValue(value: unknown): void {
+    this.#settle(FINISHED, value)
+  }
+
+  /** @internal */
+  _settleError(error: unknown): void {
+    this.#settle(FAILED, error)
+  }
+
+  /** @internal `reason` is the cancel message, or the CancelledError itself. */
+  _settleCancelled(reason: unknown): void {
+    this.#settle(CANCELLED, reason)
+  }
+
+  /** @internal The loop is closed and nobody will settle this any more. */
+  _closed(error: Error): void {
+    if (this.#state !== PENDING) return
+    this.#flags |= LOOKED
+    this.#settle(FAILED, error)
+  }
+
+  /** @internal A cancel took this outcome's place in a task that awaited it: an error must not be lost in silence. */
+  _overtaken(): void {
+    if (this.#state !== FAILED) return
+    this._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `${this.toString()} failed, and the task that awaited it was cancelled before it knew`,
+      exception: this.#value,
+      future: this
+    })
+  }
+
+  /** @internal What a never-retrieved report calls this. */
+  protected _kind(): string {
+    return "Future"
+  }
+
+  /** @internal Where the never-retrieved report runs. */
+  protected get _ownContext(): Context | undefined {
+    return undefined
+  }
+
+  /** @internal Waits outside of every task: the loop settles this when it closes. */
+  _await(runnable: Runnable): void {
+    this._add(runnable)
+    if (this.#state === PENDING && (this.#flags & WATCHED) === 0) {
+      this.#flags |= WATCHED
+      this._scheduler._watch(this)
+    }
+  }
+
+  #refuseSettled(what: string): void {
+    if (this.#state !== PENDING)
+      throw new InvalidStateError(`${what}() on ${this.toString()}: it is settled already`)
+  }
+
+  #runnables(): Array<Runnable> {
+    if (this.#callbacks === undefined) return []
+    return Array.isArray(this.#callbacks) ? this.#callbacks : [this.#callbacks]
+  }
+
+  /** The only way out of pending. The first outcome stays, whoever comes later. */
+  #settle(state: number, value: unknown): void {
+    if (this.#state !== PENDING) return
+    this.#state = state
+    this.#value = value
+    this.#onCancel = undefined
+    if ((this.#flags & WATCHED) !== 0) this._scheduler._unwatch(this)
+    const callbacks = this.#callbacks
+    this.#callbacks = undefined
+    if (callbacks === undefined) {
+      if (state === FAILED && (this.#flags & LOOKED) === 0) {
+        this.#unretrieved = this._scheduler._unretrieved(this, this._kind(), value, this._ownContext)
+      }
+    } else if (Array.isArray(callbacks)) {
+      for (const runnable of callbacks) this._scheduler._push(runnable)
+    } else this._scheduler._push(callbacks)
+  }
+}
+
+/**
+ * What `then` returns: settled by a handler's result. Cancelling it asks what it waits for.
+ *
+ * Legal states while pending: waiting for `#source`; then, where a handler answered with a thenable, `#following` that.
+ */
+class Reaction<B> extends Future<B> implements Runnable {
+  readonly #engine: boolean
+  #source: Future<unknown> | undefined
+  #onFulfilled: unknown
+  #onRejected: unknown
+  #following: PromiseLike<unknown> | undefined
+  _context: Context | undefined
+  _waiter: Waiter | undefined
+
+  constructor(source: Future<unknown>, onFulfilled: unknown, onRejected: unknown, engine: boolean) {
+    super(source._scheduler)
+    this.#source = source
+    this.#onFulfilled = onFulfilled
+    this.#onRejected = onRejected
+    this.#engine = engine
+  }
+
+  /** Handlers are promise code: what they resolve goes on in microtasks. */
+  get resumes(): boolean {
+    return true
+  }
+
+  run(): void {
+    const source = this.#source
+    if (source === undefined) return
+    if (this.#engine) {
+      this.#source = undefined
+      const rejected = source._peek() !== "value"
+      const cancel = this._waiter?._resume(source, source.cancelled())
+      if (cancel !== undefined) {
+        source._overtaken()
+        this._hand(true, cancel)
+      } else this._hand(rejected, rejected ? source._error() : source._value())
+      return
+    }
+    this._scheduler.host.contexts.call(this._context, this._scheduler, undefined, Reaction.#react, this)
+  }
+
+  /** Gives an outcome to the engine, whose functions neither throw nor answer; where one is missing, it is ours. */
+  _hand(rejected: boolean, outcome: unknown): void {
+    const handler = rejected ? this.#onRejected : this.#onFulfilled
+    this.#onFulfilled = this.#onRejected = undefined
+    if (typeof handler === "function") {
+      handler(outcome)
+      this._fulfil(undefined)
+    } else if (rejected) this._reject(outcome)
+    else this._fulfil(outcome)
+  }
+
+  /** Walks up a chain of `then`s instead of recursing, so that its length does not matter. */
+  override cancel(message?: unknown): boolean {
+    if (this.done()) return super.cancel(message)
+    let last: Reaction<unknown> = this as Reaction<unknown>
+    const seen = new Set<Reaction<unknown>>()
+    for (let next = last.#waitsFor(); next !== undefined; next = last.#waitsFor()) {
+      if (!(next instanceof Reaction)) {
+        if (next.cancel(message)) return true
+        break
+      }
+      seen.add(last)
+      if (seen.has(next)) break
+      last = next
+    }
+    last.#giveUp(message)
+    return true
+  }
+
+  #waitsFor(): Future<unknown> | undefined {
+    const on = this.#source ?? this.#following
+    return isFuture(on) && !on.done() ? on : undefined
+  }
+
+  #giveUp(message: unknown): void {
+    // The engine is told in any case: there is an `await` at the other end.
+    if (!this.#engine) this.#source = undefined
+    super.cancel(message)
+  }
+
+  _fulfil(value: unknown): void {
+    this._settleValue(value)
+  }
+
+  _reject(reason: unknown): void {
+    if (isCancelledError(reason)) this._settleCancelled(reason)
+    else this._settleError(reason)
+  }
+
+  static #react(reaction: Reaction<unknown>): void {
+    const source = reaction.#source
+    if (source === undefined) return
+    reaction.#source = undefined
+    const rejected = source._peek() !== "value"
+    const handler = rejected ? reaction.#onRejected : reaction.#onFulfilled
+    reaction.#onFulfilled = reaction.#onRejected = undefined
+    if (typeof handler !== "function") {
+      if (rejected) reaction._reject(source._error())
+      else reaction._fulfil(source._value())
+      return
+    }
+    let value: unknown
+    try {
+      value = handler(rejected ? source._error() : source._value())
+    } catch (error) {
+      reaction._reject(error)
+      return
+    }
+    const following = adopt(reaction, value)
+    if (!reaction.done()) reaction.#following = following
+  }
+}
+// In texts it is what it is to its users.
+Object.defineProperty(Reaction, "name", { value: "Future" })
+
+/**
+ * Whether a value is a Future, of this or of another copy of the library.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isFuture = (u: unknown): u is Future<unknown> =>
+  typeof u === "object" && u !== null && FutureTypeId in u
+
+Object.defineProperty(Future.prototype, FutureTypeId, { value: FutureTypeId })

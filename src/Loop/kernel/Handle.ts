@@ -1,0 +1,145 @@
+/** One scheduled callback. Timers give it a due time (`Timers.ts`). */
+import { call, createdAt, functionName, rememberSite, siteOf } from "./describe.js"
+import type { Context, Runnable, Scheduler } from "./ports.js"
+
+const WAITING = 0
+const RAN = 1
+const CANCELLED = 2
+/** Added to the state: `onCancels` knows this handle. */
+const LISTENS = 4
+
+/** Beside the handles, not in them: few have one of these, and a handle is made for every callback. */
+const onCancels = new WeakMap<Handle, () => void>()
+/** Debug mode: the text of a cancelled handle. */
+const texts = new WeakMap<Handle, string>()
+
+/**
+ * A callback that the loop will run once, returned by `callSoon` and its relatives.
+ *
+ * Legal states: waiting, then either run or cancelled. A cancelled handle never runs; its callback and arguments are
+ * let go at once (in debug mode they are kept for its text).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Handle implements Runnable {
+  /** @internal */ readonly _scheduler: Scheduler
+  #callback: ((...args: Array<never>) => unknown) | undefined
+  #args: ReadonlyArray<unknown> | undefined
+  #context: Context | undefined
+  #state = WAITING
+
+  /** @internal `onCancel` runs for a cancel that comes before the run or after it. */
+  constructor(
+    scheduler: Scheduler,
+    callback: (...args: Array<never>) => unknown,
+    args: ReadonlyArray<unknown> | undefined,
+    context: Context | undefined,
+    onCancel?: () => void
+  ) {
+    this._scheduler = scheduler
+    this.#callback = callback
+    this.#args = args
+    this.#context = context
+    if (onCancel !== undefined) {
+      this.#state = LISTENS
+      onCancels.set(this, onCancel)
+    }
+    if (scheduler.getDebug()) rememberSite(this, new.target)
+  }
+
+  /** @internal */
+  get resumes(): boolean {
+    return false
+  }
+
+  /** The function this handle will run; `undefined` once it is cancelled. @internal */
+  get _callback(): unknown {
+    return this.#callback
+  }
+
+  /**
+   * Keeps the callback from running. Calling it again, or after the run, has no effect; for a handle of
+   * `runEffectTask` it interrupts the fiber instead.
+   */
+  cancel(): void {
+    const state = this.#state & ~LISTENS
+    if (state === CANCELLED) return
+    if (state === WAITING) {
+      if (this._scheduler.getDebug()) texts.set(this, this.toString().replace(/^<(\w+)/, "<$1 cancelled"))
+      this.#state += CANCELLED
+      this.#callback = undefined
+      this.#args = undefined
+      this.#context = undefined
+    }
+    if (this.#state >= LISTENS) onCancels.get(this)?.()
+  }
+
+  /** Whether `cancel()` came before the callback ran. */
+  cancelled(): boolean {
+    return (this.#state & CANCELLED) !== 0
+  }
+
+  /** Debug mode: the stack of its creation, innermost frame first. */
+  get sourceTraceback(): string | undefined {
+    return siteOf(this)
+  }
+
+  /** @internal The loop's pass is the only caller. */
+  run(): void {
+    if ((this.#state & ~LISTENS) !== WAITING) return
+    this.#state += RAN
+    const context = this.#context
+    this.#context = undefined
+    this._scheduler.host.contexts.callHandle(context, this)
+  }
+
+  /** @internal Calls the callback; the host has made its async-local state visible. Never throws. */
+  _invoke(): void {
+    const callback = this.#callback as (...args: ReadonlyArray<unknown>) => unknown
+    const args = this.#args
+    try {
+      if (args === undefined) callback()
+      else callback(...args)
+    } catch (exception) {
+      // Still inside the callback's own context, so that the exception handler sees it too.
+      const sourceTraceback = this.sourceTraceback
+      this._scheduler.callExceptionHandler({
+        kind: "callback",
+        message: `Exception in callback ${call(callback, args ?? [])}`,
+        exception,
+        handle: this,
+        ...(sourceTraceback === undefined ? {} : { sourceTraceback })
+      })
+    }
+    this.#args = undefined
+  }
+
+  /** @internal What `toString` says between the class name and the callback. */
+  protected _details(): string {
+    return ""
+  }
+
+  toString(): string {
+    const text = texts.get(this)
+    if (text !== undefined) return text
+    const details = this._details()
+    if (this.cancelled()) return `<${this.constructor.name} cancelled${details}>`
+    const what =
+      this.#args === undefined ? `${functionName(this.#callback)}()` : call(this.#callback, this.#args)
+    return `<${this.constructor.name}${details} ${what}${createdAt(this)}>`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: this.constructor.name,
+      state: ["waiting", "ran", "cancelled"][this.#state & ~LISTENS],
+      callback: functionName(this.#callback)
+    }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The loop's engine: the ready queue, the timers, and the one place where callbacks run (`#run`).
+ *
+ * Legal states: stopped (queues, does not run), idle (running, nothing asked of the host but perhaps one wake-up),
+ * awake (the host will call `#run`, or is inside it), closed. Only the host's turn enters `#run`; everything else
+ * queues.
+ */
+import { Event } from "./Event.js"
+import type { Host, Runnable } from "./ports.js"
+import { Queue } from "./Queue.js"
+import { Timers, type TimerHandle } from "./Timers.js"
+
+/** How long passes may follow each other before pending I/O goes first, in milliseconds. */
+const SLICE = 1
+/** The clock is read once in so many callbacks; a pass counts as several, a turn from idle too. */
+const CALLBACKS_PER_LOOK = 512
+const CALLBACKS_OF_A_PASS = 32
+
+/** @internal */
+export class Passes {
+  /** Whether callbacks are run: neither stopped nor closed. */
+  running = false
+  /** Measure every callback and step. */
+  debug: boolean
+  /** Passes since the loop was made. */
+  count = 0
+  /** Callbacks and steps run since the loop was made. */
+  callbacks = 0
+  readonly #host: Host
+  readonly #onMeasured: (runnable: Runnable, took: number) => void
+  readonly #queue = new Queue<Runnable>()
+  readonly #timers = new Timers(() => this.#headCancelled())
+  readonly #turn = (): void => this.#run()
+  readonly #fire = (): void => {
+    this.#armed = Infinity
+    if (this.running) this.#wake()
+  }
+  /** A turn has been asked for, or is on the stack. */
+  #awake = false
+  #closed = false
+  /** What the pass has still to run; 0 between passes. */
+  #left = 0
+  #sliceStart = 0
+  #sinceLook = 0
+  /** For when the host will fire; Infinity when it will not. */
+  #armed = Infinity
+  /** Debug mode: what has run since `#measuredSince` and is not measured yet. */
+  #measured: Runnable | undefined
+  #measuredSince = 0
+  /** Of this run, or of the one before it; a new one each time the loop starts. */
+  #stopped = new Event()
+  #stopAsked = false
+  /** The pass that is going on is the last one. */
+  #stopping = false
+
+  constructor(host: Host, debug: boolean, onMeasured: (runnable: Runnable, took: number) => void) {
+    this.#host = host
+    this.debug = debug
+    this.#onMeasured = onMeasured
+    this.#stopped.set()
+  }
+
+  /** Callbacks and steps that wait for their pass. */
+  get ready(): number {
+    return this.#queue.size
+  }
+
+  /** Live timers. */
+  get timers(): number {
+    return this.#timers.size
+  }
+
+  push(runnable: Runnable): void {
+    this.#queue.push(runnable)
+    if (!this.#awake && this.running) this.#wake()
+  }
+
+  addTimer(timer: TimerHandle): void {
+    const first = this.#timers.add(timer)
+    if (first && !this.#awake && this.running) this.#wake()
+  }
+
+  start(): void {
+    if (this.running || this.#closed) return
+    this.running = true
+    this.#stopped = new Event()
+    if (!this.#awake) this.#wake()
+  }
+
+  /** Stops after everything queued so far; the result is set then, at once if nothing runs. */
+  stop(event: Event | undefined): Event {
+    const stopped = this.#stopped
+    if (event !== undefined && event !== stopped) {
+      if (this.running) event.clear()
+      stopped._onSet(() => event.set())
+    }
+    if (this.running && !this.#stopAsked) {
+      this.#stopAsked = true
+      this.push({ resumes: false, run: () => void (this.#stopping = true) })
+    }
+    return event ?? stopped
+  }
+
+  /** Cancels the timers, and gives back what was queued. `tellStopped` is to follow. */
+  close(): Array<Runnable> {
+    this.#closed = true
+    this.running = false
+    this.#left = 0
+    this.#measured = undefined
+    this.#disarm()
+    this.#timers.clear()
+    return this.#queue.clear()
+  }
+
+  tellStopped(): void {
+    this.#stopAsked = this.#stopping = false
+    this.#stopped.set()
+  }
+
+  // ---- the pass ----
+
+  /**
+   * The only place where callbacks run. Takes up the pass where it was left: a pass may be put aside for microtasks or
+   * for I/O, but it never grows, and nothing of the next pass runs before its last callback.
+   */
+  #run(): void {
+    if (!this.running) {
+      this.#awake = false
+      return
+    }
+    if (this.#measured !== undefined) this.#measure()
+    if (this.#left === 0) this.#beginPass()
+    const queue = this.#queue
+    while (this.#left > 0) {
+      const next = queue.shift() as Runnable
+      this.#left--
+      this.callbacks++
+      if (this.debug) {
+        this.#measured = next
+        this.#measuredSince = this.#host.now()
+      }
+      next.run()
+      // A coroutine goes on in microtasks now: whatever comes next has to let it.
+      if (next.resumes) return this.#afterStep()
+      if (this.#measured !== undefined) this.#measure()
+      if (++this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) return this.#putAside("yield")
+    }
+    this.#endPass(false)
+  }
+
+  /** asyncio's order: what is ready first, then the timers that have fallen due. */
+  #beginPass(): void {
+    if (this.#timers.size > 0) {
+      const now = this.#host.now()
+      for (let timer = this.#timers.takeDue(now); timer !== undefined; timer = this.#timers.takeDue(now)) {
+        this.#queue.push(timer)
+      }
+    }
+    this.#left = this.#queue.size
+    this.count++
+  }
+
+  /** One step resumes after the other with a hop between them; an ordinary callback waits until all is quiet. */
+  #afterStep(): void {
+    if (this.#left === 0) return this.#endPass(true)
+    if (++this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) this.#putAside("yield")
+    else this.#putAside(!this.debug && (this.#queue.peek() as Runnable).resumes ? "hop" : "drain")
+  }
+
+  #endPass(stepped: boolean): void {
+    if (!this.running) {
+      this.#awake = false
+    } else if (this.#stopping) {
+      this.running = this.#awake = false
+      // The step's microtasks are nobody's to measure, and a stopped loop keeps no process alive.
+      this.#measured = undefined
+      this.#disarm()
+      this.tellStopped()
+    } else if (this.#queue.size === 0 && !(stepped && this.debug)) {
+      this.#awake = false
+      this.#arm()
+    } else {
+      this.#sinceLook += CALLBACKS_OF_A_PASS
+      if (this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) this.#putAside("yield")
+      else this.#putAside(stepped ? "drain" : "hop")
+    }
+  }
+
+  #putAside(how: "hop" | "drain" | "yield"): void {
+    this.#host[how](this.#turn)
+  }
+
+  #wake(): void {
+    this.#awake = true
+    // Work that arrives from idle again and again must leave room for I/O too.
+    this.#sinceLook += CALLBACKS_OF_A_PASS
+    if (this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) this.#host.yield(this.#turn)
+    else this.#host.wake(this.#turn)
+  }
+
+  #sliceIsOver(): boolean {
+    this.#sinceLook = 0
+    const now = this.#host.now()
+    if (now - this.#sliceStart < SLICE) return false
+    this.#sliceStart = now
+    return true
+  }
+
+  #measure(): void {
+    const runnable = this.#measured as Runnable
+    this.#measured = undefined
+    this.#onMeasured(runnable, this.#host.now() - this.#measuredSince)
+  }
+
+  // ---- the wake-up ----
+
+  /** The wake-up is wrong now: the pass that this asks for sets it right, once for any number of cancels. */
+  #headCancelled(): void {
+    if (this.#timers.size === 0) this.#disarm()
+    else if (this.#armed !== Infinity && !this.#awake && this.running) this.#wake()
+  }
+
+  /** Only at the end of a pass, so that a burst of new timers arms the host once. */
+  #arm(): void {
+    const next = this.#timers.next()
+    if (next === undefined || next === Infinity) this.#disarm()
+    else if (next !== this.#armed) {
+      this.#armed = next
+      this.#host.arm(next, this.#fire)
+    }
+  }
+
+  #disarm(): void {
+    if (this.#armed === Infinity) return
+    this.#armed = Infinity
+    this.#host.disarm()
+  }
+}

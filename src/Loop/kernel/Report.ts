@@ -1,0 +1,39 @@
+/** What the exception handler is given. One shape for everything that nobody owns. */
+import type { Handle } from "./Handle.js"
+import type { Future } from "./Future.js"
+import type { Task } from "./Task.js"
+
+/**
+ * - `callback`: an exception in a callback
+ * - `background`: a background effect failed
+ * - `unretrieved`: a failed Future or Task at which nobody ever looked
+ * - `late`: an outcome that arrived after its receiver had gone
+ * - `slowJoin`: a wait for cancelled work takes long
+ * - `slowCallback`: a callback held the thread for long (debug mode)
+ * - `leftover`: what had not stopped when a deadline passed
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ReportKind =
+  "callback" | "background" | "unretrieved" | "late" | "slowJoin" | "slowCallback" | "leftover"
+
+/**
+ * One report. `message` says what happened; the other fields name the things involved. Programs may make reports of
+ * their own, without a `kind`: those are logged and crash nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Report {
+  readonly kind?: ReportKind
+  readonly message: string
+  readonly exception?: unknown
+  readonly handle?: Handle
+  readonly future?: Future<unknown>
+  readonly task?: Task<unknown>
+  /** Debug mode: where the handle, future or task was created, innermost frame first. */
+  readonly sourceTraceback?: string
+  /** For reports about the exception handler itself: what it was given. */
+  readonly context?: Report
+}

@@ -1,0 +1,513 @@
+/**
+ * A Future that drives an aio-flavored coroutine: an async function or a generator function.
+ *
+ * While pending, exactly one of these holds:
+ *   scheduled  it has not started, or its next step (generators) is in the ready queue
+ *   running    its code is on the stack, or goes on in microtasks (async functions between loop awaits)
+ *   waiting    `#waiting` holds the Futures it awaits; each has a callback that resumes us
+ *
+ * Transitions: scheduled -> running in `run`; running -> waiting in `_wait` (async functions: called by `then`;
+ * generators: what they yield); waiting -> scheduled when an awaited Future settles. Cancelling a waiting task cancels
+ * what it awaits; otherwise the cancel is kept in `#cancel` and delivered at the next await, or at the end.
+ */
+import { isThenable } from "./adopt.js"
+import { functionName, value as describeValue } from "./describe.js"
+import {
+  CancelledError,
+  InvalidStateError,
+  isAbortError,
+  isCancelledError,
+  WrongLoopError
+} from "./errors.js"
+import { Future, isFuture } from "./Future.js"
+import type { Listed } from "./TaskList.js"
+import type { Abort, Cancellable, Context, Runnable, Scheduler, Signal, Waiter } from "./ports.js"
+
+/**
+ * What a task runs: an async function or a generator function, called with the task itself when the task starts. A
+ * plain function is accepted; what it returns is the result.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Coroutine<R> = (task: Task<unknown>) => R
+
+/**
+ * The value of a coroutine that returns `R`: what a generator returns, what a promise resolves to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CoroutineValue<R> = R extends Generator<unknown, infer A, never> ? A : Awaited<R>
+
+/**
+ * What a task may be given at its creation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskOptions {
+  /** For reports, spans and logs. Default `Task-<n>`. */
+  readonly name?: unknown
+  /** The async-local state to run in. Default: that of the caller. */
+  readonly context?: Context | undefined
+  /** @internal The function that reports show, where an adapter wraps the program's own. */
+  readonly body?: unknown
+}
+
+let tasks = 0
+
+/** Whether a coroutine function turned out to be a generator function. @internal */
+export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknown> =>
+  Object.prototype.toString.call(u) === "[object Generator]"
+
+/**
+ * A running coroutine, as a Future of its result. Made by `loop.createTask`; it starts in a later pass, never inside
+ * the call.
+ *
+ * **Gotchas** What an async function awaits is known to its task when that is a Future of the loop; a foreign promise
+ * is not, so give it `task.signal`. A cancel that meets a foreign promise is delivered at the next await of a Future,
+ * or at the end: the task never loses it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<unknown>> {
+  /** What it runs; `#started` says whether that was called. */
+  readonly #coroutine: Coroutine<unknown>
+  readonly #body: unknown
+  #started = false
+  #generator: Generator<unknown, unknown, unknown> | undefined
+  #context: Context | undefined
+  #name: string | undefined
+  readonly #number: number
+  readonly #createdAt: number
+  /** @internal */ _next: Task<unknown> | undefined = undefined
+  /** @internal */ _previous: Task<unknown> | undefined = undefined
+  /** @internal */ _listed = false
+  /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
+  #requests = 0
+  /** What the first of the requests said. */
+  #message: unknown = undefined
+  /** `cancel` is on the stack: a circle of waits, or a listener of the signal, must not enter it again. */
+  #cancelling = false
+  /** The cancel that no await has seen yet. */
+  #cancel: CancelledError | undefined
+  #waiting: Cancellable | Set<Cancellable> | undefined
+  /** Generators: the Future that was yielded; its outcome goes into the next step. */
+  #yield: Future<unknown> | undefined
+  /** Generators: what the next step throws into the coroutine, in place of an awaited outcome. */
+  #throw: { readonly error: unknown } | undefined
+  #abort: Abort | undefined
+  #onSettled: ((task: Task<unknown>) => void) | undefined
+
+  /** @internal Use `loop.createTask`. */
+  constructor(
+    scheduler: Scheduler,
+    coroutine: Coroutine<unknown>,
+    options: TaskOptions,
+    onSettled: (task: Task<unknown>) => void
+  ) {
+    super(scheduler)
+    this.#coroutine = coroutine
+    this.#body = options.body ?? coroutine
+    this.#context = options.context ?? scheduler.host.contexts.capture()
+    this.#number = ++tasks
+    this.#createdAt = scheduler.host.now()
+    this.#onSettled = onSettled
+    if (options.name !== undefined) this.setName(options.name)
+  }
+
+  /** @internal */
+  get resumes(): boolean {
+    return true
+  }
+
+  getName(): string {
+    return this.#name ?? `Task-${this.#number}`
+  }
+
+  /** Names the task; what is not a string is shown as one. */
+  setName(name: unknown): void {
+    this.#name = String(name)
+  }
+
+  /** The function that this task runs; of an adapted one, the function that was given to the adapter. */
+  getCoro(): unknown {
+    return this.#body
+  }
+
+  /** How long it has existed, in milliseconds of the loop's clock. */
+  age(): number {
+    return this._scheduler.host.now() - this.#createdAt
+  }
+
+  /** What it waits for, for reports: the text forms of the Futures it awaits. */
+  waitingOn(): ReadonlyArray<string> {
+    return this.#awaited().map(String)
+  }
+
+  /**
+   * Aborted when this task is cancelled, with the {@link CancelledError} as its `reason`. The controller behind it is
+   * made when `signal` is first read.
+   */
+  get signal(): Signal {
+    if (this.#abort === undefined) {
+      this.#abort = this._scheduler.host.abort()
+      if (this.#requests > 0) this.#abort.abort(this.#cancel ?? new CancelledError(this.#message))
+    }
+    return this.#abort.signal
+  }
+
+  /**
+   * Asks the task to stop. False if it is done; otherwise true: a task that has not started never starts, the Future
+   * it awaits is cancelled, and its `signal` is aborted. The coroutine may clean up, delay or refuse; awaiting the task
+   * means "it has really stopped".
+   */
+  override cancel(message?: unknown): boolean {
+    if (this.done()) {
+      this._look()
+      return false
+    }
+    let next = this.#request(message)
+    if (next === undefined) return true
+    // Tasks that await each other in a long chain are walked, not recursed into.
+    const chain: Array<Task<unknown>> = []
+    try {
+      for (let task: Task<unknown> = this as Task<unknown>; next !== undefined;) {
+        task.#cancelling = true
+        chain.push(task)
+        // A circle of waits: nobody in it can be told before one of them is resumed.
+        if (next.#cancelling) return task.#keep(message)
+        task = next
+        next = task.#request(message)
+      }
+    } finally {
+      for (const task of chain) task.#cancelling = false
+    }
+    return true
+  }
+
+  /** One cancel request for one task. Returns the task it is to be passed on to, if that is all there is to do. */
+  #request(message: unknown): Task<unknown> | undefined {
+    if (this.#requests++ === 0) this.#message = message
+    if (this.#cancelling) return undefined
+    const waiting = this.#waiting
+    this.#cancelling = true
+    try {
+      if (waiting === undefined) this.#keep(message)
+      this.#abort?.abort(this.#cancel ?? new CancelledError(message))
+      if (waiting === undefined || this.done()) return undefined
+      if (waiting instanceof Set) {
+        let delivered = false
+        for (const future of [...waiting]) if (future.cancel(message)) delivered = true
+        if (!delivered) this.#keep(message)
+      } else if (waiting instanceof Task && waiting.cancel === Task.prototype.cancel && !waiting.done()) {
+        return waiting
+      } else if (!waiting.cancel(message)) this.#keep(message)
+      return undefined
+    } finally {
+      this.#cancelling = false
+    }
+  }
+
+  /** Nobody can be told now: the next await, or the end, will see it. Of several requests, the first is delivered. */
+  #keep(message: unknown): true {
+    if (!this.done()) this.#cancel ??= new CancelledError(message)
+    return true
+  }
+
+  /** How many cancel requests it has had and not taken back. */
+  cancelling(): number {
+    return this.#requests
+  }
+
+  /**
+   * Takes one cancel request back, and returns how many are left. With none left, a cancel that was not delivered yet
+   * is dropped, and `signal` is a fresh one when it is read again.
+   */
+  uncancel(): number {
+    if (this.#requests > 0 && --this.#requests === 0) {
+      this.#cancel = undefined
+      this.#abort = undefined
+      this.#message = undefined
+    }
+    return this.#requests
+  }
+
+  /** A task settles by its coroutine only. */
+  override setResult(): never {
+    throw new InvalidStateError(`setResult() on ${this.toString()}: a task settles by its coroutine`)
+  }
+
+  /** A task settles by its coroutine only. */
+  override setException(): never {
+    throw new InvalidStateError(`setException() on ${this.toString()}: a task settles by its coroutine`)
+  }
+
+  /**
+   * Ties a Future to this task by hand: cancelling the task cancels the Future, until that is done. For loops opened
+   * with `asyncContext: false`, where a task cannot see what its async function awaits.
+   *
+   * @example
+   * await task.link(loop.sleep(1000))
+   */
+  link<F extends Future<unknown>>(future: F): F {
+    if (future.done()) return future
+    const refusal = this._wait(future)
+    if (refusal !== undefined) throw refusal
+    future._add({ resumes: false, run: () => this.#forget(future) })
+    this._deliver(future)
+    return future
+  }
+
+  /** @internal The loop's pass is the only caller: the first step, and every step of a generator. */
+  run(): void {
+    if (this.done()) return
+    if (this.#generator !== undefined) {
+      this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#advance, this)
+      return
+    }
+    if (this.#started) return
+    this.#started = true
+    if (this.#cancel !== undefined) return this._settleCancelled(this.#cancel)
+    this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#start, this)
+  }
+
+  /** @internal */
+  _wait(future: Cancellable): Error | undefined {
+    if (future === this) return new InvalidStateError(`${this.toString()} cannot await itself`)
+    if (isFuture(future) && future._scheduler !== this._scheduler) {
+      return new WrongLoopError(
+        `task ${this.getName()} of loop ${this._scheduler.name} awaits ${future.toString()}, which is attached to a ` +
+          `different loop; use loop.wrapFuture(future)`
+      )
+    }
+    if (this.#waiting === undefined) this.#waiting = future
+    else if (this.#waiting instanceof Set) this.#waiting.add(future)
+    else if (this.#waiting !== future) this.#waiting = new Set([this.#waiting, future])
+    return undefined
+  }
+
+  /** @internal */
+  _deliver(future: Cancellable): void {
+    if (this.#cancel !== undefined && future.cancel(this.#cancel.reason)) this.#cancel = undefined
+  }
+
+  /** @internal */
+  _resume(future: Cancellable, cancelled: boolean): Error | undefined {
+    this.#forget(future)
+    const cancel = this.#cancel
+    if (cancel === undefined) return undefined
+    this.#cancel = undefined
+    return cancelled ? undefined : cancel
+  }
+
+  /**
+   * @internal Closing has given up on the coroutine: every wait on this task ends. The coroutine itself is left where
+   * it waits. It has ignored a cancel already, and one that retries whatever fails would spin on an error for ever.
+   */
+  override _closed(error: Error): void {
+    if (this.done()) return
+    this.#leave()
+    super._closed(error)
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return "Task"
+  }
+
+  override toJSON(): unknown {
+    return { _id: "Task", name: this.getName(), state: this._stateWord(), waitingOn: this.waitingOn() }
+  }
+
+  /** @internal */
+  override _stateWord(): string {
+    return !this.done() && this.#requests > 0 ? "cancelling" : super._stateWord()
+  }
+
+  /** @internal */
+  protected override _describe(): string {
+    const state = super._describe()
+    const word = state.startsWith("pending") ? this._stateWord() + state.slice("pending".length) : state
+    const waits = this.#awaited()
+    // Another task is only named: tasks may await each other in circles.
+    const wait =
+      waits.length === 0
+        ? ""
+        : ` wait_for=${waits.map((f) => (f instanceof Task ? `<Task ${f._stateWord()} name=${JSON.stringify(f.getName())}>` : String(f))).join(", ")}`
+    return `${word} name=${JSON.stringify(this.getName())} coro=${functionName(this.#body)}${wait}`
+  }
+
+  /** @internal */
+  protected override _kind(): string {
+    return "Task"
+  }
+
+  /**
+   * @internal What the program's storages held in this task. The task itself is in its context, as who is running, and
+   * a report must not keep the task from being collected: hence a second capture, as nobody's task.
+   */
+  protected override get _ownContext(): Context | undefined {
+    const { contexts } = this._scheduler.host
+    return contexts.call(this.#context, this._scheduler, undefined, () => contexts.capture(), undefined)
+  }
+
+  /** @internal */
+  override _settleValue(value: unknown): void {
+    this.#leave()
+    super._settleValue(value)
+  }
+
+  /** @internal */
+  override _settleError(error: unknown): void {
+    this.#leave()
+    super._settleError(error)
+  }
+
+  /** @internal */
+  override _settleCancelled(reason: unknown): void {
+    this.#leave()
+    super._settleCancelled(reason)
+  }
+
+  #leave(): void {
+    const onSettled = this.#onSettled
+    this.#onSettled = undefined
+    this.#waiting = undefined
+    this.#generator = undefined
+    onSettled?.(this)
+  }
+
+  #awaited(): ReadonlyArray<Cancellable> {
+    if (this.#waiting === undefined) return []
+    return this.#waiting instanceof Set ? [...this.#waiting] : [this.#waiting]
+  }
+
+  #forget(future: Cancellable): void {
+    if (this.#waiting === future) this.#waiting = undefined
+    else if (this.#waiting instanceof Set) {
+      this.#waiting.delete(future)
+      if (this.#waiting.size === 0) this.#waiting = undefined
+    }
+  }
+
+  /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
+  #finish(value: unknown): void {
+    if (this.done()) return this.#late(undefined)
+    if (this.#cancel !== undefined) {
+      this._dropped = value !== undefined
+      this._settleCancelled(this.#cancel)
+    } else this._settleValue(value)
+  }
+
+  /** The coroutine threw `error`. */
+  #fail(error: unknown): void {
+    if (this.done()) return this.#late({ error })
+    if (isCancelledError(error)) this._settleCancelled(error)
+    else if (this.#requests > 0 && isAbortError(error)) {
+      this._settleCancelled(new CancelledError(this.#message, { cause: error }))
+    } else this._settleError(error)
+  }
+
+  /** The loop gave this task up when it closed, and now the coroutine ended after all. */
+  #late(failure: { readonly error: unknown } | undefined): void {
+    if (failure === undefined || isCancelledError(failure.error)) return
+    this._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `${this.getName()} failed after its loop was closed`,
+      exception: failure.error,
+      task: this
+    })
+  }
+
+  static #start(task: Task<unknown>): void {
+    let result: unknown
+    try {
+      result = task.#coroutine(task)
+    } catch (error) {
+      task.#fail(error)
+      return
+    }
+    if (result instanceof Promise) {
+      task.#follow(result)
+    } else if (isGenerator(result)) {
+      task.#generator = result
+      Task.#advance(task)
+    } else if (isFuture(result)) {
+      // A plain function that returns a Future: the task awaits it as an async function would.
+      const future = result
+      const refusal = task._wait(future)
+      if (refusal !== undefined) return task.#fail(refusal)
+      future._add({
+        resumes: false,
+        run: () => {
+          const cancel = task._resume(future, future.cancelled())
+          if (cancel !== undefined) task.#fail(cancel)
+          else if (future._peek() === "value") task.#finish(future._value())
+          else task.#fail(future._error())
+        }
+      })
+      task._deliver(future)
+    } else if (isThenable(result)) task.#follow(Promise.resolve(result))
+    else task.#finish(result)
+  }
+
+  #follow(promise: Promise<unknown>): void {
+    promise.then(
+      (value) => this.#finish(value),
+      (error: unknown) => this.#fail(error)
+    )
+  }
+
+  /** One step of a generator: resumes it with the awaited outcome, and waits for what it yields next. */
+  static #advance(task: Task<unknown>): void {
+    const generator = task.#generator as Generator<unknown, unknown, unknown>
+    const waited = task.#yield
+    task.#yield = undefined
+    if (waited !== undefined) task.#forget(waited)
+    let toThrow = task.#throw
+    task.#throw = undefined
+    if (task.#cancel !== undefined) {
+      const cancelled = waited?.cancelled() === true
+      if (!cancelled) toThrow = { error: task.#cancel }
+      waited?._overtaken()
+      task.#cancel = undefined
+    }
+    let result: IteratorResult<unknown, unknown>
+    try {
+      if (toThrow !== undefined) result = generator.throw(toThrow.error)
+      else if (waited === undefined) result = generator.next()
+      else if (waited._peek() === "value") result = generator.next(waited._value())
+      else result = generator.throw(waited._error())
+    } catch (error) {
+      task.#fail(error)
+      return
+    }
+    // What the coroutine changed in its async-local state is there at its next step.
+    task.#context = task._scheduler.host.contexts.capture()
+    if (result.done === true) return task.#finish(result.value)
+    task.#yielded(result.value)
+  }
+
+  #yielded(value: unknown): void {
+    if (value === undefined) return this._scheduler._push(this)
+    if (isFuture(value)) {
+      const refusal = this._wait(value)
+      if (refusal === undefined) {
+        this.#yield = value
+        value._add(this)
+        return this._deliver(value)
+      }
+      this.#throw = { error: refusal }
+    } else {
+      this.#throw = {
+        error: new TypeError(
+          `task ${this.getName()} yielded ${describeValue(value)}, which is not a Future: a generator coroutine waits ` +
+            `with yield* on Futures; wrap a promise with loop.wrapFuture, and an Effect with runEffect`
+        )
+      }
+    }
+    this._scheduler._push(this)
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Who runs now. Inside a callback or a task's step this is a plain variable, set by `enter` and nobody else. After an
+ * `await` the variable is empty and the host's async-local state answers, where it is in use.
+ */
+import { NoRunningLoopError } from "./errors.js"
+import type { EventLoop } from "./EventLoop.js"
+import type { Invocable, Local } from "./ports.js"
+import type { Task } from "./Task.js"
+
+/** The synchronous part. `loop === undefined` means that no loop code is on the stack. */
+export const slot: { loop: object | undefined; task: object | undefined; owner: unknown } = {
+  loop: undefined,
+  task: undefined,
+  owner: undefined
+}
+
+let ambient: (() => Local | undefined) | undefined
+
+/** The host's answer to "who runs" after an `await`; `undefined` takes it back. */
+export const setAmbient = (f: (() => Local | undefined) | undefined): void => {
+  ambient = f
+}
+
+/** Who runs now, or `undefined` outside of every loop. */
+export const local = (): Local | undefined => {
+  if (slot.loop !== undefined) return slot as Local
+  return ambient === undefined ? undefined : ambient()
+}
+
+/** Runs `f` as code of `loop` and `task`; nests, and restores what was there. */
+export const enter = <X, A>(
+  loop: object | undefined,
+  task: object | undefined,
+  owner: unknown,
+  f: (x: X) => A,
+  x: X
+): A => {
+  const outerLoop = slot.loop
+  const outerTask = slot.task
+  const outerOwner = slot.owner
+  slot.loop = loop
+  slot.task = task
+  slot.owner = owner
+  try {
+    return f(x)
+  } finally {
+    slot.loop = outerLoop
+    slot.task = outerTask
+    slot.owner = outerOwner
+  }
+}
+
+/** `enter` for a handle's callback, which never throws. */
+export const enterHandle = (owner: unknown, handle: Invocable): void => {
+  const outerLoop = slot.loop
+  const outerTask = slot.task
+  const outerOwner = slot.owner
+  slot.loop = handle._scheduler
+  slot.task = undefined
+  slot.owner = owner
+  handle._invoke()
+  slot.loop = outerLoop
+  slot.task = outerTask
+  slot.owner = outerOwner
+}
+
+/** The error for a call that needs a running loop. */
+export const noRunningLoop = (what: string): NoRunningLoopError =>
+  new NoRunningLoopError(
+    `${what} needs a running loop, and there is no current event loop here; call it inside fromAio, ` +
+      `runAioCoroutine, a task or a loop callback, or name the loop`
+  )
+
+/**
+ * The loop whose callback or task is running. Throws {@link NoRunningLoopError} outside of every loop.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const runningLoop = (what: string): EventLoop => {
+  const loop = local()?.loop
+  if (loop === undefined) throw noRunningLoop(what)
+  return loop as EventLoop
+}
+
+/** The task that is running, of `loop` if one is named,or `null`. */
+export const runningTask = (loop?: EventLoop): Task<unknown> | null => {
+  const now = local()
+  if (now === undefined || now.task === undefined || (loop !== undefined && now.loop !== loop)) return null
+  return now.task as Task<unknown>
+}

@@ -1,0 +1,187 @@
+/**
+ * The only taxonomy: every error that effect-aio makes itself is a class of this file.
+ *
+ * Plain classes with a `_tag`, so that `Effect.catchTag` works without re-wrapping. Bad arguments are `TypeError` or
+ * `RangeError`, thrown before anything is scheduled.
+ */
+
+/** `Error` as V8 has it: how many frames a new error captures. */
+const V8Error: ErrorConstructor & { stackTraceLimit?: number | undefined } = Error
+
+/** What a message of any type looks like inside an error text. Never throws: it runs inside `cancel`. */
+const text = (message: unknown): string => {
+  if (message === undefined || message === null) return ""
+  try {
+    return String(message instanceof Error ? message.message : message)
+  } catch {
+    return "<unprintable>"
+  }
+}
+
+/**
+ * The work was cancelled: `cancel()` was called on the Future or Task, or on the Task that awaited it.
+ *
+ * Raised by: every wait on a cancelled Future. What to do: clean up and let it pass; a Task that swallows it goes on.
+ * It is an `Error` in JavaScript, so a catch-all sees it: rethrow the same object. `name` and `code` are those of an
+ * `AbortError`, so that libraries which ignore aborts ignore this too. It carries no stack: cancelling is not a bug.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CancelledError extends Error {
+  readonly _tag = "CancelledError"
+  override readonly name = "AbortError"
+  readonly code = "ABORT_ERR"
+  /** What was given to `cancel(message)`, as it was given; `undefined` where nothing was. */
+  readonly reason: unknown
+  constructor(reason?: unknown, options?: ErrorOptions) {
+    const limit = V8Error.stackTraceLimit
+    V8Error.stackTraceLimit = 0
+    super(text(reason), options)
+    V8Error.stackTraceLimit = limit
+    this.reason = reason ?? undefined
+  }
+}
+
+/**
+ * The call does not fit the state: settling twice, reading a pending outcome, a task that awaits itself, closing a
+ * loop from inside one of its callbacks.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidStateError extends Error {
+  readonly _tag = "InvalidStateError"
+  override readonly name = "InvalidStateError"
+}
+
+/**
+ * The loop was closed, is closing, or has crashed (`cause` is then the {@link LoopCrash}) before this call could be
+ * served. What to do: schedule from inside the loop's Scope.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LoopClosedError extends Error {
+  readonly _tag = "LoopClosedError"
+  override readonly name = "LoopClosedError"
+}
+
+/**
+ * A call that needs a running loop was made where none is: outside of loop callbacks and tasks.
+ * What to do: call it inside `fromAio`, `runAioCoroutine` or a loop callback, or name the loop.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoRunningLoopError extends Error {
+  readonly _tag = "NoRunningLoopError"
+  override readonly name = "NoRunningLoopError"
+}
+
+/**
+ * A Future or Task of one loop was used on another. What to do: await it on its own loop, or copy its outcome with
+ * `loop.wrapFuture`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WrongLoopError extends Error {
+  readonly _tag = "WrongLoopError"
+  override readonly name = "WrongLoopError"
+}
+
+/**
+ * The loop was opened with `queueLength`, and that many callbacks are waiting already.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class QueueFullError extends Error {
+  readonly _tag = "QueueFullError"
+  override readonly name = "QueueFullError"
+  constructor(readonly queueLength: number) {
+    super(
+      `the loop's queue is full: ${queueLength} callbacks are waiting; raise queueLength or schedule less`
+    )
+  }
+}
+
+/**
+ * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. Given by the
+ * adapters unless a `catch` function maps the error. It never crosses back: aio code that awaits such an Effect sees
+ * the cause again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class AioError extends Error {
+  readonly _tag = "AioError"
+  override readonly name = "AioError"
+  override readonly cause: unknown
+  /** The task or function that failed. */
+  readonly task: string
+  constructor(options: { readonly cause: unknown; readonly task: string }) {
+    const limit = V8Error.stackTraceLimit
+    V8Error.stackTraceLimit = 0
+    super(`${options.task} failed: ${text(options.cause)}`)
+    V8Error.stackTraceLimit = limit
+    this.cause = options.cause
+    this.task = options.task
+    try {
+      if (options.cause instanceof Error && options.cause.stack !== undefined)
+        this.stack = options.cause.stack
+    } catch {
+      // A stack that cannot be read is no reason to lose the error.
+    }
+  }
+}
+
+/**
+ * An error that nobody owns crashed the loop: an exception in a callback, or a failed background effect.
+ * `cause` is that error; `source` names the handle or task it came from.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LoopCrash extends Error {
+  readonly _tag = "LoopCrash"
+  override readonly name = "LoopCrash"
+  readonly source: string
+  constructor(options: { readonly cause: unknown; readonly loop: string; readonly source: string }) {
+    super(`loop ${options.loop} crashed: ${text(options.cause)} (in ${options.source})`, {
+      cause: options.cause
+    })
+    this.source = options.source
+  }
+}
+
+/**
+ * Whether a value is a {@link CancelledError}, of this or of another copy of the library.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isCancelledError = (u: unknown): u is CancelledError => {
+  try {
+    return (
+      u instanceof CancelledError ||
+      (u instanceof Error && "_tag" in u && u._tag === "CancelledError" && u.name === "AbortError")
+    )
+  } catch {
+    return false // A thrown value may be anything, also a proxy that throws when it is asked.
+  }
+}
+
+/** Whether an error is what libraries throw when their AbortSignal was aborted. */
+export const isAbortError = (u: unknown): boolean => {
+  try {
+    return (
+      typeof u === "object" &&
+      u !== null &&
+      (("name" in u && u.name === "AbortError") || ("code" in u && u.code === "ABORT_ERR"))
+    )
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * What the kernel needs from outside, as types: a Host (clock, turns, one wake-up, async-local state) and, between the
+ * kernel's own files, the slice of the loop that a Handle, Future or Task may see. Nobody here knows `EventLoop`.
+ * What is marked internal is left out of the declarations, here as in the classes that implement it.
+ */
+import type { Report } from "./Report.js"
+
+/** Something that the ready queue can run. The loop's pass is the only caller. */
+export interface Runnable {
+  /** @internal Runs once, never throws. */
+  run(): void
+  /**
+   * @internal Whether running it resumes a coroutine, whose code then goes on in microtasks. The pass lets those finish
+   * before it runs an ordinary callback, so that a resumed task is never overtaken.
+   */
+  readonly resumes: boolean
+}
+
+/** Who runs: the loop, the task of it, and whatever the host ties to both (the Effect fiber that asked). */
+export interface Local {
+  readonly loop: object
+  readonly task: object | undefined
+  readonly owner: unknown
+}
+
+/** Async-local state as it was when something was scheduled. Opaque to the kernel. */
+export interface Context {
+  /** Runs `f` with this async-local state; what `f` changes in it does not leak out. */
+  run<A>(f: () => A): A
+}
+
+/** A Handle, as the host sees it. */
+export interface Invocable {
+  /** @internal */ readonly _scheduler: object
+  /** @internal Calls the callback. Never throws. */
+  _invoke(): void
+}
+
+/** How the host captures and restores async-local state. */
+export interface Contexts {
+  /** What is visible to the caller now. */
+  capture(): Context | undefined
+  /** Calls `f(x)` as code of `loop` (and `task`), with what `context` captured visible. */
+  call<X, A>(context: Context | undefined, loop: object, task: object | undefined, f: (x: X) => A, x: X): A
+  /** `call` for a callback of no task, without an array for it: the loop's hottest path. */
+  callHandle(context: Context | undefined, handle: Invocable): void
+  /** Whether code that runs after an `await` can still be told to belong to a loop. */
+  readonly tracks: boolean
+}
+
+/** Types that the host supplies where the language has none; the Node host adds `signal: AbortSignal`. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface HostTypes {}
+
+/** The host's AbortSignal type. */
+export type Signal = HostTypes extends { readonly signal: infer S } ? S : object
+
+/** One AbortController. */
+export interface Abort {
+  readonly signal: Signal
+  abort(reason: unknown): void
+}
+
+/**
+ * What a loop stands on. Times are milliseconds on a monotonic clock.
+ *
+ * The four ways to ask for a turn differ in who goes first. None of them may call `turn` before it returns.
+ */
+export interface Host {
+  now(): number
+  /** From idle: as soon as the caller's stack has unwound. */
+  wake(turn: () => void): void
+  /** After the microtasks that are queued now. */
+  hop(turn: () => void): void
+  /** After the microtask queue has drained altogether. */
+  drain(turn: () => void): void
+  /** After pending I/O has had its chance. */
+  yield(turn: () => void): void
+  /** Calls `fire` once the clock has reached `when`, never before; replaces what was armed. */
+  arm(when: number, fire: () => void): void
+  disarm(): void
+  abort(): Abort
+  readonly contexts: Contexts
+  /** The default exception handler: logs the report, and crashes the loop where its kind asks for it. */
+  report(report: Report): void
+  /** The loop is closed; give back what the host holds for it. */
+  close(): void
+}
+
+/** What a Handle, Future or Task may ask of its loop. */
+export interface Scheduler {
+  readonly name: string
+  /** @internal */ readonly host: Host
+  isClosed(): boolean
+  getDebug(): boolean
+  callExceptionHandler(report: Report): void
+  /** @internal Queues without asking whether new work is welcome: for continuations of work that was accepted. */
+  _push(runnable: Runnable): void
+  /** @internal A failed Future that nobody has looked at yet; `undefined` where the loop reports no more. */
+  _unretrieved(
+    future: object,
+    kind: string,
+    exception: unknown,
+    context: Context | undefined
+  ): Unretrieved | undefined
+  /** @internal A Future that code outside of all tasks waits for: settled at close, so that nothing hangs. */
+  _watch(future: Settleable): void
+  /** @internal */ _unwatch(future: Settleable): void
+}
+
+/** One failure nobody has looked at yet. */
+export interface Unretrieved {
+  /** Somebody looked. */
+  retrieved(): void
+}
+
+/** What closing may do to a pending wait. */
+export interface Settleable {
+  /** @internal */ _closed(error: Error): void
+}
+
+/** What a Future may ask of the task that awaits it. */
+export interface Waiter {
+  /** @internal */ readonly _scheduler: Scheduler
+  /** @internal The task awaits `future` from now on. Returns an error if it may not. */
+  _wait(future: Cancellable): Error | undefined
+  /** @internal The wait is registered: a cancel that came before it is delivered to it. */
+  _deliver(future: Cancellable): void
+  /** @internal The wait is over. Returns the cancellation to deliver in place of the outcome, if one came in between. */
+  _resume(future: Cancellable, cancelled: boolean): Error | undefined
+}
+
+/** Something that can be asked to stop. */
+export interface Cancellable {
+  cancel(message?: unknown): boolean
+}

@@ -1,0 +1,251 @@
+/**
+ * The seam: every name of Effect whose name or shape differs between Effect 3 and Effect 4 is used here and nowhere
+ * else. A line has one such file; the rest of the library is the same source for both.
+ */
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Tracer from "effect/Tracer"
+import type * as Scope from "effect/Scope"
+
+// ---- effects ----
+
+/**
+ * An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly.
+ */
+export const callback: <A, E = never>(
+  register: (resume: (effect: Effect.Effect<A, E>) => void) => Effect.Effect<void> | void
+) => Effect.Effect<A, E> = Effect.async
+
+/** A service tag: `class Loop extends Tag<Loop, EventLoop>()("key") {}`. */
+export const Tag =
+  <Self, Service>() =>
+  <const Id extends string>(id: Id): Context.TagClass<Self, Id, Service> =>
+    Context.Tag(id)<Self, Service>()
+
+/** A Layer whose service lives in the Layer's Scope. */
+export const layerScoped: <I, S, E, R>(
+  tag: Context.Tag<I, S>,
+  effect: Effect.Effect<S, E, R>
+) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
+
+/** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
+export const logAt = (
+  level: "warning" | "error",
+  message: string,
+  annotations: Record<string, unknown>,
+  cause: Cause.Cause<unknown> | undefined
+): Effect.Effect<void> =>
+  Effect.annotateLogs(
+    (level === "error" ? Effect.logError : Effect.logWarning)(
+      ...(cause === undefined ? [message] : [message, cause])
+    ),
+    annotations
+  )
+
+const callable: object = Object.assign(
+  Object.create(Function.prototype) as object,
+  Effectable.CommitPrototype,
+  {
+    commit(this: () => Effect.Effect<unknown, unknown, unknown>) {
+      return this()
+    }
+  }
+)
+
+/** Makes a function an Effect too: yielding it without calling it calls it without arguments. */
+export const callableEffect = <F extends (...args: never) => unknown>(f: F): F =>
+  Object.setPrototypeOf(f, callable) as F
+
+/** The prototypes of what Effect's constructors and operators make. */
+const programs = new Set<unknown>([
+  callable,
+  ...[Effect.void, Effect.fail(0), Effect.suspend(() => Effect.void)].map((effect): unknown =>
+    Object.getPrototypeOf(effect)
+  )
+])
+
+/**
+ * Whether a value is an Effect that does nothing until it is run, and not one of the data types that can be yielded as
+ * one (Option, Either, Ref, Fiber). An Exit cannot be told from `Effect.succeed` and `Effect.fail`, and counts as them.
+ */
+export const isProgram = (u: unknown): boolean =>
+  ((typeof u === "object" && u !== null) || typeof u === "function") && programs.has(Object.getPrototypeOf(u))
+
+/** Starts a child fiber of the caller. */
+export const forkChild: <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+) => Effect.Effect<RunningFiber<A, E>, never, R> = Effect.fork
+
+/** A fiber that was started, whatever its line calls the type. */
+export type RunningFiber<A, E> = Fiber.RuntimeFiber<A, E>
+
+/** Takes over what a child fiber changed in its fiber-local state. */
+export const inheritAll: (fiber: RunningFiber<unknown, unknown>) => Effect.Effect<void> = Fiber.inheritAll
+
+// ---- fibers seen from plain code ----
+
+/** A fiber's local state: its Context, FiberRefs, span and log annotations. Immutable. */
+export type FiberState = FiberRefs.FiberRefs
+
+const currentFiberKey = "effect/FiberCurrent"
+
+/** A fiber of this line, and the field behind `getFiberRefs()`. */
+type Current = Fiber.RuntimeFiber<unknown, unknown> & { readonly _fiberRefs?: FiberState }
+
+/** The state of the fiber whose code is on the stack, or `undefined`. */
+export const currentFiberState = (): FiberState | undefined => {
+  const fiber = (globalThis as { [currentFiberKey]?: Current })[currentFiberKey]
+  // `getFiberRefs()` copies the whole map to write the runtime flags into it, which nobody here reads; this runs
+  // whenever something is scheduled from a fiber.
+  return fiber === undefined ? undefined : (fiber._fiberRefs ?? fiber.getFiberRefs())
+}
+
+/** Calls `f`, which is no code of the fiber on the stack, so that it does not find itself in one. */
+export const outsideFibers = <A>(f: () => A): A => {
+  const globals = globalThis as { [currentFiberKey]?: unknown }
+  const fiber = globals[currentFiberKey]
+  globals[currentFiberKey] = undefined
+  try {
+    return f()
+  } finally {
+    globals[currentFiberKey] = fiber
+  }
+}
+
+/** Whether a fiber's code is on the stack. */
+export const inFiber = (): boolean => Option.isSome(Fiber.getCurrentFiber())
+
+/** The caller's own state. */
+export const fiberState: Effect.Effect<FiberState> = Effect.getFiberRefs
+
+/** The Context in a fiber's state. */
+export const contextOf = (state: FiberState): Context.Context<never> =>
+  FiberRefs.getOrDefault(state, FiberRef.currentContext)
+
+/**
+ * `context` over `callers`, which the calling fiber has; the calling fiber's span stays, because it is the caller's work that is
+ * traced.
+ */
+export const mergeContext = (
+  callers: Context.Context<never>,
+  context: Context.Context<never>
+): Context.Context<never> => {
+  const merged = Context.merge(callers, context)
+  const span = Context.getOption(callers, Tracer.ParentSpan)
+  return Option.isSome(span)
+    ? Context.add(merged, Tracer.ParentSpan, span.value)
+    : Context.omit(Tracer.ParentSpan)(merged as Context.Context<Tracer.ParentSpan>)
+}
+
+/** Starts a fiber with the given state and context. It is interruptible, wherever the state was captured. */
+export const forkWith = <A, E>(
+  effect: Effect.Effect<A, E>,
+  state: FiberState,
+  context: Context.Context<never>
+): RunningFiber<A, E> =>
+  Runtime.runFork(Runtime.make({ context, runtimeFlags: Runtime.defaultRuntimeFlags, fiberRefs: state }))(
+    effect
+  )
+
+/** The Exit of a fiber that has ended, or `undefined`. */
+export const poll = <A, E>(fiber: RunningFiber<A, E>): Exit.Exit<A, E> | undefined =>
+  fiber.unsafePoll() ?? undefined
+
+/** The name of the span that the fiber is in now, if it is in one. */
+export const spanName = (fiber: RunningFiber<unknown, unknown>): string | undefined => {
+  const span = Option.getOrUndefined(Context.getOption(contextOf(fiber.getFiberRefs()), Tracer.ParentSpan))
+  return span?._tag === "Span" ? span.name : undefined
+}
+
+/** Calls `f` once when the fiber has ended. */
+export const observe = <A, E>(fiber: RunningFiber<A, E>, f: (exit: Exit.Exit<A, E>) => void): void =>
+  fiber.addObserver(f)
+
+/** Asks a fiber to end, without waiting. */
+export const interruptFork = (fiber: RunningFiber<unknown, unknown>): void =>
+  fiber.unsafeInterruptAsFork(fiber.id())
+
+// ---- causes ----
+
+/** Whether nothing but interruption is in it. */
+export const isInterruptedOnly: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterruptedOnly
+
+/** Whether interruption is in it. */
+export const isInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterrupted
+
+/** The typed failures in it. */
+export const failures = <E>(cause: Cause.Cause<E>): ReadonlyArray<E> =>
+  Chunk.toReadonlyArray(Cause.failures(cause))
+
+/** The defects in it. */
+export const defects = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>
+  Chunk.toReadonlyArray(Cause.defects(cause))
+
+/** Both at once. */
+export const bothCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> =
+  Cause.parallel
+
+/** One after the other. */
+export const sequentialCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> =
+  Cause.sequential
+
+/** Success and failure as one value, for effects that must go on either way. */
+export const handleCause: <A, E, R, B, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  f: (cause: Cause.Cause<E>) => Effect.Effect<B, E2, R2>
+) => Effect.Effect<A | B, E2, R | R2> = Effect.catchAllCause
+
+// ---- the clock ----
+
+/** A duration, as the line's own functions take it: milliseconds, `"5 seconds"`, a Duration. */
+export type DurationInput = Duration.DurationInput
+
+/** A duration in milliseconds; throws `RangeError` naming `what` for anything else. */
+export const toMillis = (what: string, input: DurationInput): number => {
+  const duration = Duration.decodeUnknown(input)
+  if (Option.isNone(duration) || Number.isNaN(input)) {
+    throw new RangeError(`${what} takes milliseconds or a Duration, not ${String(input)}`)
+  }
+  return Duration.toMillis(duration.value)
+}
+
+/** The Effect Clock that a loop was opened under, as plain functions. Milliseconds. */
+export interface LoopClock {
+  /** Whether it is the live clock: then the host may use its own timers. */
+  readonly live: boolean
+  now(): number
+  /** Calls `f` after `delay`; the result takes it back. */
+  after(delay: number, f: () => void): () => void
+}
+
+const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
+
+/** The Clock of the caller. */
+export const loopClock: Effect.Effect<LoopClock> = Effect.map(Effect.clock, (clock) => ({
+  live: clock === liveClock,
+  now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+  after(delay, f) {
+    const fiber = Effect.runFork(clock.sleep(Duration.millis(delay)))
+    let wanted = true
+    fiber.addObserver(() => {
+      if (wanted) f()
+    })
+    return () => {
+      wanted = false
+      fiber.unsafeInterruptAsFork(fiber.id())
+    }
+  }
+}))
