@@ -1,0 +1,291 @@
+/** The kernel's loop with what an Effect program adds to it: fibers started from aio code, and the crash. */
+import * as Context from "effect/Context"
+import * as Option from "effect/Option"
+import type * as Effect from "effect/Effect"
+import { contextOf, currentFiberState, type FiberState, type LoopClock, Tag } from "../effect.js"
+import {
+  checkEffect,
+  checkSignal,
+  startBackground,
+  EffectFuture,
+  type ContextFor,
+  type FiberHome,
+  type RunningEffect
+} from "./Fibers.js"
+import { enter } from "./kernel/current.js"
+import { rememberSite } from "./kernel/describe.js"
+import { LoopCrash } from "./kernel/errors.js"
+import {
+  EventLoop,
+  type EventLoopOptions,
+  type LoopStatistics as KernelStatistics
+} from "./kernel/EventLoop.js"
+import type { Event } from "./kernel/Event.js"
+import type { Future } from "./kernel/Future.js"
+import type { Handle } from "./kernel/Handle.js"
+import type { Host, Settleable } from "./kernel/ports.js"
+import type { Loop } from "./Loop.js"
+import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
+
+/**
+ * What a loop holds, as numbers. A snapshot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LoopStatistics extends KernelStatistics {
+  /** Effects started from aio code whose fibers have not ended. */
+  readonly effects: number
+}
+
+/**
+ * How an Effect that aio code starts is named and cancelled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EffectOptions {
+  /** For reports. Default: the effect's place in the source is not known, so `effect`. */
+  readonly name?: string | undefined
+  /** Interrupts the fiber when it aborts; its reason becomes that of the CancelledError. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** In the Context of a fiber that was started on a loop: that loop, and those around it. */
+interface Inside {
+  readonly loop: EffectLoop
+  readonly outer: Inside | undefined
+}
+class InsideTag extends Tag<InsideTag, Inside>()("effect-aio/Inside") {}
+
+const insideOf = (context: Context.Context<never>): Inside | undefined =>
+  Option.getOrUndefined(Context.getOption(context, InsideTag))
+
+const isInside = (context: Context.Context<never>, loop: EffectLoop): boolean => {
+  for (let at = insideOf(context); at !== undefined; at = at.outer) if (at.loop === loop) return true
+  return false
+}
+
+const addInside = (context: Context.Context<never>, loop: EffectLoop): Context.Context<never> =>
+  Context.add(context, InsideTag, { loop, outer: insideOf(context) })
+
+/** No loop at all. */
+const outside = {}
+
+/** The loop is in the Context that every one of these fibers starts with: see `_provide`. */
+const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> =>
+  effect as Effect.Effect<A, E>
+
+/**
+ * The event loop of an Effect program: asyncio's methods, and `effectAsFuture` and `runEffectTask` to start Effects
+ * from aio code. Every one belongs to the Scope it was opened in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class EffectLoop extends EventLoop implements FiberHome {
+  /** @internal */ readonly _effects = new Set<RunningEffect>()
+  /** @internal The closing, once it has begun. */ _closing: Effect.Effect<void> | undefined
+  /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
+  _closingSince: number | undefined
+  /** @internal The deadline has passed and the leftovers are reported: nobody waits for them any more. */
+  _gaveUp = false
+  /** @internal The program around which this loop was opened, while it is being stopped. */
+  _body: StoppingBody | undefined
+  readonly #crashListeners = new Set<() => void>()
+  #crash: LoopCrash | undefined
+  readonly #stopListeners = new Set<() => void>()
+  #stopAsked = false
+  /** What fibers wait for. */
+  readonly #waits = new Set<Settleable>()
+  #lateValues = 0
+  #marked: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+
+  /** @internal */
+  constructor(
+    host: Host,
+    options: EventLoopOptions,
+    /** @internal */ readonly _base: FiberState,
+    private readonly provideSelf: (context: Context.Context<never>) => Context.Context<never>,
+    /** @internal For what must be timed even when the loop is stopped or closed. */ readonly _clock: LoopClock,
+    /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number,
+    /** @internal How long closing may take, in milliseconds. */ readonly _closeDeadline: number
+  ) {
+    super(host, options)
+  }
+
+  /**
+   * Starts an Effect from aio code, as a Future: pending until the fiber has ended, finalizers included. Cancelling the
+   * Future interrupts the fiber; it becomes cancelled only if the fiber ended by interruption. The Effect sees the
+   * Context, FiberRefs and span of the fiber that called this code, if one did.
+   *
+   * @example
+   * const rows = await loop.effectAsFuture(Effect.succeed([1, 2]))
+   */
+  effectAsFuture<A, E>(effect: Effect.Effect<A, E, Loop>, options: EffectOptions = {}): Future<A> {
+    const future = this._effectAsFuture("effectAsFuture", provided(effect), options, (caller) =>
+      this._provide(contextOf(caller ?? this._base))
+    )
+    if (this.getDebug()) rememberSite(future, this.effectAsFuture)
+    return future
+  }
+
+  /** @internal `state` is what the fiber starts with where no fiber has called the aio code. */
+  _effectAsFuture<A, E>(
+    what: string,
+    effect: Effect.Effect<A, E>,
+    options: EffectOptions,
+    contextFor: ContextFor,
+    state: FiberState = this._base
+  ): Future<A> {
+    checkEffect(what, effect)
+    checkSignal(what, options.signal)
+    this._refuse(what)
+    const inside: ContextFor = (caller) => this.#insideOf(contextFor(caller))
+    return new EffectFuture<A>(this, options.name ?? "effect", effect, inside, state, options.signal)
+  }
+
+  /**
+   * Starts an Effect in the background, supervised by the loop: a failure or defect crashes the loop, interruption
+   * alone does not. Cancelling the Handle interrupts it.
+   */
+  runEffectTask<A, E>(effect: Effect.Effect<A, E, Loop>, options: { readonly name?: string } = {}): Handle {
+    checkEffect("runEffectTask", effect)
+    this._refuse("runEffectTask")
+    return startBackground(this, options.name ?? "effect", provided(effect))
+  }
+
+  /** @internal The Context of a fiber of this loop, which has the loop in it. */
+  readonly _provide = (context: Context.Context<never>): Context.Context<never> =>
+    this.#insideOf(this.provideSelf(context))
+
+  /** Marks a fiber as one of this loop. The mark is inherited by what the fiber forks. */
+  #insideOf(context: Context.Context<never>): Context.Context<never> {
+    // `toAio` gives the same Context again and again.
+    if (this.#marked?.from !== context) {
+      this.#marked = { from: context, to: isInside(context, this) ? context : addInside(context, this) }
+    }
+    return this.#marked.to
+  }
+
+  /**
+   * @internal A fiber takes on the async-local state of whoever resumes it, so who may schedule on a loop that is closing
+   * is read from its Context: fibers of the loop may, as tasks and callbacks may, because their cleanup needs it.
+   */
+  override _refuse(what: string): void {
+    const fiber = this._closing === undefined ? undefined : currentFiberState()
+    if (fiber === undefined) return super._refuse(what)
+    enter(
+      isInside(contextOf(fiber), this) ? this : outside,
+      undefined,
+      undefined,
+      () => super._refuse(what),
+      undefined
+    )
+  }
+
+  override statistics(): LoopStatistics {
+    const kernel = super.statistics()
+    return { ...kernel, late: kernel.late + this.#lateValues, effects: this._effects.size }
+  }
+
+  /** @internal An outcome arrived after its receiver had gone, and was dropped. */
+  _countLate(): void {
+    this.#lateValues++
+  }
+
+  /** @internal */
+  get _crash(): LoopCrash | undefined {
+    return this.#crash
+  }
+
+  /** @internal The first error that nobody owns; later ones are logged only. True for the first. */
+  _crashWith(cause: unknown, source: string): boolean {
+    if (this.#crash !== undefined) return false
+    const crash = new LoopCrash({ cause, loop: this.name, source })
+    this.#crash = crash
+    const listeners = [...this.#crashListeners]
+    this.#crashListeners.clear()
+    for (const listener of listeners) listener()
+    return true
+  }
+
+  /** @internal Calls `f` at the crash, at once if it has happened; the result takes it back. */
+  _onCrash(f: () => void): () => void {
+    if (this.#crash !== undefined) f()
+    else this.#crashListeners.add(f)
+    return () => void this.#crashListeners.delete(f)
+  }
+
+  /**
+   * @internal From here on the loop runs until it is closed: what still waits for it is being stopped. `stop()` takes
+   * effect, for its waiters, and the loop goes on.
+   */
+  _beginStopping(): void {
+    if (this._closingSince !== undefined || this.isClosed()) return
+    this._closingSince = this.time()
+    const keepRunning = (): void => {
+      if (this.isClosed()) return
+      this._start()
+      this._onStopped(keepRunning)
+    }
+    keepRunning()
+  }
+
+  override stop(event?: Event): Event {
+    const stopped = super.stop(event)
+    if (!this.#stopAsked && this.isRunning()) {
+      this.#stopAsked = true
+      // The loop's own event: the caller's may be set by anyone.
+      super.stop()._onSet(() => this.#hasStopped())
+    }
+    return stopped
+  }
+
+  /** @internal Calls `f` when the loop has stopped or closed, at once if it has; the result takes it back. */
+  _onStopped(f: () => void): () => void {
+    if (this.isRunning()) this.#stopListeners.add(f)
+    else f()
+    return () => void this.#stopListeners.delete(f)
+  }
+
+  #hasStopped(): void {
+    this.#stopAsked = false
+    const listeners = [...this.#stopListeners]
+    this.#stopListeners.clear()
+    for (const f of listeners) f()
+    this.#tellWaiting()
+  }
+
+  /** A stopped loop delivers nothing. An Effect that began to wait before is left hanging until it runs again: say so. */
+  #tellWaiting(): void {
+    if (this.#waits.size === 0 || this.isClosed() || this._closingSince !== undefined) return
+    const leftovers = leftoversOf(this)
+    this.callExceptionHandler({
+      kind: "leftover",
+      message:
+        `${this.name} has stopped while Effects wait for it (${this.#waits.size}); they wait until it runs again, ` +
+        `which a new wait brings about, or closes` +
+        (leftovers.length === 0 ? "" : `:\n${tableOf(leftovers)}`)
+    })
+  }
+
+  /** @internal */
+  override _watch(future: Settleable): void {
+    super._watch(future)
+    if (currentFiberState() !== undefined && !this.isClosed()) this.#waits.add(future)
+  }
+
+  /** @internal */
+  override _unwatch(future: Settleable): void {
+    super._unwatch(future)
+    this.#waits.delete(future)
+  }
+
+  /** @internal */
+  override _close(cause: unknown): void {
+    super._close(cause)
+    this.#hasStopped()
+    for (const effect of [...this._effects]) effect.interrupt()
+  }
+}

@@ -1,0 +1,194 @@
+/** The composition root: the tag, the ways to open a loop, and what Effect code asks of it. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Layer from "effect/Layer"
+import * as Context from "effect/Context"
+import type * as Scope from "effect/Scope"
+import { callback, fiberState, layerScoped, loopClock, Tag } from "../effect.js"
+import { EffectLoop, type LoopStatistics } from "./EffectLoop.js"
+import type { LoopCrash } from "./kernel/errors.js"
+import type { Report } from "./kernel/Report.js"
+import { runMain, type Teardown } from "./Main.js"
+import { debugFromEnvironment, NodeHost } from "./NodeHost.js"
+import { logReport, sourceOf } from "./Reporter.js"
+import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
+import { shutdown } from "./Shutdown.js"
+import { supervise } from "./Supervise.js"
+import { Waiting } from "./Wait.js"
+
+export type { LoopOptions } from "./Settings.js"
+
+/**
+ * How a whole program is run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunOptions extends LoopOptions {
+  /** Decides the exit code. */
+  readonly teardown?: Teardown | undefined
+}
+
+/** What is given to the one exception handler and comes to nobody else: logged, and the loop crashes where it must. */
+const defaultReport =
+  (loop: () => EffectLoop, crashesOnUnretrieved: boolean) =>
+  (report: Report): void => {
+    const { _base, name } = loop()
+    logReport(_base, name, report)
+    const crashes =
+      report.kind === "callback" ||
+      report.kind === "background" ||
+      (report.kind === "unretrieved" && crashesOnUnretrieved)
+    if (crashes) loop()._crashWith(report.exception, sourceOf(report))
+  }
+
+/** Opens a loop under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
+const make = ({ closeDeadline, options, slowJoin }: Settings): Effect.Effect<EffectLoop> =>
+  Effect.gen(function* () {
+    const clock = yield* loopClock
+    const state = yield* fiberState
+    const report = defaultReport(() => loop, options.unretrieved === "crash")
+    const host = new NodeHost(clock, options.asyncContext ?? true, report)
+    const loop: EffectLoop = new EffectLoop(
+      host,
+      { ...options, debug: options.debug ?? debugFromEnvironment() },
+      state,
+      (context) => Context.add(context, Loop, loop),
+      clock,
+      slowJoin,
+      closeDeadline
+    )
+    loop._start()
+    return loop
+  })
+
+/**
+ * The event loop as an Effect service.
+ *
+ * @example
+ * const program = Effect.gen(function* () {
+ *   const loop = yield* Loop
+ *   loop.callSoon(() => console.log("on the loop"))
+ *   yield* Loop.synchronize
+ * })
+ * Effect.runPromise(program.pipe(Effect.provide(Loop.layer())))
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Loop extends Tag<Loop, EffectLoop>()("effect-aio/Loop") {
+  /**
+   * Opens a loop in the caller's Scope. Closing the Scope cancels, awaits and, past `closeDeadline`, names everything
+   * that was started on it. A crash begins the closing: see `Loop.crashed`.
+   */
+  static open(options: LoopOptions = {}): Effect.Effect<EffectLoop, never, Scope.Scope> {
+    const settings = settingsOf(options)
+    return Effect.acquireRelease(
+      Effect.tap(make(settings), (loop) =>
+        // Nobody can be failed here, so the loop closes by itself: waits and later calls fail with LoopClosedError.
+        Effect.sync(() => loop._onCrash(() => void Effect.runFork(shutdown(loop))))
+      ),
+      shutdown
+    )
+  }
+
+  /** `Loop.open` as a Layer. */
+  static layer(options: LoopOptions = {}): Layer.Layer<Loop> {
+    return layerScoped(Loop, Loop.open(options))
+  }
+
+  /**
+   * Runs an effect with a loop of its own, and closes the loop after it. An error nobody owns crashes the loop: the
+   * effect is then interrupted, its finalizers are awaited, and the whole fails with {@link LoopCrash} and what the
+   * finalizers added.
+   *
+   * @example
+   * Loop.scoped(fromAio(fetchAll)(), { closeDeadline: "5 seconds" })
+   */
+  static scoped<A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options?: LoopOptions
+  ): Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>>
+  static scoped(
+    options?: LoopOptions
+  ): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>>
+  static scoped<A, E, R>(
+    effectOrOptions?: Effect.Effect<A, E, R> | LoopOptions,
+    options: LoopOptions = {}
+  ):
+    | Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>>
+    | (<A2, E2, R2>(
+        effect: Effect.Effect<A2, E2, R2>
+      ) => Effect.Effect<A2, E2 | LoopCrash, Exclude<R2, Loop>>) {
+    if (Effect.isEffect(effectOrOptions))
+      return openAround(effectOrOptions, settingsOf(options), () => Effect.void)
+    const settings = settingsOf(effectOrOptions === undefined ? {} : effectOrOptions)
+    return (effect) => openAround(effect, settings, () => Effect.void)
+  }
+
+  /**
+   * Runs a whole program with a loop: the `main` of a process. The first SIGINT or SIGTERM interrupts it and closes
+   * everything in order, the second one reports what is left and exits at once. Exit codes: 0 success, 1 failure,
+   * 130 SIGINT, 143 SIGTERM. Uncaught exceptions and unhandled rejections crash the loop. Resolves with the Exit.
+   */
+  static run<A, E>(
+    effect: Effect.Effect<A, E, Loop>,
+    options: RunOptions = {}
+  ): Promise<Exit.Exit<A, E | LoopCrash>> {
+    if (!Effect.isEffect(effect)) {
+      throw new TypeError(`Loop.run takes an Effect, not ${String(effect)}; wrap aio code with fromAio`)
+    }
+    const settings = settingsOf(options)
+    if (options.teardown !== undefined && typeof options.teardown !== "function") {
+      throw new TypeError(`teardown is a function, not ${String(options.teardown)}`)
+    }
+    return runMain((opened) => openAround(effect, settings, opened), {
+      ...settings,
+      teardown: options.teardown
+    })
+  }
+
+  /** Completes when every callback queued before it has run. Does not wait for timers, nor for what those queue. */
+  static readonly synchronize: Effect.Effect<void, never, Loop> = Effect.suspend(() =>
+    Effect.flatMap(Loop, (loop) =>
+      callback<void>((resume) => {
+        if (loop.isClosed()) return resume(Effect.void)
+        loop._start()
+        const waiting = new Waiting(loop, () => resume(Effect.void))
+        loop._afterQueued(() => waiting.run())
+      })
+    )
+  )
+
+  /** Completes when `loop.stop()` has taken effect, or the loop has closed; at once if it is stopped. */
+  static readonly waitStopped: Effect.Effect<void, never, Loop> = Effect.suspend(() =>
+    Effect.flatMap(Loop, (loop) =>
+      callback<void>((resume) => {
+        const waiting = new Waiting(loop, () => resume(Effect.void))
+        return Effect.sync(loop._onStopped(() => waiting.run()))
+      })
+    )
+  )
+
+  /** Fails when the loop crashes; never completes otherwise. For programs that were given the loop by a Layer. */
+  static readonly crashed: Effect.Effect<never, LoopCrash, Loop> = Effect.suspend(() =>
+    Effect.flatMap(Loop, (loop) =>
+      callback<never, LoopCrash>((resume) => {
+        const waiting = new Waiting(loop, () => resume(Effect.fail(loop._crash as LoopCrash)))
+        return Effect.sync(loop._onCrash(() => waiting.run()))
+      })
+    )
+  )
+
+  /** The loop's numbers. */
+  static readonly statistics: Effect.Effect<LoopStatistics, never, Loop> = Effect.suspend(() =>
+    Effect.map(Loop, (loop) => loop.statistics())
+  )
+}
+
+const openAround = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  settings: Settings,
+  opened: (loop: EffectLoop) => Effect.Effect<void>
+): Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>> =>
+  supervise(Effect.tap(make(settings), opened), (loop) => Effect.provideService(effect, Loop, loop))

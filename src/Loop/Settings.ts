@@ -1,0 +1,78 @@
+/** What may be said when a loop is opened, checked before anything is opened. */
+import { type DurationInput, toMillis } from "../effect.js"
+import { value as describeValue } from "./kernel/describe.js"
+import type { EventLoopOptions } from "./kernel/EventLoop.js"
+
+/**
+ * How a loop is opened. Durations are milliseconds or anything Effect's Duration takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LoopOptions extends EventLoopOptions {
+  /** How long closing may take altogether before leftovers are reported and left. Default 10 seconds. */
+  readonly closeDeadline?: DurationInput | undefined
+  /** After how long a wait for cancelled work is reported. Default 1 second. */
+  readonly slowJoin?: DurationInput | undefined
+  /** Whether async-local state is captured and restored. Default true; see `docs/async-context.md`. */
+  readonly asyncContext?: boolean | undefined
+  /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
+  readonly unretrieved?: "report" | "crash" | undefined
+}
+
+/** @internal */
+export interface Settings {
+  readonly options: LoopOptions
+  /** Milliseconds. */
+  readonly closeDeadline: number
+  /** Milliseconds. */
+  readonly slowJoin: number
+}
+
+/** Milliseconds for a duration from 0 on, which may be infinite. */
+const millis = (what: string, input: unknown, whenAbsent: number): number => {
+  if (input === undefined) return whenAbsent
+  const negative = typeof input === "string" ? input.trim().startsWith("-") : Number(input as number) < 0
+  if (negative || Number.isNaN(input)) {
+    throw new RangeError(`${what} is a duration from 0 on, not ${describeValue(input)}`)
+  }
+  try {
+    return toMillis(what, input as DurationInput)
+  } catch {
+    throw new TypeError(`${what} takes milliseconds or a Duration, not ${describeValue(input)}`)
+  }
+}
+
+const check = (what: string, input: unknown, type: "boolean" | "string" | "number" | "function"): void => {
+  if (input !== undefined && typeof input !== type) {
+    throw new TypeError(`${what} is a ${type}, not ${describeValue(input)}`)
+  }
+}
+
+/** Throws `TypeError` or `RangeError` that names the option. @internal */
+export const settingsOf = (options: LoopOptions): Settings => {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`the options of a loop are an object, not ${describeValue(options)}`)
+  }
+  const { queueLength, slowCallbackDuration, unretrieved } = options
+  check("name", options.name, "string")
+  check("debug", options.debug, "boolean")
+  check("asyncContext", options.asyncContext, "boolean")
+  check("exceptionHandler", options.exceptionHandler, "function")
+  check("queueLength", queueLength, "number")
+  check("slowCallbackDuration", slowCallbackDuration, "number")
+  if (queueLength !== undefined && queueLength !== Infinity && !(queueLength >= 1 && queueLength % 1 === 0)) {
+    throw new RangeError(`queueLength is a whole number of callbacks from 1 on, not ${queueLength}`)
+  }
+  if (slowCallbackDuration !== undefined && !(slowCallbackDuration >= 0)) {
+    throw new RangeError(`slowCallbackDuration is in milliseconds from 0 on, not ${slowCallbackDuration}`)
+  }
+  if (unretrieved !== undefined && unretrieved !== "report" && unretrieved !== "crash") {
+    throw new RangeError(`unretrieved is "report" or "crash", not ${describeValue(unretrieved)}`)
+  }
+  return {
+    options,
+    closeDeadline: millis("closeDeadline", options.closeDeadline, 10_000),
+    slowJoin: millis("slowJoin", options.slowJoin, 1_000)
+  }
+}
