@@ -1,0 +1,105 @@
+/** Request, then wait: the fiber may not end before the aio side has cleaned up. */
+import * as Effect from "effect/Effect"
+import { callback, currentFiberState, outsideFibers } from "../effect.js"
+import type { EffectLoop } from "../Loop/EffectLoop.js"
+import { originOf } from "../Loop/Leftovers.js"
+import { afterInterrupt } from "../Loop/Outcome.js"
+import { after, oncePassed, Waiting } from "../Loop/Wait.js"
+import { enter } from "../Loop/kernel/current.js"
+import type { Future } from "../Loop/kernel/Future.js"
+import type { Report } from "../Loop/kernel/Report.js"
+import { Task } from "../Loop/kernel/Task.js"
+
+/** What interruption does to aio work, checked and in milliseconds. */
+export interface OnInterrupt {
+  readonly mode: "join" | "abandon"
+  /** How long to join before the work is abandoned and reported; Infinity by default. */
+  readonly grace: number
+}
+
+/** What interruption does where nothing else is said. */
+export const join: OnInterrupt = { mode: "join", grace: Infinity }
+
+const describe = (future: Future<unknown>): string =>
+  future instanceof Task
+    ? `${future.getName()} (age ${Math.round(future.age())}ms, created at ${originOf(future)})`
+    : future.toString()
+
+const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
+  future instanceof Task ? { future, task: future } : { future }
+
+/** Cancelling is aio code: what it calls (listeners of a signal, an `onCancel`) is on the loop, and in no fiber. */
+const cancel = (loop: EffectLoop, name: () => string, future: Future<unknown>): void => {
+  const owner = currentFiberState()
+  outsideFibers(() => {
+    try {
+      enter(loop, undefined, owner, () => future.cancel(), undefined)
+    } catch (exception) {
+      // It was told, and may still end; a failure to tell it does not make waiting for it wrong.
+      loop.callExceptionHandler({
+        kind: "late",
+        message: `cancelling ${name()} failed`,
+        exception,
+        ...about(future)
+      })
+    }
+  })
+}
+
+/** A failure of work that was left behind still reaches the exception handler, and a value is counted. */
+const watchAbandoned = (loop: EffectLoop, name: () => string, future: Future<unknown>): void =>
+  future._add({ resumes: false, run: () => void afterInterrupt(loop, name, future) })
+
+/**
+ * Cancels `future` and waits until it is done. Reports once when that takes longer than `slowJoin`, and gives up after
+ * `grace`, with a report. Its failure is the result's defect.
+ */
+export const cancelAndJoin = (
+  loop: EffectLoop,
+  name: () => string,
+  future: Future<unknown>,
+  { grace, mode }: OnInterrupt
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    // A stopped loop delivers nothing; somebody waits for it now.
+    loop._start()
+    cancel(loop, name, future)
+    if (future.done()) {
+      const end = Effect.suspend(() => afterInterrupt(loop, name, future))
+      // The future's done callbacks have run when the fiber ends.
+      return mode === "join" ? Effect.flatMap(oncePassed(loop), () => end) : end
+    }
+    if (mode === "abandon") {
+      watchAbandoned(loop, name, future)
+      return Effect.void
+    }
+    return callback<void>((resume) => {
+      const notSlow = after(loop, loop._slowJoin, () =>
+        loop.callExceptionHandler({
+          kind: "slowJoin",
+          message: `an interrupted fiber has waited ${loop._slowJoin}ms for ${describe(future)}, which was cancelled and has not ended`,
+          ...about(future)
+        })
+      )
+      const waiting = new Waiting(loop, () => {
+        notSlow()
+        stay?.()
+        resume(Effect.suspend(() => afterInterrupt(loop, name, future)))
+      })
+      const stay =
+        grace === Infinity
+          ? undefined
+          : after(loop, grace, () => {
+              notSlow()
+              future._remove(waiting)
+              loop.callExceptionHandler({
+                kind: "leftover",
+                message: `abandoned after a grace of ${grace}ms: ${describe(future)} was cancelled and has not ended`,
+                ...about(future)
+              })
+              watchAbandoned(loop, name, future)
+              resume(Effect.void)
+            })
+      future._await(waiting)
+    })
+  })

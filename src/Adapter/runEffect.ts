@@ -1,0 +1,31 @@
+/** Starting an Effect from aio code that was not given a wrapped function for it. */
+import type * as Effect from "effect/Effect"
+import type { EffectOptions } from "../Loop/EffectLoop.js"
+import type { Loop } from "../Loop/Loop.js"
+import type { Future } from "../Loop/kernel/Future.js"
+import type { Handle } from "../Loop/kernel/Handle.js"
+import { getRunningLoop } from "./Flavor.js"
+
+/**
+ * Runs an Effect on the running loop, as a Future: `loop.effectAsFuture` of the loop whose aio code this is.
+ * Throws {@link NoRunningLoopError} elsewhere.
+ *
+ * @example
+ * const now = await runEffect(Clock.currentTimeMillis)
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export const runEffect = <A, E>(effect: Effect.Effect<A, E, Loop>, options?: EffectOptions): Future<A> =>
+  getRunningLoop("runEffect").effectAsFuture(effect, options)
+
+/**
+ * Runs an Effect in the background of the running loop: `loop.runEffectTask`. Its failure crashes the loop.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export const runEffectTask = <A, E>(
+  effect: Effect.Effect<A, E, Loop>,
+  options?: { readonly name?: string }
+): Handle => getRunningLoop("runEffectTask").runEffectTask(effect, options)

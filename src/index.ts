@@ -1,0 +1,47 @@
+/**
+ * effect-aio: an asyncio-style event loop that runs inside Effect, and the border between Effect and promise code.
+ *
+ *     src/index.ts            this door: re-exports only
+ *     src/Adapter/            the border: fromAio, toAio          may import effect, Loop, kernel
+ *     src/Loop/               the loop as an Effect service       may import effect, node:*, kernel
+ *     src/Loop/kernel/        the loop itself: plain classes      may import nothing
+ *     src/effect.ts           the seam to Effect's line           may import effect only
+ *
+ * Imports go downstairs or stay on the floor. Everything below is Effect-flavored unless it says aio.
+ */
+
+// Tells the types that a signal is Node's AbortSignal: an import without names, so that declarations keep it.
+import "./Loop/NodeHost.js"
+
+export { fromAio, type FromAio, type FromAioOptions } from "./Adapter/fromAio.js"
+export { toAio, type ToAioOptions } from "./Adapter/toAio.js"
+export { runAioCoroutine, runAioFuture, type AioInterrupted, type AioOptions } from "./Adapter/runAio.js"
+export { runEffect, runEffectTask } from "./Adapter/runEffect.js"
+export { acquireAio, type AioResource } from "./Adapter/Resource.js"
+export { currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/Flavor.js"
+
+export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
+export { EffectLoop as EventLoop, type EffectOptions, type LoopStatistics } from "./Loop/EffectLoop.js"
+export type { Teardown } from "./Loop/Main.js"
+export { causeOf } from "./Loop/Outcome.js"
+export { copyContext } from "./Loop/AsyncContext.js"
+
+export { Event } from "./Loop/kernel/Event.js"
+export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
+export { Handle } from "./Loop/kernel/Handle.js"
+export { TimerHandle } from "./Loop/kernel/Timers.js"
+export { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Loop/kernel/Task.js"
+export type { ExceptionHandler, TaskFactory } from "./Loop/kernel/EventLoop.js"
+export type { Context as AioContext } from "./Loop/kernel/ports.js"
+export type { Report, ReportKind } from "./Loop/kernel/Report.js"
+export {
+  AioError,
+  CancelledError,
+  InvalidStateError,
+  isCancelledError,
+  LoopClosedError,
+  LoopCrash,
+  NoRunningLoopError,
+  QueueFullError,
+  WrongLoopError
+} from "./Loop/kernel/errors.js"

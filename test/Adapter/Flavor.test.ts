@@ -1,0 +1,132 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import {
+  currentFlavor,
+  currentSignal,
+  currentTask,
+  fromAio,
+  getRunningLoop,
+  Loop,
+  NoRunningLoopError,
+  runAioCoroutine,
+  runEffect
+} from "../../src/index.js"
+import { scoped, settle } from "../support/scopedLoops.js"
+
+const thrown = (f: () => unknown): unknown => {
+  try {
+    return { value: f() }
+  } catch (error) {
+    return error
+  }
+}
+
+describe("currentFlavor", () => {
+  it.live("knows the side in fibers, tasks, callbacks, timers and done callbacks, also after an await", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const log: Array<unknown> = []
+        const say = (where: string) => log.push(`${where} ${String(currentFlavor())}`)
+        say("fiber")
+        yield* runAioCoroutine(async () => {
+          say("task")
+          await Promise.resolve()
+          say("after a promise")
+          await loop.sleep(1)
+          say("after a Future")
+          await runEffect(Effect.sync(() => say("effect")))
+          say("after an effect")
+        })
+        yield* Effect.yieldNow()
+        say("fiber again")
+        loop.callSoon(() => say("callback"))
+        loop.callLater(1, () => say("timer"))
+        const future = loop.createFuture<void>()
+        future.addDoneCallback(() => say("done callback"))
+        future.setResult()
+        yield* Effect.sleep(5)
+        yield* settle
+        say("fiber after a sleep")
+        expect(log).toEqual([
+          "fiber effect",
+          "task aio",
+          "after a promise aio",
+          "after a Future aio",
+          "effect effect",
+          "after an effect aio",
+          "fiber again effect",
+          "callback aio",
+          "done callback aio",
+          "timer aio",
+          "fiber after a sleep effect"
+        ])
+      })
+    )
+  )
+
+  it("is undefined outside of both", async () => {
+    expect(currentFlavor()).toBe(undefined)
+    expect(currentTask()).toBe(null)
+    expect(currentSignal()).toBe(undefined)
+    expect(thrown(() => getRunningLoop())).toBeInstanceOf(NoRunningLoopError)
+    await Promise.resolve()
+    expect(currentFlavor()).toBe(undefined)
+  })
+
+  it.live("an Effect that aio code runs is nobody's task, and its promises are not the task's", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const log: Array<unknown> = []
+        yield* runAioCoroutine(async () => {
+          await runEffect(
+            Effect.gen(function* () {
+              log.push(currentTask(loop))
+              yield* Effect.promise(async () => {
+                await Promise.resolve()
+                log.push(currentTask(loop))
+              })
+            })
+          )
+          log.push(currentTask(loop) !== null)
+        })
+        expect(log).toEqual([null, null, true])
+      })
+    )
+  )
+})
+
+describe("getRunningLoop", () => {
+  it.live("is the loop of the callback or task, and nothing in Effect code, which has a hint", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        expect(yield* fromAio(() => getRunningLoop() === loop)()).toBe(true)
+        const exit = yield* Effect.exit(Effect.sync(() => getRunningLoop()))
+        const error = Exit.isFailure(exit) && Cause.squash(exit.cause)
+        expect(error).toBeInstanceOf(NoRunningLoopError)
+        expect(String(error)).toMatch(/yield\* Loop/)
+      })
+    )
+  )
+
+  it.live("tells nested loops apart", () =>
+    scoped(
+      Effect.gen(function* () {
+        const outer = yield* Loop
+        yield* scoped(
+          Effect.gen(function* () {
+            const inner = yield* Loop
+            const both = yield* runAioCoroutine(async () => {
+              const here = getRunningLoop()
+              const there = await inner.wrapFuture(outer.createTask(async () => getRunningLoop()))
+              return [here === inner, there === outer, currentTask(outer), currentTask(inner) !== null]
+            })
+            expect(both).toEqual([true, true, null, true])
+          })
+        )
+      })
+    )
+  )
+})

@@ -1,0 +1,98 @@
+// The exact list of public names. A name that is added or taken away is a decision: change it here too.
+import * as fs from "node:fs"
+import ts from "typescript"
+import { describe, expect, it } from "vitest"
+import * as api from "../src/index.js"
+
+/** Every name that src/index.ts exports, types included. */
+const declared = (): ReadonlyArray<string> => {
+  const file = new URL("../src/index.ts", import.meta.url)
+  const source = ts.createSourceFile("index.ts", fs.readFileSync(file, "utf8"), ts.ScriptTarget.Latest)
+  return source.statements
+    .flatMap((statement) =>
+      ts.isExportDeclaration(statement) && statement.exportClause && ts.isNamedExports(statement.exportClause)
+        ? statement.exportClause.elements.map((element) =>
+            statement.isTypeOnly || element.isTypeOnly ? `type ${element.name.text}` : element.name.text
+          )
+        : []
+    )
+    .sort()
+}
+
+const values = [
+  "AioError",
+  "CancelledError",
+  "Event",
+  "EventLoop",
+  "Future",
+  "FutureTypeId",
+  "Handle",
+  "InvalidStateError",
+  "Loop",
+  "LoopClosedError",
+  "LoopCrash",
+  "NoRunningLoopError",
+  "QueueFullError",
+  "Task",
+  "TimerHandle",
+  "WrongLoopError",
+  "acquireAio",
+  "causeOf",
+  "copyContext",
+  "currentFlavor",
+  "currentSignal",
+  "currentTask",
+  "fromAio",
+  "getRunningLoop",
+  "isCancelledError",
+  "isFuture",
+  "runAioCoroutine",
+  "runAioFuture",
+  "runEffect",
+  "runEffectTask",
+  "toAio"
+]
+
+const types = [
+  "AioContext",
+  "AioInterrupted",
+  "AioOptions",
+  "AioResource",
+  "Coroutine",
+  "CoroutineValue",
+  "EffectOptions",
+  "ExceptionHandler",
+  "FromAio",
+  "FromAioOptions",
+  "LoopOptions",
+  "LoopStatistics",
+  "Report",
+  "ReportKind",
+  "RunOptions",
+  "TaskFactory",
+  "TaskOptions",
+  "Teardown",
+  "ToAioOptions"
+]
+
+describe("the public names", () => {
+  it("are these values", () => {
+    expect(Object.keys(api).sort()).toEqual([...values].sort())
+  })
+
+  it("are these values and types, and every one is exported by name", () => {
+    expect(declared()).toEqual([...values, ...types.map((name) => `type ${name}`)].sort())
+  })
+
+  it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
+    const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
+    expect(errors).toHaveLength(7)
+    for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
+      const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
+      const error = new Class({})
+      expect(error).toBeInstanceOf(Error)
+      expect([error._tag, error.name]).toEqual([name, name === "CancelledError" ? "AbortError" : name])
+    }
+    expect(new api.CancelledError().code).toBe("ABORT_ERR")
+  })
+})
