@@ -1,0 +1,23 @@
+/** What there is to measure. Each group runs in a process of its own. */
+import { border } from "./cases/border.js"
+import { callSoon } from "./cases/callSoon.js"
+import { fromAio } from "./cases/fromAio.js"
+import { futures } from "./cases/futures.js"
+import { life } from "./cases/life.js"
+import { memory } from "./cases/memory.js"
+import { tasks } from "./cases/tasks.js"
+import { timers } from "./cases/timers.js"
+import { toAio } from "./cases/toAio.js"
+import type { Case } from "./measure.js"
+
+export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
+  callSoon,
+  timers,
+  futures,
+  tasks,
+  fromAio,
+  toAio,
+  border,
+  life,
+  memory
+}
