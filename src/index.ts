@@ -18,7 +18,7 @@ export { toAio, type ToAioOptions } from "./Adapter/toAio.js"
 export { runAioCoroutine, runAioFuture, type AioInterrupted, type AioOptions } from "./Adapter/runAio.js"
 export { runEffect, runEffectTask } from "./Adapter/runEffect.js"
 export { acquireAio, type AioResource } from "./Adapter/Resource.js"
-export { currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/Flavor.js"
+export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/Flavor.js"
 
 export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
 export { EffectLoop as EventLoop, type EffectOptions, type LoopStatistics } from "./Loop/EffectLoop.js"

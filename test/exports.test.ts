@@ -37,6 +37,7 @@ const values = [
   "TimerHandle",
   "WrongLoopError",
   "acquireAio",
+  "allTasks",
   "causeOf",
   "copyContext",
   "currentFlavor",

@@ -43,6 +43,15 @@ export const getRunningLoop = (what = "getRunningLoop"): EffectLoop => {
 export const currentTask = (loop?: EventLoop): Task<unknown> | null => (inFiber() ? null : runningTask(loop))
 
 /**
+ * The tasks of `loop`, or of the running loop, that are not done. A snapshot. Throws {@link NoRunningLoopError} where
+ * neither is there.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const allTasks = (loop: EventLoop = getRunningLoop("allTasks")): Set<Task<unknown>> => loop.allTasks()
+
+/**
  * The AbortSignal of the running task, to be passed to what it calls; `undefined` outside of tasks. Made when it is
  * first asked for.
  *

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import {
+  allTasks,
   currentFlavor,
   currentSignal,
   currentTask,
@@ -95,6 +96,34 @@ describe("currentFlavor", () => {
       })
     )
   )
+})
+
+describe("allTasks", () => {
+  it.live("lists the tasks of the running loop, or of a named one, that are not done", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const sleeping = loop.createTask(() => loop.sleep(1e6), { name: "sleeping" })
+        const names = (tasks: ReadonlySet<{ getName(): string }>) =>
+          [...tasks].map((task) => task.getName()).sort()
+        const seen = yield* runAioCoroutine(
+          async () => {
+            await loop.sleep(0)
+            return names(allTasks())
+          },
+          { name: "asking" }
+        )
+        expect([seen, names(allTasks(loop))]).toEqual([["asking", "sleeping"], ["sleeping"]])
+        sleeping.cancel()
+        yield* settle
+        expect(allTasks(loop).size).toBe(0)
+      })
+    )
+  )
+
+  it("B1 needs a loop", () => {
+    expect(thrown(() => allTasks())).toBeInstanceOf(NoRunningLoopError)
+  })
 })
 
 describe("getRunningLoop", () => {
