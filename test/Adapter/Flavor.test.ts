@@ -10,6 +10,7 @@ import {
   Loop,
   NoRunningLoopError,
   runAioCoroutine,
+  runAioFuture,
   runEffect
 } from "../../src/index.js"
 import { scoped, settle } from "../support/scopedLoops.js"
@@ -42,12 +43,16 @@ describe("currentFlavor", () => {
         yield* Effect.yieldNow()
         say("fiber again")
         loop.callSoon(() => say("callback"))
-        loop.callLater(1, () => say("timer"))
+        const timerRan = loop.createFuture<void>()
+        loop.callLater(1, () => {
+          say("timer")
+          timerRan.setResult()
+        })
         const future = loop.createFuture<void>()
         future.addDoneCallback(() => say("done callback"))
         future.setResult()
-        yield* Effect.sleep(5)
-        yield* settle
+        yield* runAioFuture(timerRan)
+        yield* Effect.sleep(1)
         say("fiber after a sleep")
         expect(log).toEqual([
           "fiber effect",

@@ -23,7 +23,8 @@ import {
   QueueFullError,
   runAioCoroutine,
   runEffect,
-  toAio
+  toAio,
+  runAioFuture
 } from "../../src/index.js"
 import { collecting, scoped, settle } from "../support/scopedLoops.js"
 import { collect } from "../support/tidy.js"
@@ -256,7 +257,7 @@ describe("toAio", () => {
         expect(listeners).toBe(5)
         ends[5].setResult(1)
         ends[2].catch(() => {})
-        yield* Effect.sleep(5)
+        yield* runAioFuture(ends[1])
         ends[4].cancel()
         yield* settle
         expect(listeners).toBe(0)
@@ -376,8 +377,8 @@ describe("toAio", () => {
         yield* settle
         one.cancel()
         two.cancel()
-        yield* Effect.sleep(60)
-        yield* settle
+        yield* Effect.exit(runAioFuture(one))
+        yield* Effect.exit(runAioFuture(two))
         expect(thrown(one)).toEqual({ value: "value" })
         expect(thrown(two)).toBe(boom)
       })

@@ -320,7 +320,7 @@ describe("close() under waits", () => {
       const scope = yield* Scope.make()
       const loop = yield* Scope.extend(open({ exceptionHandler }), scope)
       loop.createTask(forever)
-      loop.runEffectTask(Effect.ensuring(Effect.never, Effect.sleep(5)))
+      loop.runEffectTask(Effect.ensuring(Effect.never, Effect.sleep(200)))
       yield* settle
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* settle
