@@ -10,9 +10,6 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import { enter, enterHandle, setAmbient, slot } from "./kernel/current.js"
 import type { Context, Contexts, Invocable, Local } from "./kernel/ports.js"
 
-/** What a fiber gives to the aio code that it calls; read by whoever starts a fiber from there. */
-export type Owner = () => unknown
-
 const storage = new AsyncLocalStorage<Local>()
 let users = 0
 /** Whether the storage was entered since it was last disabled: until then nobody needs to look into it. */

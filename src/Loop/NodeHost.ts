@@ -23,8 +23,10 @@ const resolved = Promise.resolve()
  * Node and an Effect Clock as a kernel Host.
  *
  * A turn is a promise reaction, from idle as between passes: it comes before I/O, and after the continuations that are
- * queued already. (`process.nextTick` would wait for all of them, and costs ten times as much.) Under the live clock, time is `performance.now()` and one Node timer is armed for the
- * earliest deadline; under any other clock (TestClock), that clock's `sleep` wakes the loop, and moves it.
+ * queued already. (`process.nextTick` would wait for all of them, and costs ten times as much.)
+ *
+ * Under the live clock, time is `performance.now()` and one Node timer is armed for the earliest deadline; under any
+ * other clock (TestClock), that clock's `sleep` wakes the loop, and moves it.
  */
 export class NodeHost implements Host {
   readonly contexts: AsyncContexts | PlainContexts
