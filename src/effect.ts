@@ -136,8 +136,8 @@ export const contextOf = (state: FiberState): Context.Context<never> =>
   FiberRefs.getOrDefault(state, FiberRef.currentContext)
 
 /**
- * `context` over `callers`, which the calling fiber has; the calling fiber's span stays, because it is the caller's work that is
- * traced.
+ * `context` over `callers`, which the calling fiber has; the calling fiber's span stays, because it is the caller's work
+ * that is traced.
  */
 export const mergeContext = (
   callers: Context.Context<never>,

@@ -99,7 +99,7 @@ export class EffectLoop extends EventLoop implements FiberHome {
   /** What fibers wait for. */
   readonly #waits = new Set<Settleable>()
   #lateValues = 0
-  #marked: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+  #provided: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
 
   /** @internal */
   constructor(
@@ -124,7 +124,7 @@ export class EffectLoop extends EventLoop implements FiberHome {
    */
   effectAsFuture<A, E>(effect: Effect.Effect<A, E, Loop>, options: EffectOptions = {}): Future<A> {
     const future = this._effectAsFuture("effectAsFuture", provided(effect), options, (caller) =>
-      this._provide(contextOf(caller ?? this._base))
+      contextOf(caller ?? this._base)
     )
     if (this.getDebug()) rememberSite(future, this.effectAsFuture)
     return future
@@ -141,8 +141,8 @@ export class EffectLoop extends EventLoop implements FiberHome {
     checkEffect(what, effect)
     checkSignal(what, options.signal)
     this._refuse(what)
-    const inside: ContextFor = (caller) => this.#insideOf(contextFor(caller))
-    return new EffectFuture<A>(this, options.name ?? "effect", effect, inside, state, options.signal)
+    const provide: ContextFor = (caller) => this._provide(contextFor(caller))
+    return new EffectFuture<A>(this, options.name ?? "effect", effect, provide, state, options.signal)
   }
 
   /**
@@ -155,17 +155,16 @@ export class EffectLoop extends EventLoop implements FiberHome {
     return startBackground(this, options.name ?? "effect", provided(effect))
   }
 
-  /** @internal The Context of a fiber of this loop, which has the loop in it. */
-  readonly _provide = (context: Context.Context<never>): Context.Context<never> =>
-    this.#insideOf(this.provideSelf(context))
-
-  /** Marks a fiber as one of this loop. The mark is inherited by what the fiber forks. */
-  #insideOf(context: Context.Context<never>): Context.Context<never> {
-    // `toAio` gives the same Context again and again.
-    if (this.#marked?.from !== context) {
-      this.#marked = { from: context, to: isInside(context, this) ? context : addInside(context, this) }
+  /**
+   * @internal The Context of a fiber of this loop: it has the loop in it, and a mark that says so, which what the fiber
+   * forks inherits. The only place that makes one; most calls come from where the last one came from.
+   */
+  _provide(context: Context.Context<never>): Context.Context<never> {
+    if (this.#provided?.from !== context) {
+      const own = this.provideSelf(context)
+      this.#provided = { from: context, to: isInside(own, this) ? own : addInside(own, this) }
     }
-    return this.#marked.to
+    return this.#provided.to
   }
 
   /**

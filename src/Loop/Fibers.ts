@@ -30,7 +30,7 @@ export interface FiberHome extends EventLoop {
   /** @internal The state that a fiber starts with where no fiber has called the aio code. */
   readonly _base: FiberState
   /** @internal Puts the loop itself into a fiber's Context. */
-  readonly _provide: (context: Context.Context<never>) => Context.Context<never>
+  _provide(context: Context.Context<never>): Context.Context<never>
 }
 
 /** Decides the Context of a new fiber from the state of the fiber that called the aio code, if one did. */

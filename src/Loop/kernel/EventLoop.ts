@@ -481,9 +481,11 @@ export class EventLoop implements Scheduler {
   #measured(runnable: Runnable, took: number): void {
     if (took < this.slowCallbackDuration) return
     const sourceTraceback = siteOf(runnable)
+    const what =
+      runnable instanceof Handle || isFuture(runnable) ? runnable.toString() : "a wait of Effect code"
     this.callExceptionHandler({
       kind: "slowCallback",
-      message: `Executing ${runnable instanceof Handle || isFuture(runnable) ? runnable.toString() : "a wait of Effect code"} took ${(took / 1000).toFixed(3)} seconds`,
+      message: `Executing ${what} took ${(took / 1000).toFixed(3)} seconds`,
       ...(runnable instanceof Task ? { task: runnable } : {}),
       ...(runnable instanceof Handle ? { handle: runnable } : {}),
       ...(sourceTraceback === undefined ? {} : { sourceTraceback })
