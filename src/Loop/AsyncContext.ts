@@ -10,7 +10,7 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import { enter, enterHandle, setAmbient, slot } from "./kernel/current.js"
 import type { Context, Contexts, Invocable, Local } from "./kernel/ports.js"
 
-const storage = new AsyncLocalStorage<Local>()
+const storage = new AsyncLocalStorage<Local | undefined>()
 let users = 0
 /** Whether the storage was entered since it was last disabled: until then nobody needs to look into it. */
 let entered = false
@@ -40,10 +40,10 @@ const marked = <X, A>(loop: object, task: object | undefined, owner: unknown, f:
   return enter(loop, task, owner, f, x)
 }
 
-/** A callback that a task scheduled is the loop's, not the task's. */
+/** A callback that a task, another loop or another fiber scheduled is the loop's, and of the fiber that scheduled it. */
 const markCallback = (loop: object, owner: unknown): void => {
   const outer = storage.getStore()
-  if (outer !== undefined && (outer.task !== undefined || outer.loop !== loop)) {
+  if (outer !== undefined && (outer.task !== undefined || outer.loop !== loop || outer.owner !== owner)) {
     storage.enterWith({ loop, task: undefined, owner })
   }
 }
@@ -53,6 +53,13 @@ const markedHandle = (handle: Invocable, owner: unknown): void => {
   if (entered) markCallback(handle._scheduler, owner)
   enterHandle(owner, handle)
 }
+
+/**
+ * Runs code of a loop without async-local state as nobody's: what woke that loop may be a task of a neighbour that has
+ * it, and what is waited for after an `await` would count as that task's.
+ */
+export const unmarked = <A>(f: () => A): A =>
+  entered && storage.getStore() !== undefined ? storage.run(undefined, f) : f()
 
 /** The loops that want context do not hold the storage themselves: it lives while one of them is open. */
 const acquire = (): void => {
@@ -122,11 +129,13 @@ export class PlainContexts implements Contexts {
   }
 
   call<X, A>(context: Context | undefined, loop: object, task: object | undefined, f: (x: X) => A, x: X): A {
-    return enter(loop, task, ownerIn(context), f, x)
+    if (!entered) return enter(loop, task, ownerIn(context), f, x)
+    return unmarked(() => enter(loop, task, ownerIn(context), f, x))
   }
 
   callHandle(context: Context | undefined, handle: Invocable): void {
-    enterHandle(ownerIn(context), handle)
+    if (!entered) enterHandle(ownerIn(context), handle)
+    else unmarked(() => enterHandle(ownerIn(context), handle))
   }
 
   release(): void {}

@@ -1,7 +1,7 @@
 /** Parking a fiber until a kernel Future is done: the one Effect/Future primitive that this room and the Adapter need. */
 import * as Effect from "effect/Effect"
 import { callback, sequentialCauses } from "../effect.js"
-import { copyContext } from "./AsyncContext.js"
+import { copyContext, unmarked } from "./AsyncContext.js"
 import type { EffectLoop } from "./EffectLoop.js"
 import { enter } from "./kernel/current.js"
 import { LoopClosedError, QueueFullError } from "./kernel/errors.js"
@@ -24,13 +24,13 @@ export class Waiting implements Runnable {
   }
 
   run(): void {
-    if (this.#context === undefined) this.resume()
+    if (this.#context === undefined) unmarked(this.resume)
     else this.#context.run(this.resume)
   }
 }
 
 /** What an Effect fails with whose work was refused before anything was scheduled. */
-const refused = (error: unknown): Effect.Effect<never, LoopClosedError | QueueFullError> =>
+export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | QueueFullError> =>
   error instanceof LoopClosedError || error instanceof QueueFullError ? Effect.fail(error) : Effect.die(error)
 
 /**

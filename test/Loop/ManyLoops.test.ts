@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Option } from "effect"
+import { Context, Deferred, Effect, Fiber, FiberRef, Layer, Option } from "effect"
 import {
   currentFlavor,
+  currentTask,
   type EventLoop,
   fromAio,
   getRunningLoop,
@@ -10,6 +11,8 @@ import {
   LoopCrash,
   NoRunningLoopError,
   runEffect,
+  type Task,
+  toAio,
   WrongLoopError
 } from "../../src/index.js"
 import { capturing, collecting, layer, open, scoped, settle } from "../support/scopedLoops.js"
@@ -20,6 +23,207 @@ const seenInside = fromAio(async () => {
   await first.sleep(1)
   expect(getRunningLoop()).toBe(first)
   return first
+})
+
+/** The name of the loop that each kind of code finds itself on, all started from the Effect that has `Loop`. */
+const witnesses = Effect.gen(function* () {
+  const loop = yield* Loop
+  const seen: Array<readonly [what: string, name: string]> = []
+  const see = (what: string, task: Task<unknown> | null | undefined = undefined): void => {
+    const where = getRunningLoop().name
+    seen.push([what, task === undefined || currentTask() === task ? where : `${where}, in another task`])
+  }
+  const seeEffect = (what: string) => Effect.map(Loop, ({ name }) => void seen.push([what, name]))
+  const wrapped = yield* toAio((what: string) => seeEffect(what))
+  yield* seeEffect("the Effect")
+  yield* Effect.gen(function* () {
+    yield* Effect.addFinalizer(() => Effect.orDie(seeEffect("finalizer")))
+    yield* Effect.addFinalizer(() => Effect.orDie(fromAio(() => see("aio of a finalizer"))()))
+  }).pipe(Effect.scoped)
+  yield* fromAio(async () => {
+    const self = currentTask()
+    see("task", self)
+    const all: Array<PromiseLike<unknown>> = []
+    const seeAs = (what: string) => {
+      const done = loop.createFuture<void>()
+      all.push(done)
+      return () => {
+        see(what, null)
+        done.setResult()
+      }
+    }
+    loop.callSoon(seeAs("callback"))
+    loop.callSoonThreadsafe(seeAs("threadsafe callback"))
+    loop.callLater(1, seeAs("timer"))
+    const future = loop.createFuture<void>()
+    future.addDoneCallback(seeAs("done callback"))
+    all.push(future.then(() => see("then", null)))
+    all.push(future.finally(() => see("finally", null)))
+    loop.callLater(1, () => future.setResult())
+    all.push(
+      loop.createTask(function* (task) {
+        see("generator", task)
+        yield* loop.sleep(1)
+        see("generator after a yield", task)
+      })
+    )
+    all.push(loop.createTask(() => loop.sleep(1)).then(() => see("then of a task", null)))
+    await loop.sleep(0)
+    if (loop.host.contexts.tracks) {
+      see("task after an await", self)
+      all.push(runEffect(seeEffect("runEffect")))
+    }
+    all.push(loop.effectAsFuture(seeEffect("effectAsFuture")), wrapped("toAio"))
+    await Promise.all(all)
+  })()
+  return { name: loop.name, seen }
+})
+
+/** Names every witness that was on another loop. */
+const expectOwn = ({ name, seen }: Effect.Effect.Success<typeof witnesses>, least = 17): void => {
+  expect(seen.length).toBeGreaterThanOrEqual(least)
+  expect(seen.filter(([, where]) => where !== name)).toEqual([])
+}
+
+describe("each kind of code finds its own loop", () => {
+  it.live("L5 in two that are open in the same Scope, one after the other and at once", () =>
+    Effect.gen(function* () {
+      const a = yield* open({ name: "a" })
+      const b = yield* open({ name: "b" })
+      const on = (loop: EventLoop) => Effect.provideService(witnesses, Loop, loop)
+      for (const loop of [a, b, a]) expectOwn(yield* on(loop))
+      const all = yield* Effect.all([on(a), on(b), on(b), on(a)], { concurrency: "unbounded" })
+      expect(all.map(({ name }) => name)).toEqual(["a", "b", "b", "a"])
+      all.forEach((each) => expectOwn(each))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "L5 nested, three deep, with and without async-local state, before, inside and after the inner ones",
+    () => {
+      const nest = (depth: number): Effect.Effect<void, unknown> =>
+        scoped(
+          Effect.gen(function* () {
+            expectOwn(yield* witnesses, 15)
+            if (depth > 0) yield* Effect.all([nest(depth - 1), nest(depth - 1)], { concurrency: "unbounded" })
+            expectOwn(yield* witnesses, 15)
+          }),
+          { asyncContext: depth % 2 === 0 }
+        )
+      return nest(3)
+    }
+  )
+
+  it.live("L5 in fifty at once, every third without async-local state", () =>
+    Effect.gen(function* () {
+      const all = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => i),
+        (i) => scoped(witnesses, { asyncContext: i % 3 !== 0 }),
+        { concurrency: "unbounded" }
+      )
+      for (const each of all) expectOwn(each, 15)
+      expect(new Set(all.map(({ name }) => name)).size).toBe(50)
+    })
+  )
+
+  it.live(
+    "L5 T1 opened by an Effect that aio code of another started, and where that code goes on after it",
+    () =>
+      scoped(
+        Effect.gen(function* () {
+          const outer = yield* Loop
+          const seen = yield* fromAio(async () => {
+            const self = currentTask()
+            const inner = await runEffect(scoped(witnesses))
+            return { inner, after: [getRunningLoop() === outer, currentTask() === self] }
+          })()
+          expectOwn(seen.inner)
+          expect(seen.inner.name).not.toBe(outer.name)
+          expect(seen.after).toEqual([true, true])
+          expectOwn(yield* witnesses)
+        })
+      )
+  )
+
+  it.live(
+    "L5 as Layers side by side: each service keeps the loop it was built on, and its finalizer runs there",
+    () => {
+      const log: Array<string> = []
+      type Service = { readonly witnesses: Effect.Effect<Effect.Effect.Success<typeof witnesses>, unknown> }
+      class A extends Context.Tag("A")<A, Service>() {}
+      class B extends Context.Tag("B")<B, Service>() {}
+      const make = Effect.gen(function* () {
+        const loop = yield* Loop
+        yield* Effect.addFinalizer(() =>
+          fromAio(() => void log.push(`${loop.name} closes on ${getRunningLoop().name}`))().pipe(
+            Effect.provideService(Loop, loop),
+            Effect.orDie
+          )
+        )
+        return { witnesses: Effect.provideService(witnesses, Loop, loop) }
+      })
+      const services = Layer.mergeAll(
+        Layer.scoped(A, make).pipe(Layer.provide(layer({ name: "a" }))),
+        Layer.scoped(B, make).pipe(Layer.provide(layer({ name: "b", asyncContext: false })))
+      )
+      return Effect.gen(function* () {
+        const seen = yield* Effect.all([(yield* A).witnesses, (yield* B).witnesses], { concurrency: 2 })
+        expect(seen.map(({ name }) => name)).toEqual(["a", "b"])
+        for (const each of seen) expectOwn(each, 15)
+      }).pipe(
+        Effect.provide(services),
+        Effect.ensuring(Effect.sync(() => expect(log.sort()).toEqual(["a closes on a", "b closes on b"])))
+      )
+    }
+  )
+
+  it.live(
+    "L5 T6 a callback of A that code of B schedules runs on A, with the async-local state and the fiber of B",
+    () =>
+      Effect.gen(function* () {
+        const a = yield* open({ name: "a" })
+        const b = yield* open({ name: "b" })
+        const storage = new AsyncLocalStorage<string>()
+        const ref = FiberRef.unsafeMake("nobody")
+        const seen = a.createFuture<ReadonlyArray<unknown>>()
+        yield* fromAio(() =>
+          storage.run("state of B", async () => {
+            await b.sleep(1)
+            a.callLater(1, async () => {
+              const where = [getRunningLoop().name, currentTask(), storage.getStore()]
+              const own = await runEffect(
+                Effect.all([Effect.map(Loop, ({ name }) => name), FiberRef.get(ref)])
+              )
+              seen.setResult([...where, ...own, getRunningLoop().name])
+            })
+          })
+        )().pipe(Effect.provideService(Loop, b), Effect.locally(ref, "fiber on B"))
+        const outcome = yield* Effect.provideService(fromAio(seen), Loop, a)
+        expect(outcome).toEqual(["a", null, "state of B", "a", "fiber on B", "a"])
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("L5 in callbacks that schedule each other back and forth, after their awaits too", () =>
+    Effect.gen(function* () {
+      const loops = [yield* open({ name: "a" }), yield* open({ name: "b" })] as const
+      const log: Array<string> = []
+      const over = loops[0].createFuture<void>()
+      const hop = async (n: number): Promise<void> => {
+        log.push(getRunningLoop().name)
+        await null
+        log.push(getRunningLoop().name)
+        if (n === 0) over.setResult()
+        else loops[n % 2 === 0 ? 0 : 1].callSoon(hop, n - 1)
+      }
+      // From a task: what nobody has called from a task is known as long as it is on the stack.
+      loops[0].createTask(async () => {
+        await loops[0].sleep(1)
+        loops[0].callSoon(hop, 5)
+      })
+      yield* Effect.provideService(fromAio(over), Loop, loops[0])
+      expect(log.join("")).toBe("aabbaabbaabb")
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("several loops", () => {
