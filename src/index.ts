@@ -31,6 +31,10 @@ export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
 export { Handle } from "./Loop/kernel/Handle.js"
 export { TimerHandle } from "./Loop/kernel/Timers.js"
 export { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Loop/kernel/Task.js"
+export { shield } from "./Loop/kernel/shield.js"
+export { sleep } from "./Loop/kernel/sleep.js"
+export { TaskGroup } from "./Loop/kernel/TaskGroup.js"
+export { timeout, type Timeout, waitFor } from "./Loop/kernel/timeouts.js"
 export type { ExceptionHandler, TaskFactory } from "./Loop/kernel/EventLoop.js"
 export type { Context as AioContext } from "./Loop/kernel/ports.js"
 export type { Report, ReportKind } from "./Loop/kernel/Report.js"
@@ -43,5 +47,7 @@ export {
   LoopCrash,
   NoRunningLoopError,
   QueueFullError,
+  TaskGroupError,
+  TimeoutError,
   WrongLoopError
 } from "./Loop/kernel/errors.js"

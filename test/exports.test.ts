@@ -34,6 +34,9 @@ const values = [
   "NoRunningLoopError",
   "QueueFullError",
   "Task",
+  "TaskGroup",
+  "TaskGroupError",
+  "TimeoutError",
   "TimerHandle",
   "WrongLoopError",
   "acquireAio",
@@ -51,7 +54,11 @@ const values = [
   "runAioFuture",
   "runEffect",
   "runEffectTask",
-  "toAio"
+  "shield",
+  "sleep",
+  "timeout",
+  "toAio",
+  "waitFor"
 ]
 
 const types = [
@@ -73,6 +80,7 @@ const types = [
   "TaskFactory",
   "TaskOptions",
   "Teardown",
+  "Timeout",
   "ToAioOptions"
 ]
 
@@ -87,10 +95,11 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(7)
+    expect(errors).toHaveLength(9)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
-      const error = new Class({})
+      // An AggregateError takes what can be iterated.
+      const error = new Class(name === "TaskGroupError" ? [] : {})
       expect(error).toBeInstanceOf(Error)
       expect([error._tag, error.name]).toEqual([name, name === "CancelledError" ? "AbortError" : name])
     }

@@ -108,7 +108,7 @@ export class EffectLoop extends EventLoop implements FiberHome {
     /** @internal */ readonly _base: FiberState,
     private readonly provideSelf: (context: Context.Context<never>) => Context.Context<never>,
     /** @internal For what must be timed even when the loop is stopped or closed. */ readonly _clock: LoopClock,
-    /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number,
+    /** @internal */ override readonly _slowJoin: number,
     /** @internal How long closing may take, in milliseconds. */ readonly _closeDeadline: number
   ) {
     super(host, options)

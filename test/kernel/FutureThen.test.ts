@@ -371,6 +371,18 @@ describe("cancelling what then() gave", () => {
     expect(chained.cancel()).toBe(false)
   })
 
+  it("J4 reports a failure of the source that a cancel keeps from its handler", () => {
+    const { future, host, loop, log, say } = setUp()
+    const reports: Array<unknown> = []
+    loop.setExceptionHandler((_, { exception, kind }) => void reports.push([kind, exception]))
+    const boom = new Error("boom")
+    const chained = future.then(say("ok"), say("no"))
+    future.setException(boom)
+    expect(chained.cancel()).toBe(true)
+    host.runUntilIdle()
+    expect([log, reports]).toEqual([[], [["late", boom]]])
+  })
+
   it("does not keep a promise from its outcome, where the handlers are that promise's own", async () => {
     const { future, host } = setUp()
     let chained: Future<unknown> | undefined

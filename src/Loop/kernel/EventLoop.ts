@@ -42,6 +42,7 @@ type Callback<Args extends ReadonlyArray<unknown>> = (...args: Args) => unknown
 export class EventLoop implements Scheduler {
   readonly name: string
   /** @internal */ readonly host: Host
+  /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number = 1_000
   readonly #passes: Passes
   readonly #tasks = new TaskList<Task<unknown>>()
   readonly #watched = new Set<Settleable>()
@@ -393,6 +394,24 @@ export class EventLoop implements Scheduler {
   /** @internal Resumes once every callback queued so far has run, or the loop is closed. */
   _afterQueued(resume: () => void): void {
     this._push(new Plain(resume))
+  }
+
+  /**
+   * @internal Something of the library has cancelled work and waits for it. Reports once, naming what of it is `left`, if
+   * that takes longer than `slowJoin`; the result takes the report back. A timer of the library's own: a full queue and a
+   * closing loop do not keep it out.
+   */
+  _watchJoin(who: string, left: () => ReadonlyArray<Future<unknown>>): () => void {
+    const report = (): void => {
+      const names = left().map(String).join(", ")
+      this.callExceptionHandler({
+        kind: "slowJoin",
+        message: `${who} has waited ${this._slowJoin}ms for what it cancelled, which has not ended: ${names}`
+      })
+    }
+    const timer = new TimerHandle(this, this.host.now() + this._slowJoin, report, undefined, undefined)
+    this.#passes.addTimer(timer)
+    return () => timer.cancel()
   }
 
   /** @internal */

@@ -348,6 +348,17 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     }
   }
 
+  /**
+   * @internal Takes a registration back as if it had never been: with nobody else registered, a failure that comes later
+   * counts as one that nobody looked at.
+   */
+  _forgo(runnable: Runnable): void {
+    this._remove(runnable)
+    if (this.#state !== PENDING || this.#runnables().length > 0) return
+    this.#callbacks = undefined
+    this.#flags &= ~LOOKED
+  }
+
   /** @internal */
   _settleValue(value: unknown): void {
     this.#settle(FINISHED, value)
@@ -370,12 +381,12 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     this.#settle(FAILED, error)
   }
 
-  /** @internal A cancel took this outcome's place in a task that awaited it: an error must not be lost in silence. */
+  /** @internal A cancel took this outcome's place with whoever awaited it: an error must not be lost in silence. */
   _overtaken(): void {
     if (this.#state !== FAILED) return
     this._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${this.toString()} failed, and the task that awaited it was cancelled before it knew`,
+      message: `${this.toString()} failed, and what awaited it was cancelled before it knew`,
       exception: this.#value,
       future: this
     })
@@ -508,7 +519,10 @@ class Reaction<B> extends Future<B> implements Runnable {
 
   #giveUp(message: unknown): void {
     // The engine is told in any case: there is an `await` at the other end.
-    if (!this.#engine) this.#source = undefined
+    if (!this.#engine) {
+      this.#source?._overtaken()
+      this.#source = undefined
+    }
     super.cancel(message)
   }
 

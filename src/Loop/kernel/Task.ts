@@ -443,8 +443,10 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
         resumes: false,
         run: () => {
           const cancel = task._resume(future, future.cancelled())
-          if (cancel !== undefined) task.#fail(cancel)
-          else if (future._peek() === "value") task.#finish(future._value())
+          if (cancel !== undefined) {
+            future._overtaken()
+            task.#fail(cancel)
+          } else if (future._peek() === "value") task.#finish(future._value())
           else task.#fail(future._error())
         }
       })

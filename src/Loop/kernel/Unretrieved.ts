@@ -20,34 +20,24 @@ class Failure implements Unretrieved {
   }
 }
 
-/** V8 keeps what is in an error's frames, a task among them, until the stack is first read: then only the text. */
-const readStack = (error: unknown): void => {
-  try {
-    if (error instanceof Error) void error.stack
-  } catch {
-    // It cannot be read; then it is nobody's concern here.
-  }
-}
-
 const collected = new FinalizationRegistry<Failure>((failure) => {
   if (failure.log.failures.delete(failure)) failure.log.report(failure)
 })
 
 /**
  * V8 keeps everything that was on an error's stack alive until the stack is first read, the task among it: its failure
- * would never be found.
+ * would never be found. So that of the error, of its causes and of the errors that it collects is read.
  */
-const letGoOfFrames = (exception: unknown): void => {
+const letGoOfFrames = (exception: unknown, depth = 0): void => {
   try {
-    for (
-      let error = exception, depth = 0;
-      error instanceof Error && depth < 8;
-      error = error.cause, depth++
-    ) {
-      void error.stack
+    if (!(exception instanceof Error) || depth > 8) return
+    void exception.stack
+    letGoOfFrames(exception.cause, depth + 1)
+    if (exception instanceof AggregateError) {
+      for (const error of exception.errors) letGoOfFrames(error, depth + 1)
     }
   } catch {
-    // A getter that throws.
+    // It cannot be read, or a getter throws; then it is nobody's concern here.
   }
 }
 
@@ -57,7 +47,6 @@ export class UnretrievedLog {
   constructor(private readonly scheduler: Scheduler) {}
 
   add(future: object, kind: string, exception: unknown, context: Context | undefined): Unretrieved {
-    readStack(exception)
     const failure = new Failure(this, String(future), kind, exception, context, siteOf(future))
     letGoOfFrames(exception)
     this.failures.add(failure)

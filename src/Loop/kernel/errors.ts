@@ -108,6 +108,61 @@ export class QueueFullError extends Error {
 }
 
 /**
+ * A run of a `SyncLoop` was stopped before what it ran for was done; that goes on in the next run.
+ * What to do: run the loop again, or cancel the Future.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LoopStoppedError extends Error {
+  readonly _tag = "LoopStoppedError"
+  override readonly name = "LoopStoppedError"
+}
+
+/**
+ * The time given to `waitFor` or `timeout` was over; what ran has been cancelled, and has ended. asyncio: `TimeoutError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TimeoutError extends Error {
+  readonly _tag = "TimeoutError"
+  override readonly name = "TimeoutError"
+}
+
+/**
+ * Children of a task group failed, or its body did: all their errors, the first one first, after all children have
+ * ended. asyncio: `ExceptionGroup`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskGroupError extends AggregateError {
+  readonly _tag = "TaskGroupError"
+  override readonly name = "TaskGroupError"
+}
+
+/**
+ * More events came than the buffer of a Stream made by `fromEmitter` holds. What to do: take them up faster, give it
+ * more `capacity`, or choose to drop some.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BufferOverflowError extends Error {
+  readonly _tag = "BufferOverflowError"
+  override readonly name = "BufferOverflowError"
+  constructor(
+    /** The name of the stream. */ readonly stream: string,
+    readonly capacity: number
+  ) {
+    super(
+      `${stream} sent more than ${capacity} events before they were taken; raise its capacity, or let it drop some`
+    )
+  }
+}
+
+/**
  * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. Given by the
  * adapters unless a `catch` function maps the error. It never crosses back: aio code that awaits such an Effect sees
  * the cause again.

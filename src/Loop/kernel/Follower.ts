@@ -1,0 +1,88 @@
+/**
+ * A Future that ends as another one does. What its own cancel means is said by shields and deadlines; for all of them a
+ * cancel comes too late, and is refused, once the other has ended: its outcome is on the way, and a task that awaits it
+ * keeps the cancel for itself.
+ */
+import { functionName, value as describeValue } from "./describe.js"
+import { isThenable } from "./adopt.js"
+import { LoopClosedError } from "./errors.js"
+import type { EventLoop } from "./EventLoop.js"
+import { Future, isFuture, type OnCancel } from "./Future.js"
+import type { Runnable } from "./ports.js"
+import { Task, type Coroutine, type TaskOptions } from "./Task.js"
+
+/** The Future that `what` is to follow: of what can be awaited, or of a coroutine that is started as a task. */
+export const innerOf = (
+  loop: EventLoop,
+  what: string,
+  awaitable: unknown,
+  options: TaskOptions | undefined
+): Future<unknown> => {
+  if (isFuture(awaitable) || isThenable(awaitable)) return loop.wrapFuture(awaitable)
+  if (typeof awaitable === "function") return loop.createTask(awaitable as Coroutine<unknown>, options)
+  throw new TypeError(
+    `${what} takes a Future, a thenable or a coroutine function, not ${describeValue(awaitable)}`
+  )
+}
+
+/** A Future's name in texts: of tasks their own, and no more than that, because Futures may await each other in circles. */
+export const nameOf = (future: Future<unknown>): string =>
+  future instanceof Task ? future.getName() : functionName(future.constructor)
+
+/**
+ * Cancels on somebody's behalf, from the loop. Foreign code that fails while it is told to stop has been told: that is
+ * reported, and does not keep the others from being told.
+ */
+export const tellToStop = (future: Future<unknown>, message: unknown): boolean => {
+  try {
+    return future.cancel(message)
+  } catch (exception) {
+    future._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `cancelling ${future.toString()} failed`,
+      exception,
+      future
+    })
+    return true
+  }
+}
+
+/** Whether a Future failed because its loop was closed under it, and not by anything of its own. */
+export const closedUnder = (future: Future<unknown>): boolean =>
+  future._peek() === "error" && future._scheduler.isClosed() && future._error() instanceof LoopClosedError
+
+/**
+ * Legal states: pending while `_inner` is, and until its callback has come round the loop; then as `_inner` ended,
+ * unless the subclass says otherwise.
+ */
+export abstract class Follower<A> extends Future<A> implements Runnable {
+  /** What waits for this is queued in turn. */
+  readonly resumes = false
+  protected readonly _inner: Future<unknown>
+
+  constructor(inner: Future<unknown>, onCancel?: OnCancel) {
+    super(inner._scheduler, onCancel)
+    this._inner = inner
+    // Closing the loop settles what it follows, also where that is a Future of nobody's.
+    inner._await(this)
+  }
+
+  /** The inner is done. */
+  run(): void {
+    if (!this.done()) this._follow()
+  }
+
+  protected _follow(): void {
+    const inner = this._inner
+    const outcome = inner._peek()
+    if (outcome === "value") this._settleValue(inner._value())
+    else if (outcome === "cancelled") this._settleCancelled(inner._error())
+    else if (closedUnder(inner)) this._closed(inner._error() as Error)
+    else this._settleError(inner._error())
+  }
+
+  /** @internal */
+  protected override _describe(): string {
+    return this.done() ? super._describe() : `${super._describe()} of=${nameOf(this._inner)}`
+  }
+}

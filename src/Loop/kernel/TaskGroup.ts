@@ -1,0 +1,190 @@
+/** Tasks that end together: asyncio's TaskGroup, with the block of `async with` as a function. */
+import { runningLoop } from "./current.js"
+import { errorText, rememberSite, value as describeValue } from "./describe.js"
+import { InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
+import type { EventLoop } from "./EventLoop.js"
+import { closedUnder, tellToStop } from "./Follower.js"
+import { Future } from "./Future.js"
+import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
+
+/**
+ * A group of tasks, given to the body of `TaskGroup.run`.
+ *
+ * Legal states: open (tasks may be added, by whomever, until the last one has ended); ending (a member failed, the body
+ * was cancelled, or the group was: every member has been cancelled, and all are joined); finished.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class TaskGroup {
+  readonly #loop: EventLoop
+  readonly #future: Future<unknown>
+  /** The body and the tasks that have not ended, or whose end has not come round the loop. */
+  readonly #members = new Set<Task<unknown>>()
+  readonly #errors: Array<unknown> = []
+  #body: Task<unknown> | undefined
+  #state: "open" | "ending" | "finished" = "open"
+  /** The group's Future was cancelled. */
+  #asked: { readonly message: unknown } | undefined
+  #notSlow: (() => void) | undefined
+  /** The loop was closed under a member. */
+  #lost: LoopClosedError | undefined
+
+  private constructor(loop: EventLoop) {
+    this.#loop = loop
+    this.#future = new GroupFuture(
+      loop,
+      (message) => {
+        this.#asked ??= { message }
+        this.#endAll(message)
+        return true
+      },
+      () => [...this.#members].every((task) => task.done())
+    )
+  }
+
+  /**
+   * Runs `body` as a task, in a group that it may add tasks to. The Future gets the body's value when the body and all
+   * tasks have ended.
+   *
+   * The first failure, of a task or of the body, cancels all others; when they have ended, the Future fails with a
+   * {@link TaskGroupError} that holds every error, as it was thrown and in the order in which they came. A task that is
+   * only cancelled does not fail the group; a body that is cancels the others, and the group ends cancelled.
+   *
+   * **Cancel** Cancels the body and all tasks and waits for them; then the Future is cancelled, or fails with a
+   * {@link TaskGroupError} if there were errors. A second cancel does not disturb their cleanup.
+   *
+   * **Gotchas** A task that ignores its cancellation keeps the group waiting; after `slowJoin` the loop says so. Give `signal` to foreign promises.
+   *
+   * @example
+   * const both = await TaskGroup.run(async (group) => {
+   *   const user = group.createTask(({ signal }) => fetchUser(id, { signal }))
+   *   const cart = group.createTask(({ signal }) => fetchCart(id, { signal }))
+   *   return [await user, await cart]
+   * })
+   */
+  static run<R>(
+    body: (group: TaskGroup, task: Task<unknown>) => R,
+    options?: TaskOptions
+  ): Future<CoroutineValue<R>> {
+    const loop = runningLoop("TaskGroup.run()")
+    if (typeof body !== "function") {
+      throw new TypeError(
+        `TaskGroup.run takes an async function or a generator function, not ${describeValue(body)}`
+      )
+    }
+    const group = new TaskGroup(loop)
+    const task = loop.createTask((self) => body(group, self), { body, ...options })
+    group.#body = task
+    group.#join(task)
+    if (loop.getDebug()) {
+      rememberSite(task, TaskGroup.run)
+      rememberSite(group.#future, TaskGroup.run)
+    }
+    // Settled with the outcome of `task`, if with a value at all.
+    return group.#future as Future<CoroutineValue<R>>
+  }
+
+  /**
+   * Starts a task of this group. Throws {@link InvalidStateError} once the group is ending or finished; the coroutine is
+   * never called then.
+   */
+  createTask<R>(coroutine: Coroutine<R>, options?: TaskOptions): Task<CoroutineValue<R>> {
+    if (this.#state !== "open") {
+      const why = this.#state === "ending" ? "it is shutting down" : "it is finished"
+      throw new InvalidStateError(`createTask() of ${this.toString()}: ${why}`)
+    }
+    const task = this.#loop.createTask(coroutine, options)
+    if (this.#loop.getDebug()) rememberSite(task, this.createTask)
+    this.#join(task)
+    return task
+  }
+
+  toString(): string {
+    const { size } = this.#members
+    const name = this.#body === undefined ? "" : ` ${this.#body.getName()}`
+    const errors = this.#errors.length === 0 ? "" : ` errors=${this.#errors.length}`
+    return `<TaskGroup${name} ${this.#state} tasks=${size}${errors}>`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "TaskGroup",
+      name: this.#body?.getName(),
+      state: this.#state,
+      tasks: this.#members.size,
+      errors: this.#errors.length
+    }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  #join(task: Task<unknown>): void {
+    this.#members.add(task)
+    task._await({ resumes: false, run: () => this.#ended(task) })
+  }
+
+  #ended(task: Task<unknown>): void {
+    this.#members.delete(task)
+    if (closedUnder(task)) this.#lost = task._error() as LoopClosedError
+    else if (task._peek() === "error") {
+      this.#errors.push(task._error())
+      this.#endAll(`${task.getName()} of the same task group failed`)
+    } else if (task === this.#body && task.cancelled()) {
+      this.#endAll("the body of the task group was cancelled")
+    }
+    if (this.#members.size === 0) this.#finish()
+  }
+
+  /** Once: what cleans up after its cancel is not disturbed by another. */
+  #endAll(message: unknown): void {
+    if (this.#state !== "open") return
+    this.#state = "ending"
+    // A loop that is closing has told every task itself, and a second cancel would meet the cleanup.
+    const told = this.#loop.statistics().state === "closing"
+    for (const task of [...this.#members]) {
+      if (!task.done() && !(told && task.cancelling() > 0)) tellToStop(task, message)
+    }
+    // While closing, the deadline of that says who is slow.
+    const left = (): ReadonlyArray<Task<unknown>> => [...this.#members].filter((task) => !task.done())
+    if (!told && left().length > 0)
+      this.#notSlow = this.#loop._watchJoin(`the task group ${this.#body?.getName()}`, left)
+  }
+
+  #finish(): void {
+    this.#state = "finished"
+    this.#notSlow?.()
+    const body = this.#body as Task<unknown>
+    const future = this.#future
+    const errors = this.#errors
+    if (errors.length > 0) {
+      const first = `${errorText(errors[0])}${errors.length === 1 ? "" : `, and ${errors.length - 1} more`}`
+      future._settleError(
+        new TaskGroupError([...errors], `the task group ${body.getName()} failed: ${first}`)
+      )
+    } else if (this.#lost !== undefined) future._closed(this.#lost)
+    else if (this.#asked !== undefined) future._settleCancelled(this.#asked.message)
+    else if (body.cancelled()) future._settleCancelled(body._error())
+    else future._settleValue(body._value())
+  }
+}
+
+/** The end of a group. Once every member has ended it cannot be cancelled: the outcome is on the way. */
+class GroupFuture extends Future<unknown> {
+  readonly #ended: () => boolean
+
+  constructor(loop: EventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {
+    super(loop, onCancel)
+    this.#ended = ended
+  }
+
+  override cancel(message?: unknown): boolean {
+    if (!this.done() && this.#ended()) return false
+    return super.cancel(message)
+  }
+}
+// In texts it is what it is to its users.
+Object.defineProperty(GroupFuture, "name", { value: "Future" })

@@ -1,0 +1,77 @@
+/** Protects work from the cancellation of whoever waits for it. */
+import { runningLoop } from "./current.js"
+import { rememberSite } from "./describe.js"
+import { closedUnder, Follower, innerOf } from "./Follower.js"
+import type { Future } from "./Future.js"
+import type { Runnable } from "./ports.js"
+import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
+
+/** What has lost a shield to a cancel, and is watched: once, however many shields there were. */
+const watched = new WeakSet<Future<unknown>>()
+
+/** Nobody waits for the outcome through the shield any more. A failure must not be lost in silence. */
+class Watch implements Runnable {
+  readonly resumes = false
+  constructor(private readonly inner: Future<unknown>) {}
+
+  run(): void {
+    const { inner } = this
+    if (inner._peek() !== "error" || closedUnder(inner)) return
+    inner._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `${inner.toString()} failed after the shield around it was cancelled`,
+      exception: inner._error(),
+      future: inner
+    })
+  }
+}
+
+class Shield<A> extends Follower<A> {
+  constructor(inner: Future<unknown>) {
+    super(inner, () => {
+      this.#leave()
+      return false
+    })
+  }
+
+  override cancel(message?: unknown): boolean {
+    if (!this.done() && this._inner.done()) return false
+    return super.cancel(message)
+  }
+
+  #leave(): void {
+    const inner = this._inner
+    inner._remove(this)
+    if (watched.has(inner)) return
+    watched.add(inner)
+    inner._add(new Watch(inner))
+  }
+}
+// In texts it is what it is to its users.
+Object.defineProperty(Shield, "name", { value: "Future" })
+
+/**
+ * A Future that ends as `awaitable` does, and whose cancellation, or that of the task awaiting it, leaves the work
+ * running. A coroutine is started as a task. What is done already comes back as it is.
+ *
+ * **Cancel** The shield is cancelled at once; the work goes on, belongs to the loop, and is joined when that closes. If
+ * it fails later, the exception handler is told (kind `late`), because the one who waited has gone. Work that is itself
+ * cancelled cancels the shield.
+ *
+ * @example
+ * // However often the request is cancelled, the write ends.
+ * await shield(() => save(order))
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export function shield<A>(awaitable: PromiseLike<A>): Future<A>
+export function shield<R>(coroutine: Coroutine<R>, options?: TaskOptions): Future<CoroutineValue<R>>
+export function shield(awaitable: unknown, options?: TaskOptions): Future<unknown> {
+  const loop = runningLoop("shield()")
+  const inner = innerOf(loop, "shield", awaitable, options)
+  if (inner.done()) return inner
+  const outer = new Shield<unknown>(inner)
+  if (loop.getDebug()) rememberSite(outer, shield)
+  return outer
+}
