@@ -3,6 +3,7 @@
  * else. A line has one such file; the rest of the library is the same source for both.
  */
 import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,7 +18,9 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
+import * as Utils from "effect/Utils"
 import type * as Scope from "effect/Scope"
 
 // ---- effects ----
@@ -64,14 +67,45 @@ const callable: object = Object.assign(
     }
   }
 )
+// Effect 3 takes whatever has a `channel` for a Stream, before it asks whether it is an Effect.
+Object.defineProperty(callable, "channel", {
+  get(this: () => Stream.Stream<unknown, unknown, unknown>) {
+    return Stream.toChannel(this())
+  }
+})
+const callableStreams: object = Object.create(callable) as object
 
-/** Makes a function an Effect too: yielding it without calling it calls it without arguments. */
-export const callableEffect = <F extends (...args: never) => unknown>(f: F): F =>
-  Object.setPrototypeOf(f, callable) as F
+/**
+ * Makes a function an Effect too: yielding it without calling it calls it without arguments. What it returns may be a
+ * Stream as well, and is first of all that where `streams` says so; then so is the function.
+ */
+export const callableEffect = <F extends (...args: never) => unknown>(f: F, streams = false): F =>
+  Object.setPrototypeOf(f, streams ? callableStreams : callable) as F
+
+/** An Effect that is a Stream, too: whoever runs it decides. */
+export abstract class EffectAndStream<A, E, R> extends Effectable.Class<A, E, R> {
+  /** Whether it is meant to be a Stream, where that is known. */
+  abstract readonly streams: boolean
+  /** What it is as an Effect. */
+  abstract override commit(): Effect.Effect<A, E, R>
+  /** What it is as a Stream. */
+  abstract stream(): Stream.Stream<unknown, E, R>
+  /** @internal */
+  get channel() {
+    return Stream.toChannel(this.stream())
+  }
+}
+
+/** Whether something that is an Effect and a Stream is meant to be a Stream. */
+export const prefersStream = (u: unknown): boolean =>
+  u instanceof EffectAndStream
+    ? u.streams
+    : typeof u === "function" && Object.getPrototypeOf(u) === callableStreams
 
 /** The prototypes of what Effect's constructors and operators make. */
 const programs = new Set<unknown>([
   callable,
+  callableStreams,
   ...[Effect.void, Effect.fail(0), Effect.suspend(() => Effect.void)].map((effect): unknown =>
     Object.getPrototypeOf(effect)
   )
@@ -82,7 +116,9 @@ const programs = new Set<unknown>([
  * one (Option, Either, Ref, Fiber). An Exit cannot be told from `Effect.succeed` and `Effect.fail`, and counts as them.
  */
 export const isProgram = (u: unknown): boolean =>
-  ((typeof u === "object" && u !== null) || typeof u === "function") && programs.has(Object.getPrototypeOf(u))
+  u instanceof EffectAndStream ||
+  (((typeof u === "object" && u !== null) || typeof u === "function") &&
+    programs.has(Object.getPrototypeOf(u)))
 
 /** Starts a child fiber of the caller. */
 export const forkChild: <A, E, R>(
@@ -160,6 +196,16 @@ export const forkWith = <A, E>(
     effect
   )
 
+/** Runs an Effect that does not wait, in the given state. */
+export const runSyncIn = <A>(effect: Effect.Effect<A>, state: FiberState): A =>
+  Runtime.runSync(
+    Runtime.make({
+      context: contextOf(state),
+      runtimeFlags: Runtime.defaultRuntimeFlags,
+      fiberRefs: state
+    })
+  )(effect)
+
 /** The Exit of a fiber that has ended, or `undefined`. */
 export const poll = <A, E>(fiber: RunningFiber<A, E>): Exit.Exit<A, E> | undefined =>
   fiber.unsafePoll() ?? undefined
@@ -207,6 +253,74 @@ export const handleCause: <A, E, R, B, E2, R2>(
   effect: Effect.Effect<A, E, R>,
   f: (cause: Cause.Cause<E>) => Effect.Effect<B, E2, R2>
 ) => Effect.Effect<A | B, E2, R | R2> = Effect.catchAllCause
+
+// ---- streams ----
+
+/** Whether a value is a Stream. On this line every Effect is one, too. */
+export const isStream = (u: unknown): u is Stream.Stream<unknown, unknown, unknown> =>
+  typeof u === "object" && u !== null && Stream.StreamTypeId in u
+
+/** How a pull fails: the stream's own failure, or its end. */
+export type PullEnd<E> = Option.Option<E>
+
+/**
+ * Opens a stream and runs `use` with the Effect that gives its next items, in a Scope that is theirs. When the stream
+ * has ended, so has `use`, and the whole succeeds.
+ */
+export const withPull = <A, E, R, R2>(
+  stream: Stream.Stream<A, E, R>,
+  use: (pull: Effect.Effect<ReadonlyArray<A>, PullEnd<E>, R>) => Effect.Effect<void, PullEnd<E>, R2>
+): Effect.Effect<void, E, Exclude<R | R2, Scope.Scope>> =>
+  Effect.scoped(
+    Effect.flatMap(Stream.toPull(stream), (pull) =>
+      Effect.catchAll(use(Effect.map(pull, Chunk.toReadonlyArray)), (end) =>
+        Option.isSome(end) ? Effect.fail(end.value) : Effect.void
+      )
+    )
+  )
+
+/** A Stream of what `open` gives to be pulled: items, until `undefined` ends it. The Scope of `open` is the stream's. */
+export const pulled = <A, E, R, R2>(
+  open: Effect.Effect<Effect.Effect<ReadonlyArray<A> | undefined, E, R2>, E, R>
+): Stream.Stream<A, E, Exclude<R, Scope.Scope> | R2> =>
+  Stream.unwrapScoped(
+    Effect.map(open, (pull) => {
+      // Half the cost of `Stream.repeatEffectChunkOption`.
+      const read: Channel.Channel<Chunk.Chunk<A>, unknown, E, unknown, void, unknown, R2> = Channel.flatMap(
+        Channel.fromEffect(pull),
+        (items) =>
+          items === undefined
+            ? Channel.void
+            : Channel.flatMap(Channel.write(Chunk.unsafeFromArray(items)), () => read)
+      )
+      return Stream.fromChannel(read)
+    })
+  )
+
+// ---- programs of both flavors ----
+
+/** What `yield*` of an Effect hands to whoever runs the generator. */
+export type YieldedEffect<E, R> = Utils.YieldWrap<Effect.Effect<unknown, E, R>>
+
+/** The Effect that a generator has yielded, or `undefined` if it is something else. */
+export const yieldedEffect = (u: unknown): Effect.Effect<unknown, unknown, unknown> | undefined => {
+  const unwrapped: unknown = u instanceof Utils.YieldWrap ? Utils.yieldWrapGet(u) : u
+  return Effect.isEffect(unwrapped) ? unwrapped : undefined
+}
+
+/**
+ * Gives what lets an Effect run in another fiber as if in the caller's: the fibers that it forks are the caller's
+ * children, and live as long as the caller.
+ */
+export const withGraft = <A, E, R>(
+  use: (
+    graft: <A2, E2, R2>(effect: Effect.Effect<A2, E2, R2>) => Effect.Effect<A2, E2, R2>
+  ) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.transplant(use)
+
+/** Takes over fiber-local state from a fiber that began with the caller's. The caller's Context stays. */
+export const inheritState = (state: FiberState): Effect.Effect<void> =>
+  Effect.inheritFiberRefs(FiberRefs.delete(state, FiberRef.currentContext))
 
 // ---- the clock ----
 

@@ -63,7 +63,10 @@ const values = [
 
 const types = [
   "AioContext",
+  "AioDisposable",
   "AioInterrupted",
+  "AioIterable",
+  "AioIterator",
   "AioOptions",
   "AioResource",
   "Coroutine",
@@ -81,7 +84,8 @@ const types = [
   "TaskOptions",
   "Teardown",
   "Timeout",
-  "ToAioOptions"
+  "ToAioOptions",
+  "ToAioVisitOptions"
 ]
 
 describe("the public names", () => {

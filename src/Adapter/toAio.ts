@@ -1,11 +1,17 @@
-/** Effect to aio: a function returning an Effect becomes one returning a Future. */
-import type * as Context from "effect/Context"
+/** Effect to aio: functions returning Effects, Streams and scoped Effects, for aio code. */
 import * as Effect from "effect/Effect"
-import { contextOf, type FiberState, fiberState, mergeContext } from "../effect.js"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { isProgram, isStream, prefersStream } from "../effect.js"
+import { checkSignal } from "../Loop/Fibers.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
-import { Future } from "../Loop/kernel/Future.js"
-import { Loop } from "../Loop/Loop.js"
+import type { Future } from "../Loop/kernel/Future.js"
+import type { Loop } from "../Loop/Loop.js"
+import { capture } from "./capture.js"
+import { type AioDisposable, toDisposable } from "./toDisposable.js"
+import { type AioIterable, toIterable } from "./toIterable.js"
+import { failed, type ToAioVisitOptions } from "./Visit.js"
 
 /**
  * How the Effects of a wrapped function are named and cancelled.
@@ -21,57 +27,94 @@ export interface ToAioOptions<Args extends Array<unknown>> {
 }
 
 /**
- * Turns a function returning an Effect into one that aio code can call: it returns a Future, which ends when the fiber
- * has ended. What the Effects need is captured from the caller of `toAio`, once.
+ * Makes aio of what is Effect. What it needs is captured from the caller of `toAio`, once.
  *
- * **Flavor** aio. Starts: in the loop's next pass, in a fiber of its own, with the span and fiber-local state of the
- * fiber that called the aio code, if one did. Cancel: cancelling the Future, or the task that awaits it, or aborting
- * the signal, interrupts the fiber; the Future is done when the fiber is. Loop closed: the Future fails with
- * LoopClosedError; the call itself never throws.
+ * - a function returning an Effect: a function that aio code can call. It returns a Future, which ends when the fiber
+ *   has ended.
+ * - a Stream: an async iterable. Each iteration runs the stream anew, in one fiber that pulls only while a `next()`
+ *   waits; leaving the `for await` interrupts it and waits for its finalizers.
+ * - a scoped Effect: a function that opens it. It returns a Future of a disposable; disposing of that closes the Scope
+ *   and waits for its finalizers. All of it happens in one fiber.
+ *
+ * **Flavor** aio. Starts: in the loop's next pass after the call, the first `next()` or the opening, in a fiber of its
+ * own, with the span and fiber-local state of the fiber that called the aio code, if one did. Cancel: cancelling the
+ * Future, or the task that awaits it, or aborting the signal, interrupts the fiber; the Future is done when the fiber
+ * is. Loop closed: the Future fails with LoopClosedError; the call itself never throws. What is open when the loop
+ * closes is interrupted after the loop's tasks.
+ *
+ * **Gotchas** Cancelling a `next()` ends the iteration, as in an async generator. A Stream or Effect that needs a Scope
+ * gets one of its own.
  *
  * @example
  * const handle = yield* toAio((id: number) => Effect.succeed(`user ${id}`))
  * server.on("request", async (req, res) => res.end(await handle(7)))
  *
+ * const lines = yield* toAio(Stream.make("a", "b"))
+ * Readable.from(lines).pipe(process.stdout)
+ *
+ * const open = yield* toAio(Effect.acquireRelease(connect, (db) => db.end))
+ * const rows = yield* runAioCoroutine(async () => {
+ *   await using db = await open()
+ *   return db.value.query("select 1")
+ * })
+ *
  * @category adapters
  * @since 0.1.0
  */
-export const toAio = <This, Args extends Array<unknown>, A, E, R>(
+export function toAio<This, Args extends Array<unknown>, A, E, R>(
   fn: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-  options: ToAioOptions<Args> = {}
-): Effect.Effect<(this: This, ...args: Args) => Future<A>, never, R | Loop> => {
-  if (typeof fn !== "function") {
-    throw new TypeError(`toAio takes a function returning an Effect, not ${describeValue(fn)}`)
+  options?: ToAioOptions<Args>
+): Effect.Effect<(this: This, ...args: Args) => Future<A>, never, R | Loop>
+export function toAio<A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options?: ToAioVisitOptions
+): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop>
+export function toAio<A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  options?: ToAioVisitOptions
+): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop>
+export function toAio(
+  effect: unknown,
+  options: ToAioOptions<Array<never>> | ToAioVisitOptions = {}
+): unknown {
+  // A function of fromAio is both, and more of a function; a service tag is both, and less.
+  const streams = prefersStream(effect)
+  if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
+    return toFunction(effect as Wrapped, options)
   }
-  const { name = functionName(fn), signal } = options
-  return Effect.gen(function* () {
-    const loop = yield* Loop
-    const captured = yield* Effect.context<R | Loop>()
-    const state = yield* fiberState
-    // Most calls come from where the last one came from.
-    let last:
-      { readonly callers: Context.Context<never>; readonly merged: Context.Context<never> } | undefined
-    const contextFor = (caller: FiberState | undefined): Context.Context<never> => {
-      if (caller === undefined) return captured
-      const callers = contextOf(caller)
-      if (last?.callers !== callers) last = { callers, merged: mergeContext(callers, captured) }
-      return last.merged
-    }
-    return function (this: This, ...args: Args): Future<A> {
-      // What R asks for is in `captured`, which every one of these fibers starts with.
-      const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args))) as Effect.Effect<A, E>
-      try {
-        const chosen = typeof signal === "function" ? signal(...args) : signal
-        return loop._effectAsFuture("toAio", effect, { name, signal: chosen }, contextFor, state)
-      } catch (error) {
-        // Foreign code calls this: it is told as it would be of any other failure.
-        const refused = new Future<A>(loop)
-        refused._settleError(error)
-        return refused
-      }
-    }
-  })
+  const isEffect = Effect.isEffect(effect) && !streams
+  // Every Effect is a Stream, too.
+  if (!isEffect && !isStream(effect)) {
+    throw new TypeError(
+      `toAio takes a function returning an Effect, an Effect or a Stream, not ${describeValue(effect)}` +
+        (isThenable(effect) ? ", which is aio already: await it, or make an Effect of it with fromAio" : "")
+    )
+  }
+  checkSignal("toAio", options.signal)
+  const checked = options as ToAioVisitOptions
+  return isEffect ? toDisposable(effect, checked) : toIterable(effect, checked)
 }
+
+type Wrapped = (this: unknown, ...args: Array<never>) => Effect.Effect<unknown, unknown, unknown>
+
+const toFunction = (
+  fn: Wrapped,
+  { name = functionName(fn), signal }: ToAioOptions<Array<never>>
+): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> =>
+  Effect.map(
+    capture<unknown>(),
+    ({ loop, start }) =>
+      function (this: unknown, ...args: Array<never>): Future<unknown> {
+        const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))
+        try {
+          const chosen = typeof signal === "function" ? signal(...args) : signal
+          return start(effect, { name, signal: chosen })
+        } catch (error) {
+          // Foreign code calls this: it is told as it would be of any other failure.
+          return failed(loop, error)
+        }
+      }
+  )
 
 const anEffect = <A, E, R>(name: string, returned: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.isEffect(returned)

@@ -14,7 +14,7 @@ import {
 } from "./Fibers.js"
 import { enter } from "./kernel/current.js"
 import { rememberSite } from "./kernel/describe.js"
-import { LoopCrash } from "./kernel/errors.js"
+import { InvalidStateError, LoopCrash } from "./kernel/errors.js"
 import {
   EventLoop,
   type EventLoopOptions,
@@ -25,6 +25,7 @@ import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
 import type { Host, Settleable } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
+import { closeIterators, type Crossing } from "./Crossing.js"
 import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
 
 /**
@@ -36,6 +37,8 @@ import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
 export interface LoopStatistics extends KernelStatistics {
   /** Effects started from aio code whose fibers have not ended. */
   readonly effects: number
+  /** Iterators and resources of one side that the other side has open. */
+  readonly crossings: number
 }
 
 /**
@@ -85,6 +88,8 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> 
  */
 export class EffectLoop extends EventLoop implements FiberHome {
   /** @internal */ readonly _effects = new Set<RunningEffect>()
+  /** @internal Iterators and resources of one world that the other uses, in registration order. */
+  readonly _crossings = new Set<Crossing>()
   /** @internal The closing, once it has begun. */ _closing: Effect.Effect<void> | undefined
   /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
   _closingSince: number | undefined
@@ -156,6 +161,20 @@ export class EffectLoop extends EventLoop implements FiberHome {
   }
 
   /**
+   * Closes every iterator that is open across the border, each in its own world, in the order in which they were
+   * registered: an async iterable that a Stream reads gets `return()`, a Stream that aio code iterates is interrupted.
+   * The Future is done when all have ended; what fails while it ends goes to the exception handler. Closing the loop
+   * does this by itself, once its tasks and fibers have ended. asyncio: `shutdown_asyncgens`.
+   */
+  shutdownAsyncIterators(): Future<void> {
+    const done = this.createFuture<void>()
+    closeIterators(this, () => {
+      if (!done.done()) done._settleValue(undefined)
+    })
+    return done
+  }
+
+  /**
    * @internal The Context of a fiber of this loop: it has the loop in it, and a mark that says so, which what the fiber
    * forks inherits. The only place that makes one; most calls come from where the last one came from.
    */
@@ -174,18 +193,22 @@ export class EffectLoop extends EventLoop implements FiberHome {
   override _refuse(what: string): void {
     const fiber = this._closing === undefined ? undefined : currentFiberState()
     if (fiber === undefined) return super._refuse(what)
-    enter(
-      isInside(contextOf(fiber), this) ? this : outside,
-      undefined,
-      undefined,
-      () => super._refuse(what),
-      undefined
-    )
+    enter(this._owns(fiber) ? this : outside, undefined, undefined, () => super._refuse(what), undefined)
+  }
+
+  /** @internal Whether a fiber in this state was started on this loop, or by one that was. */
+  _owns(fiber: FiberState): boolean {
+    return isInside(contextOf(fiber), this)
   }
 
   override statistics(): LoopStatistics {
     const kernel = super.statistics()
-    return { ...kernel, late: kernel.late + this.#lateValues, effects: this._effects.size }
+    return {
+      ...kernel,
+      late: kernel.late + this.#lateValues,
+      effects: this._effects.size,
+      crossings: this._crossings.size
+    }
   }
 
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */
@@ -241,6 +264,22 @@ export class EffectLoop extends EventLoop implements FiberHome {
     return stopped
   }
 
+  /** Throws {@link InvalidStateError}: this loop runs as long as its Scope. It is there for `SyncLoop`. */
+  runUntilComplete(..._: ReadonlyArray<unknown>): unknown {
+    throw this.#runsAlready("runUntilComplete", "await the future")
+  }
+
+  /** Throws {@link InvalidStateError}: this loop runs as long as its Scope. It is there for `SyncLoop`. */
+  runForever(..._: ReadonlyArray<unknown>): unknown {
+    throw this.#runsAlready("runForever", "leave it to its Scope")
+  }
+
+  #runsAlready(what: string, remedy: string): InvalidStateError {
+    return new InvalidStateError(
+      `${what}() on ${this.name}: this loop runs inside Effect and is driven by it: ${remedy}, or use SyncLoop.make()`
+    )
+  }
+
   /** @internal Calls `f` when the loop has stopped or closed, at once if it has; the result takes it back. */
   _onStopped(f: () => void): () => void {
     if (this.isRunning()) this.#stopListeners.add(f)
@@ -253,11 +292,14 @@ export class EffectLoop extends EventLoop implements FiberHome {
     const listeners = [...this.#stopListeners]
     this.#stopListeners.clear()
     for (const f of listeners) f()
-    this.#tellWaiting()
+    this._tellWaiting()
   }
 
-  /** A stopped loop delivers nothing. An Effect that began to wait before is left hanging until it runs again: say so. */
-  #tellWaiting(): void {
+  /**
+   * @internal A stopped loop delivers nothing. An Effect that began to wait before is left hanging until it runs again: say
+   * so.
+   */
+  _tellWaiting(): void {
     if (this.#waits.size === 0 || this.isClosed() || this._closingSince !== undefined) return
     const leftovers = leftoversOf(this)
     this.callExceptionHandler({

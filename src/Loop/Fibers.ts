@@ -5,15 +5,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import {
-  contextOf,
-  forkWith,
-  interruptFork,
-  observe,
-  poll,
-  type FiberState,
-  type RunningFiber
-} from "../effect.js"
+import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../effect.js"
 import { runDetached } from "./AsyncContext.js"
 import { isThenable } from "./kernel/adopt.js"
 import { slot } from "./kernel/current.js"
@@ -23,6 +15,7 @@ import { Future } from "./kernel/Future.js"
 import { Handle } from "./kernel/Handle.js"
 import type { Context as AsyncContext, Runnable } from "./kernel/ports.js"
 import { backgroundFailure, settleWithExit } from "./Outcome.js"
+import { Waiting } from "./Wait.js"
 
 /** What starting a fiber needs to know of its loop. */
 export interface FiberHome extends EventLoop {
@@ -58,7 +51,10 @@ export class RunningEffect {
   constructor(
     private readonly home: FiberHome,
     readonly name: string,
-    private readonly fiber: RunningFiber<unknown, unknown>
+    /** In the fiber's own async-local state: its finalizers run in that, and as nobody's task. */
+    private readonly interrupting: Waiting,
+    /** Its end, where somebody is given that. */
+    readonly future: Future<unknown> | undefined
   ) {
     this.#startedAt = home.host.now()
     home._effects.add(this)
@@ -69,7 +65,7 @@ export class RunningEffect {
   }
 
   interrupt(): void {
-    interruptFork(this.fiber)
+    this.interrupting.run()
   }
 
   /** Calls `f` when the fiber has ended. */
@@ -93,16 +89,23 @@ const start = <A, E>(
   effect: Effect.Effect<A, E>,
   contextFor: ContextFor,
   state: FiberState,
+  future: Future<unknown> | undefined,
   onEnd: (exit: Exit.Exit<A, E>) => void
 ): RunningEffect | undefined => {
   const caller = slot.owner as FiberState | undefined
-  const fiber = runDetached(home, () => forkWith(effect, caller ?? state, contextFor(caller)))
-  const exit = poll(fiber)
-  if (exit !== undefined) {
-    onEnd(exit)
+  const forked = runDetached(home, () => {
+    const fiber = forkWith(effect, caller ?? state, contextFor(caller))
+    const exit = poll(fiber)
+    return exit === undefined
+      ? { fiber, interrupting: new Waiting(home, () => interruptFork(fiber)) }
+      : { exit }
+  })
+  if (forked.exit !== undefined) {
+    onEnd(forked.exit)
     return undefined
   }
-  const running = new RunningEffect(home, name, fiber)
+  const { fiber, interrupting } = forked
+  const running = new RunningEffect(home, name, interrupting, future)
   observe(fiber, (end) => {
     running.ended()
     onEnd(end)
@@ -168,11 +171,19 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
   static #start(future: EffectFuture<unknown>): void {
     const effect = future.#effect as Effect.Effect<unknown, unknown>
     future.#effect = undefined
-    future.#running = start(future.#home, future.#name, effect, future.#contextFor, future.#state, (exit) => {
-      future.#running = undefined
-      future.#unlisten?.()
-      settleWithExit(future, exit, future.#message)
-    })
+    future.#running = start(
+      future.#home,
+      future.#name,
+      effect,
+      future.#contextFor,
+      future.#state,
+      future,
+      (exit) => {
+        future.#running = undefined
+        future.#unlisten?.()
+        settleWithExit(future, exit, future.#message)
+      }
+    )
     if (future.#cancelled) future.#running?.interrupt()
   }
 
@@ -219,6 +230,7 @@ export const startBackground = (
       effect,
       (caller) => home._provide(contextOf(caller ?? home._base)),
       home._base,
+      undefined,
       (exit) => {
         running = undefined
         const failure = backgroundFailure(exit)

@@ -1,9 +1,10 @@
 /** What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown. */
 import { type RunningFiber, spanName } from "../effect.js"
+import { type Crossing, lives } from "./Crossing.js"
 import type { EffectLoop } from "./EffectLoop.js"
 import { functionName } from "./kernel/describe.js"
 import type { RunningEffect } from "./Fibers.js"
-import type { Task } from "./kernel/Task.js"
+import { Task } from "./kernel/Task.js"
 
 /**
  * One thing that has not stopped.
@@ -12,7 +13,7 @@ import type { Task } from "./kernel/Task.js"
  * @since 0.1.0
  */
 export interface Leftover {
-  readonly what: "task" | "effect"
+  readonly what: "task" | "effect" | "iterator" | "resource"
   readonly name: string
   /** Milliseconds since it was created. */
   readonly age: number
@@ -60,6 +61,15 @@ const ofEffect = (effect: RunningEffect): Leftover => ({
   createdAt: "aio code of this loop"
 })
 
+const ofCrossing = (crossing: Crossing): Leftover => ({
+  what: crossing.what,
+  name: crossing.name,
+  age: crossing.age(),
+  state: crossing.state(),
+  waitingOn: crossing.waitingOn(),
+  createdAt: crossing.life instanceof Task ? originOf(crossing.life) : "aio code of this loop"
+})
+
 /** The Effect around which a loop was opened, from the moment it was told to stop until it has. */
 export class StoppingBody {
   constructor(
@@ -82,11 +92,15 @@ export class StoppingBody {
 }
 
 /** Everything of the loop that has not settled. */
-export const leftoversOf = (loop: EffectLoop): ReadonlyArray<Leftover> => [
-  ...(loop._body === undefined ? [] : [loop._body.describe()]),
-  ...[...loop.allTasks()].map(ofTask),
-  ...[...loop._effects].map(ofEffect)
-]
+export const leftoversOf = (loop: EffectLoop): ReadonlyArray<Leftover> => {
+  const listed = lives(loop)
+  return [
+    ...(loop._body === undefined ? [] : [loop._body.describe()]),
+    ...[...loop.allTasks()].filter((task) => !listed.has(task)).map(ofTask),
+    ...[...loop._effects].filter(({ future }) => future === undefined || !listed.has(future)).map(ofEffect),
+    ...[...loop._crossings].map(ofCrossing)
+  ]
+}
 
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 

@@ -4,6 +4,8 @@
  *     1 refuse new work from outside; cleanup may still schedule
  *     2 run every callback submitted so far
  *     4 cancel all tasks and all fibers started from aio at once, and wait; sweep until quiet or the deadline
+ *     5 end the iterators and resources that are open across the border, in the order of their registration; then sweep
+ *       again
  *     8 drop timers
  *     9 run the callbacks that these steps queued
  *    10 closed
@@ -13,9 +15,11 @@
  */
 import * as Effect from "effect/Effect"
 import { callback } from "../effect.js"
+import { closeCrossings, lives } from "./Crossing.js"
 import { Deadline } from "./Deadline.js"
 import type { EffectLoop } from "./EffectLoop.js"
 import { LoopClosedError } from "./kernel/errors.js"
+import { tellToStop } from "./kernel/Follower.js"
 import type { Task } from "./kernel/Task.js"
 import { Waiting } from "./Wait.js"
 
@@ -50,7 +54,10 @@ const begin = (loop: EffectLoop): Effect.Effect<void> => {
   })
 }
 
-/** Step 4. One generation after the other: what a cleanup starts may finish with it, and is cancelled after it. */
+/**
+ * Steps 4 and 5. One generation after the other: what a cleanup starts may finish with it, and is cancelled after it.
+ * What is open across the border ends when none of those is left that may use it.
+ */
 class Sweep {
   #deadline: Deadline | undefined
   #ended = false
@@ -61,15 +68,18 @@ class Sweep {
 
   next(): void {
     if (this.#ended) return
-    const tasks = [...this.loop.allTasks()]
-    const effects = [...this.loop._effects]
+    const crossings = [...this.loop._crossings]
+    const later = lives(this.loop)
+    const tasks = [...this.loop.allTasks()].filter((task) => !later.has(task))
+    const effects = [...this.loop._effects].filter(({ future }) => future === undefined || !later.has(future))
     let left = tasks.length + effects.length
-    if (left === 0) return this.#end()
+    if (left === 0 && crossings.length === 0) return this.#end()
     this.#deadline ??= new Deadline(this.loop, `closing ${this.loop.name}`, () => this.#end())
     const settled = (): void => {
       // The next look comes after the callbacks of what has settled: they may belong to the same cleanup.
       if (--left === 0) this.loop._afterQueued(() => this.next())
     }
+    if (left === 0) return closeCrossings(crossings, () => this.loop._afterQueued(() => this.next()))
     // Whoever waits for one of them in Effect fails with the reason, which tells of the crash.
     const { _crash: cause } = this.loop
     const reason = new LoopClosedError(
@@ -100,7 +110,7 @@ class Sweep {
         settled()
       }
     })
-    task.cancel(reason)
+    tellToStop(task, reason)
   }
 
   #end(): void {

@@ -536,8 +536,8 @@ describe("calls of a toAio function that go wrong", () => {
     )
   )
 
-  it("B2 refuses what is no function when it is wrapped", () => {
-    expect(() => toAio(Effect.void as never)).toThrow(/toAio takes a function returning an Effect, not/)
+  it("B2 refuses what is no function, Effect or Stream when it is wrapped", () => {
+    expect(() => toAio(Promise.resolve() as never)).toThrow(/toAio takes a function.*aio already: await it/)
     expect(() => toAio(undefined as never)).toThrow(TypeError)
   })
 

@@ -4,6 +4,7 @@ import {
   type CancelledError,
   type EventLoop,
   fromAio,
+  Future,
   Loop,
   LoopClosedError,
   runAioFuture,
@@ -29,6 +30,32 @@ const sleeper = (log: Array<string>, name: string, cleanup: Effect.Effect<unknow
   )
 
 describe("closing, in order", () => {
+  it.live("S1 tells every task to stop, also when telling one of them fails", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const { exceptionHandler, reports } = collecting()
+      const wrong = new Error("cannot be told")
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.createTask(async () => {
+            const foreign: Future<void> = new Future<void>(loop, () => {
+              foreign.setResult()
+              throw wrong
+            })
+            await foreign
+          })
+          loop.createTask(() => loop.sleep(1e6).finally(() => void log.push("second")))
+          loop.createTask(() => loop.sleep(1e6).finally(() => void log.push("third")))
+          yield* Loop.synchronize
+        }),
+        { exceptionHandler }
+      )
+      expect(log).toEqual(["second", "third"])
+      expect(reports.map(({ exception, kind }) => [kind, exception])).toContainEqual(["late", wrong])
+    })
+  )
+
   it.live(
     "runs what was queued, then cancels tasks and fibers together, then their last callbacks (S1)",
     () =>

@@ -73,7 +73,8 @@ afterEach(() => {
       timers: 0,
       tasks: 0,
       unretrieved: 0,
-      effects: 0
+      effects: 0,
+      crossings: 0
     })
   }
 })
