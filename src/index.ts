@@ -25,6 +25,7 @@ export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } f
 
 export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
 export { EffectLoop as EventLoop, type EffectOptions, type LoopStatistics } from "./Loop/EffectLoop.js"
+export { SyncLoop, type SyncRunOptions } from "./Loop/SyncLoop.js"
 export type { Teardown } from "./Loop/Main.js"
 export { causeOf } from "./Loop/Outcome.js"
 export { copyContext } from "./Loop/AsyncContext.js"
@@ -48,6 +49,7 @@ export {
   isCancelledError,
   LoopClosedError,
   LoopCrash,
+  LoopStoppedError,
   NoRunningLoopError,
   QueueFullError,
   TaskGroupError,

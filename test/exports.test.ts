@@ -31,8 +31,10 @@ const values = [
   "Loop",
   "LoopClosedError",
   "LoopCrash",
+  "LoopStoppedError",
   "NoRunningLoopError",
   "QueueFullError",
+  "SyncLoop",
   "Task",
   "TaskGroup",
   "TaskGroupError",
@@ -80,6 +82,7 @@ const types = [
   "Report",
   "ReportKind",
   "RunOptions",
+  "SyncRunOptions",
   "TaskFactory",
   "TaskOptions",
   "Teardown",
@@ -99,7 +102,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(9)
+    expect(errors).toHaveLength(10)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

@@ -7,7 +7,7 @@ import type * as Scope from "effect/Scope"
 import { callback, fiberState, layerScoped, loopClock, Tag } from "../effect.js"
 import { EffectLoop, type LoopStatistics } from "./EffectLoop.js"
 import type { LoopCrash } from "./kernel/errors.js"
-import type { Report } from "./kernel/Report.js"
+import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./Main.js"
 import { debugFromEnvironment, NodeHost } from "./NodeHost.js"
 import { logReport, sourceOf } from "./Reporter.js"
@@ -31,25 +31,27 @@ export interface RunOptions extends LoopOptions {
 
 /** What is given to the one exception handler and comes to nobody else: logged, and the loop crashes where it must. */
 const defaultReport =
-  (loop: () => EffectLoop, crashesOnUnretrieved: boolean) =>
+  (loop: () => EffectLoop, crashesOn: ReadonlyArray<ReportKind>) =>
   (report: Report): void => {
     const { _base, name } = loop()
     logReport(_base, name, report)
-    const crashes =
-      report.kind === "callback" ||
-      report.kind === "background" ||
-      (report.kind === "unretrieved" && crashesOnUnretrieved)
-    if (crashes) loop()._crashWith(report.exception, sourceOf(report))
+    if (report.kind !== undefined && crashesOn.includes(report.kind)) {
+      loop()._crashWith(report.exception, sourceOf(report))
+    }
   }
 
-/** Opens a loop under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
-const make = ({ closeDeadline, options, slowJoin }: Settings): Effect.Effect<EffectLoop> =>
+/** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
+export const assemble = <L extends EffectLoop>(
+  Class: new (...parts: ConstructorParameters<typeof EffectLoop>) => L,
+  { closeDeadline, options, slowJoin }: Settings,
+  crashesOn: ReadonlyArray<ReportKind>
+): Effect.Effect<L> =>
   Effect.gen(function* () {
     const clock = yield* loopClock
     const state = yield* fiberState
-    const report = defaultReport(() => loop, options.unretrieved === "crash")
+    const report = defaultReport(() => loop, crashesOn)
     const host = new NodeHost(clock, options.asyncContext ?? true, report)
-    const loop: EffectLoop = new EffectLoop(
+    const loop: L = new Class(
       host,
       { ...options, debug: options.debug ?? debugFromEnvironment() },
       state,
@@ -61,6 +63,14 @@ const make = ({ closeDeadline, options, slowJoin }: Settings): Effect.Effect<Eff
     loop._start()
     return loop
   })
+
+/** The loop of an Effect program. */
+const make = (settings: Settings): Effect.Effect<EffectLoop> =>
+  assemble(EffectLoop, settings, [
+    "callback",
+    "background",
+    ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
+  ])
 
 /**
  * The event loop as an Effect service.
