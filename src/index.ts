@@ -21,6 +21,10 @@ export type { ToAioVisitOptions } from "./Adapter/Visit.js"
 export { runAioCoroutine, runAioFuture, type AioInterrupted, type AioOptions } from "./Adapter/runAio.js"
 export { runEffect, runEffectTask } from "./Adapter/runEffect.js"
 export { acquireAio, type AioResource } from "./Adapter/Resource.js"
+export { allowAio, type AioStep, type AllowAio } from "./Adapter/allowAio.js"
+export { fromCallback, type FromCallback, type FromCallbackOptions } from "./Adapter/fromCallback.js"
+export { fromEmitter } from "./Adapter/fromEmitter.js"
+export type { EmitterBuffer, EmitterLike, EventTargetLike, FromEmitterOptions } from "./Adapter/Emitter.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/Flavor.js"
 
 export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
@@ -44,6 +48,7 @@ export type { Context as AioContext } from "./Loop/kernel/ports.js"
 export type { Report, ReportKind } from "./Loop/kernel/Report.js"
 export {
   AioError,
+  BufferOverflowError,
   CancelledError,
   InvalidStateError,
   isCancelledError,

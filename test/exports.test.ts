@@ -21,6 +21,7 @@ const declared = (): ReadonlyArray<string> => {
 
 const values = [
   "AioError",
+  "BufferOverflowError",
   "CancelledError",
   "Event",
   "EventLoop",
@@ -43,12 +44,15 @@ const values = [
   "WrongLoopError",
   "acquireAio",
   "allTasks",
+  "allowAio",
   "causeOf",
   "copyContext",
   "currentFlavor",
   "currentSignal",
   "currentTask",
   "fromAio",
+  "fromCallback",
+  "fromEmitter",
   "getRunningLoop",
   "isCancelledError",
   "isFuture",
@@ -71,12 +75,20 @@ const types = [
   "AioIterator",
   "AioOptions",
   "AioResource",
+  "AioStep",
+  "AllowAio",
   "Coroutine",
   "CoroutineValue",
   "EffectOptions",
+  "EmitterBuffer",
+  "EmitterLike",
+  "EventTargetLike",
   "ExceptionHandler",
   "FromAio",
   "FromAioOptions",
+  "FromCallback",
+  "FromCallbackOptions",
+  "FromEmitterOptions",
   "LoopOptions",
   "LoopStatistics",
   "Report",
@@ -102,7 +114,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(10)
+    expect(errors).toHaveLength(11)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

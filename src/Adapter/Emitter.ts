@@ -1,0 +1,169 @@
+/** What `fromEmitter` listens to, and its options, checked. */
+import { checkSignal } from "../Loop/Fibers.js"
+import { value as describeValue } from "../Loop/kernel/describe.js"
+import type { AioError } from "../Loop/kernel/errors.js"
+import { aioError } from "../Loop/Outcome.js"
+
+/**
+ * What has events as Node's EventEmitter does: `on` and `off`, or `addListener` and `removeListener`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EmitterLike =
+  | { on(event: string, listener: () => void): unknown; off(event: string, listener: () => void): unknown }
+  | {
+      addListener(event: string, listener: () => void): unknown
+      removeListener(event: string, listener: () => void): unknown
+    }
+
+/**
+ * What has events as the web's EventTarget does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EventTargetLike<Event> {
+  addEventListener(event: string, listener: (event: Event) => void): unknown
+  removeEventListener(event: string, listener: (event: Event) => void): unknown
+}
+
+/**
+ * Which events make the Stream, what ends it, and how many may wait in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FromEmitterOptions<E = AioError> {
+  /** The event whose occurrences are the items. */
+  readonly event: string | symbol
+  /** The event that fails the Stream with its first argument; `null` for none. Default: `"error"` for emitters. */
+  readonly error?: string | symbol | null | undefined
+  /** The events that end the Stream, after the items that came before. Default: none, it goes on for ever. */
+  readonly end?: string | symbol | ReadonlyArray<string | symbol> | undefined
+  readonly buffer?: EmitterBuffer | undefined
+  /** Maps the error event's argument, and what `map` threw. */
+  readonly catch?: ((error: unknown) => E) | undefined
+  /** For reports. Default: the emitter and the event. */
+  readonly name?: string | undefined
+  /** Fails the Stream with CancelledError when it aborts. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * What happens to the events that the Stream's consumer has no time for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmitterBuffer {
+  /** How many items may wait. Default 1024. */
+  readonly capacity?: number | undefined
+  /** `"fail"` (the default) ends the Stream with BufferOverflowError, after the items that wait. */
+  readonly overflow?: "fail" | "dropNewest" | "dropOldest" | undefined
+  /** Called for every item that is dropped, with how many there were and the item. */
+  readonly onDrop?: ((dropped: number, item: unknown) => void) | undefined
+}
+
+/** The options, checked; for one kind of emitter. @internal */
+export interface Settings {
+  readonly name: string
+  readonly events: ReadonlyArray<readonly [event: string | symbol, kind: "item" | "error" | "end"]>
+  readonly map: (...args: Array<unknown>) => unknown
+  readonly mapError: (error: unknown) => unknown
+  readonly capacity: number
+  readonly overflow: "fail" | "dropNewest" | "dropOldest"
+  readonly onDrop: ((dropped: number, item: unknown) => void) | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+export type Listener = (...args: Array<unknown>) => void
+type Listening = (event: string | symbol, listener: Listener) => unknown
+
+/** How to listen, and how to stop it. @internal */
+export interface Source {
+  readonly add: Listening
+  readonly remove: Listening
+  readonly isTarget: boolean
+}
+
+const pairs = [
+  ["on", "off"],
+  ["addListener", "removeListener"],
+  ["addEventListener", "removeEventListener"]
+] as const
+
+export const sourceOf = (emitter: unknown): Source => {
+  if ((typeof emitter === "object" && emitter !== null) || typeof emitter === "function") {
+    const methods = emitter as Record<string, unknown>
+    for (const [add, remove] of pairs) {
+      if (typeof methods[add] !== "function" || typeof methods[remove] !== "function") continue
+      return {
+        add: (event, listener) => (methods[add] as Listening)(event, listener),
+        remove: (event, listener) => (methods[remove] as Listening)(event, listener),
+        isTarget: add === "addEventListener"
+      }
+    }
+  }
+  throw new TypeError(
+    `fromEmitter takes an emitter (on and off, or addListener and removeListener) or an EventTarget, not ${describeValue(emitter)}`
+  )
+}
+
+const isEvent = (u: unknown): u is string | symbol => typeof u === "string" || typeof u === "symbol"
+
+export const settingsOf = (
+  emitter: unknown,
+  source: Source,
+  options: FromEmitterOptions<unknown> & { readonly map?: unknown }
+): Settings => {
+  const { buffer = {}, end = [], event, map, onDrop } = { ...options, onDrop: options?.buffer?.onDrop }
+  if (!isEvent(event)) {
+    throw new TypeError(`fromEmitter takes { event }, a string or symbol, not ${describeValue(event)}`)
+  }
+  const ends: ReadonlyArray<unknown> = Array.isArray(end) ? end : [end]
+  // Who asks for the errors as items does not want to fail with them.
+  const standard = source.isTarget || event === "error" ? null : "error"
+  const error = options.error === undefined ? standard : options.error
+  const names = [event, ...(error === null ? [] : [error]), ...ends]
+  for (const name of names) {
+    if (!isEvent(name) || (source.isTarget && typeof name === "symbol")) {
+      throw new TypeError(
+        `an event of ${source.isTarget ? "an EventTarget is a string" : "an emitter is a string or symbol"}, not ${describeValue(name)}`
+      )
+    }
+    if (names.indexOf(name) !== names.lastIndexOf(name)) {
+      throw new TypeError(
+        `fromEmitter was given ${describeValue(name)} twice: an event is an item, the error or the end`
+      )
+    }
+  }
+  for (const [what, given] of Object.entries({ map, catch: options.catch, onDrop })) {
+    if (given !== undefined && typeof given !== "function") {
+      throw new TypeError(`fromEmitter's ${what} is a function, not ${describeValue(given)}`)
+    }
+  }
+  const { capacity = 1024, overflow = "fail" } = buffer
+  if (capacity !== Infinity && (!Number.isInteger(capacity) || capacity < 1)) {
+    throw new RangeError(`capacity is a whole number of items from 1 on, not ${describeValue(capacity)}`)
+  }
+  if (overflow !== "fail" && overflow !== "dropNewest" && overflow !== "dropOldest") {
+    throw new RangeError(`overflow is "fail", "dropNewest" or "dropOldest", not ${describeValue(overflow)}`)
+  }
+  checkSignal("fromEmitter", options.signal)
+  const name = options.name ?? `${describeValue(emitter)} ${String(event)}`
+  return {
+    name,
+    events: [
+      [event, "item"],
+      ...(error === null ? [] : [[error, "error"] as const]),
+      ...(ends as ReadonlyArray<string | symbol>).map((at) => [at, "end"] as const)
+    ],
+    map: (map as Settings["map"] | undefined) ?? ((first) => first),
+    mapError: options.catch ?? aioError(() => name),
+    capacity,
+    overflow,
+    onDrop,
+    signal: options.signal
+  }
+}

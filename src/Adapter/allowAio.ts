@@ -1,0 +1,291 @@
+/**
+ * One program of both flavors: a generator that waits for Effects and for aio work alike.
+ *
+ * The program is a task of the loop, so its plain code is aio code. The Effects it yields run in fibers of their own,
+ * which start with the fiber-local state that the last one left, and whose children are the caller's.
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import {
+  type FiberState,
+  fiberState,
+  inheritState,
+  isInterruptedOnly,
+  withGraft,
+  type YieldedEffect,
+  yieldedEffect
+} from "../effect.js"
+import type { EffectLoop } from "../Loop/EffectLoop.js"
+import { isThenable } from "../Loop/kernel/adopt.js"
+import { enter } from "../Loop/kernel/current.js"
+import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
+import { type AioError, CancelledError, isCancelledError } from "../Loop/kernel/errors.js"
+import { type Future, isFuture } from "../Loop/kernel/Future.js"
+import { type Coroutine, type CoroutineValue, isGenerator, Task } from "../Loop/kernel/Task.js"
+import { Loop } from "../Loop/Loop.js"
+import { aioError, fromFuture } from "../Loop/Outcome.js"
+import { waitFor } from "../Loop/Wait.js"
+import { cancelAndJoin, join } from "./join.js"
+import { type AioInterrupted, guarded, mapping, nameOf, notAnEffect } from "./runAio.js"
+
+/**
+ * What `$` gives: aio work that begins when it is `yield*`ed, and whose value that is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class AioStep<out A> {
+  /** @internal */ readonly _work: unknown
+  /** @internal */
+  constructor(work: unknown) {
+    this._work = work
+  }
+  *[Symbol.iterator](): Generator<AioStep<A>, A, unknown> {
+    return (yield this) as A
+  }
+}
+
+/**
+ * The `$` of {@link allowAio}: takes a promise, a Future, or a coroutine to be started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AllowAio {
+  <A>(awaitable: PromiseLike<A>): AioStep<A>
+  <R>(coroutine: Coroutine<R>): AioStep<CoroutineValue<R>>
+}
+
+/** The failures of the Effects among what a generator yields. */
+type FailureOf<Y> = Y extends YieldedEffect<infer E, infer _R> ? E : never
+/** What the Effects among them need. */
+type NeedOf<Y> = Y extends YieldedEffect<infer _E, infer R> ? R : never
+
+const $: AllowAio = (work: unknown) => {
+  if (typeof work !== "function" && !isThenable(work)) {
+    throw new TypeError(
+      `$ takes a promise, a Future or a function, not ${describeValue(work)}` +
+        (yieldedEffect(work) === undefined ? "" : ", which is an Effect: yield* it without $")
+    )
+  }
+  if (yieldedEffect(work) !== undefined) {
+    throw new TypeError(
+      `$ takes aio work, not ${describeValue(work)}, which is an Effect: yield* it without $`
+    )
+  }
+  return new AioStep<never>(work)
+}
+
+/** One run of a program. */
+class Program {
+  /** What the Effects so far have made of the caller's fiber-local state. */
+  state: FiberState
+  /** The Cause behind the error that has left the body, where an Effect of it failed with that. */
+  escaped: Cause.Cause<unknown> | undefined
+  readonly #causes = new WeakMap<object, Cause.Cause<unknown>>()
+  /** The last error that is no object. */
+  #last: { readonly error: unknown; readonly cause: Cause.Cause<unknown> } | undefined
+
+  constructor(
+    private readonly loop: EffectLoop,
+    private readonly name: string,
+    private readonly body: ($: AllowAio) => unknown,
+    private readonly context: Context.Context<never>,
+    private readonly graft: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,
+    private readonly initial: FiberState
+  ) {
+    this.state = initial
+  }
+
+  /** Hands what the Effects have changed in the fiber-local state to the caller. */
+  get inherited(): Effect.Effect<void> {
+    return this.state === this.initial ? Effect.void : inheritState(this.state)
+  }
+
+  /** The task's coroutine. Each step of the body is code of the loop, and of the fiber as the Effects have left it. */
+  *run(task: Task<unknown>): Generator<unknown, unknown, unknown> {
+    const inBody = <A>(f: () => A): A => enter(this.loop, task, this.state, f, undefined)
+    try {
+      const steps = inBody(() => this.body($))
+      if (!isGenerator(steps)) return isThenable(notAnEffect(steps)) ? yield* this.#aio(task, steps) : steps
+      let step = inBody(() => steps.next())
+      while (step.done !== true) {
+        const { value } = step
+        let next: () => IteratorResult<unknown, unknown>
+        try {
+          const outcome = yield* this.#wait(task, value)
+          next = () => steps.next(outcome)
+        } catch (error) {
+          next = () => steps.throw(error)
+        }
+        step = inBody(next)
+      }
+      return step.value
+    } catch (error) {
+      this.escaped = this.#causeOf(error)
+      throw error
+    }
+  }
+
+  /** Waits for one thing that the body has yielded. */
+  *#wait(task: Task<unknown>, yielded: unknown): Generator<unknown, unknown, unknown> {
+    const asked = task.cancelling()
+    const effect = yieldedEffect(yielded)
+    const outcome =
+      effect !== undefined
+        ? yield* this.#effect(task, effect)
+        : yielded === undefined
+          ? yield
+          : yield* this.#aio(task, yielded instanceof AioStep ? yielded._work : yielded)
+    if (task.cancelling() <= asked) return outcome
+    // What was waited for did not heed the cancel. The body still has to know of it.
+    if (outcome !== undefined) this.loop._countLate()
+    throw task.signal.reason
+  }
+
+  *#effect(
+    task: Task<unknown>,
+    effect: Effect.Effect<unknown, unknown, unknown>
+  ): Generator<unknown, unknown, unknown> {
+    // What the Effect needs is in the Context that was captured from the caller.
+    const grafted = this.graft(effect as Effect.Effect<unknown, unknown>)
+    const whole = Effect.flatMap(Effect.exit(grafted), (exit) =>
+      Effect.map(fiberState, (state) => {
+        this.state = state
+        return exit
+      })
+    )
+    const future = enter(
+      this.loop,
+      task,
+      this.state,
+      () => this.loop._effectAsFuture("allowAio", whole, { name: this.name }, () => this.context),
+      undefined
+    )
+    const exit = (yield future) as Exit.Exit<unknown, unknown>
+    if (Exit.isSuccess(exit)) return exit.value
+    throw this.#remember(exit.cause)
+  }
+
+  *#aio(task: Task<unknown>, work: unknown): Generator<unknown, unknown, unknown> {
+    if (isFuture(work)) return yield work
+    const started = this.#start(task, work)
+    try {
+      return yield started
+    } catch (error) {
+      if (isCancelledError(error) && started instanceof Task && started._dropped) this.loop._countLate()
+      throw error
+    }
+  }
+
+  /** A task of its own joins a promise that no cancel can reach, and has a signal for a coroutine that heeds it. */
+  #start(task: Task<unknown>, work: unknown): Future<unknown> {
+    const create = (coroutine: Coroutine<unknown>, name: string | undefined): Task<unknown> =>
+      enter(
+        this.loop,
+        task,
+        this.state,
+        () => this.loop.createTask(coroutine, { name, body: work }),
+        undefined
+      )
+    if (typeof work === "function") {
+      return create(guarded(work as Coroutine<unknown>), work.name === "" ? undefined : work.name)
+    }
+    if (isThenable(work)) return create(() => work, "promise")
+    throw new TypeError(
+      `${this.name} yielded ${describeValue(work)}: in allowAio, yield* Effects and $(...), or yield a promise or Future`
+    )
+  }
+
+  /** The error that the body sees for the Cause of an Effect. */
+  #remember(cause: Cause.Cause<unknown>): unknown {
+    const error = isInterruptedOnly(cause) ? new CancelledError() : Cause.squash(cause)
+    if ((typeof error === "object" && error !== null) || typeof error === "function") {
+      this.#causes.set(error, cause)
+    } else this.#last = { error, cause }
+    return error
+  }
+
+  #causeOf(error: unknown): Cause.Cause<unknown> | undefined {
+    const found = this.#causes.get(error as object)
+    if (found !== undefined) return found
+    return this.#last !== undefined && Object.is(this.#last.error, error) ? this.#last.cause : undefined
+  }
+}
+
+/**
+ * Runs a generator in which both flavors can be called: `yield*` takes an Effect, a Future, or `$(...)` of a promise or
+ * coroutine, and gives its value. The code in between is aio code: it has a running loop and a current task.
+ *
+ * Errors of both sides are thrown into the generator as they are, for `try`, `catch` and `finally`: the failure of an
+ * Effect, and what aio code threw. One that is not caught is the failure of the whole: as the Effect failed, or as
+ * AioError.
+ *
+ * **Flavor** Effect. Starts: in the loop's next pass. Cancel: interruption reaches what the program waits for, an
+ * Effect or aio work, and joins it; then CancelledError is thrown into the generator, whose cleanup may use both sides,
+ * and is joined too. Loop closed: fails with LoopClosedError.
+ *
+ * **Gotchas** A tool for the one function that needs both; `fromAio` and `toAio` keep the flavors apart. Defects can be
+ * caught, too. A `catch` for everything sees the cancel: rethrow what is a CancelledError, or the program goes on. Each
+ * Effect runs in a fiber of its own, with the Context, FiberRefs and child fibers of the caller. A promise that was made
+ * and not yielded belongs to nobody.
+ *
+ * @example
+ * const program = allowAio(function* ($) {
+ *   const user = yield* findUser(7)
+ *   try {
+ *     return yield* $(async ({ signal }) => (await fetch(user.url, { signal })).text())
+ *   } finally {
+ *     yield* Effect.log("fetched")
+ *   }
+ * })
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export function allowAio<Y, A>(
+  body: ($: AllowAio) => Generator<Y, A, unknown>,
+  options?: { readonly name?: string | undefined }
+): Effect.Effect<A, FailureOf<Y> | AioError | AioInterrupted, NeedOf<Y> | Loop>
+export function allowAio<A>(
+  body: ($: AllowAio) => PromiseLike<A>,
+  options?: { readonly name?: string | undefined }
+): Effect.Effect<A, AioError | AioInterrupted, Loop>
+export function allowAio(
+  body: ($: AllowAio) => unknown,
+  options: { readonly name?: string | undefined } = {}
+): Effect.Effect<unknown, unknown, Loop> {
+  if (typeof body !== "function") {
+    throw new TypeError(
+      `allowAio takes a generator function, not ${describeValue(body)}` +
+        (isGenerator(body) ? ": give it the function, which is called for every run" : "")
+    )
+  }
+  const name = options.name ?? (body.name === "" ? undefined : body.name)
+  const shown = name ?? functionName(body)
+  const mapError = mapping(aioError(() => shown))
+  return Effect.flatMap(Loop, (loop) =>
+    withGraft((graft) =>
+      Effect.flatMap(Effect.context<never>(), (context) =>
+        Effect.flatMap(fiberState, (state) =>
+          Effect.suspend(() => {
+            const program = new Program(loop, shown, body, context, graft, state)
+            return waitFor(
+              loop,
+              () => loop.createTask((task) => program.run(task), { name, body }) as Future<unknown>,
+              (task) =>
+                Effect.flatMap(program.inherited, () =>
+                  program.escaped === undefined
+                    ? fromFuture(task, mapError)
+                    : Effect.failCause(program.escaped)
+                ),
+              (task) => cancelAndJoin(loop, () => nameOf(task), task, join)
+            )
+          })
+        )
+      )
+    )
+  )
+}

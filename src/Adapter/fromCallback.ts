@@ -1,0 +1,239 @@
+/** Functions that take an error-first callback, as functions returning an Effect. */
+import { callableEffect } from "../effect.js"
+import { isThenable } from "../Loop/kernel/adopt.js"
+import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
+import { type AioError, isAbortError } from "../Loop/kernel/errors.js"
+import { Future } from "../Loop/kernel/Future.js"
+import { aioError } from "../Loop/Outcome.js"
+import { getRunningLoop } from "./Flavor.js"
+import type { FromAio } from "./fromAio.js"
+import {
+  type AioOptions,
+  guarded,
+  mapping,
+  notAnEffect,
+  onInterruptOf,
+  type Runner,
+  runTask
+} from "./runAio.js"
+
+/** A function of any parameters, the last of which is its callback. */
+type CallbackFunction = (...args: never) => unknown
+
+/** The parameters without the callback, and what that is given beside the error. */
+type Split<P extends ReadonlyArray<unknown>> =
+  Required<P> extends readonly [...infer Args, infer Callback]
+    ? Callback extends (error: never, ...values: infer Values) => unknown
+      ? { readonly args: Args; readonly values: Values }
+      : never
+    : never
+
+type First<Values> = Values extends readonly []
+  ? void
+  : Values extends readonly [infer A, ...ReadonlyArray<unknown>]
+    ? A
+    : Values extends readonly [(infer A)?, ...ReadonlyArray<unknown>]
+      ? A | undefined
+      : Values extends ReadonlyArray<infer A>
+        ? A | undefined
+        : never
+
+/** One signature, wrapped; those without a callback are left out. */
+type Wrapped<F, P extends ReadonlyArray<unknown>, Values extends "first" | "all", E> = [Split<P>] extends [
+  never
+]
+  ? unknown
+  : Split<P> extends { readonly args: infer Args extends Array<unknown>; readonly values: infer V }
+    ? FromAio<ThisParameterType<F>, Args, Values extends "all" ? V : First<V>, E>
+    : unknown
+
+/**
+ * A wrapped callback function: the same parameters without the callback. Of an overloaded function, the last four
+ * signatures.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FromCallback<F, Values extends "first" | "all", E> = F extends {
+  (...args: infer A): unknown
+  (...args: infer B): unknown
+  (...args: infer C): unknown
+  (...args: infer D): unknown
+}
+  ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E> & Wrapped<F, C, Values, E> & Wrapped<F, D, Values, E>
+  : F extends { (...args: infer A): unknown; (...args: infer B): unknown; (...args: infer C): unknown }
+    ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E> & Wrapped<F, C, Values, E>
+    : F extends { (...args: infer A): unknown; (...args: infer B): unknown }
+      ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E>
+      : F extends (...args: infer A) => unknown
+        ? Wrapped<F, A, Values, E>
+        : never
+
+type ArgsOf<F> = F extends (...args: infer P) => unknown
+  ? Split<P> extends { readonly args: infer Args extends Array<unknown> }
+    ? Args
+    : Array<unknown>
+  : never
+
+/**
+ * How a callback function is stopped, what its errors mean, and which values count.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FromCallbackOptions<
+  F extends CallbackFunction,
+  Values extends "first" | "all" = "first",
+  E = AioError
+> extends AioOptions {
+  /** `"first"` (the default) gives the callback's first value, `"all"` a tuple of them. */
+  readonly values?: Values | undefined
+  /** Called once when the work is cancelled, with what the function returned: a request, a child process, a timer. */
+  readonly cancel?: ((returned: ReturnType<F>, ...args: ArgsOf<F>) => void) | undefined
+  /** Whether an error that comes after the cancel is nothing but its result. Default: whether it is an AbortError. */
+  readonly cancelled?: ((error: unknown) => boolean) | undefined
+  /** Maps the error. Cancellation does not come here. */
+  readonly catch?: ((error: unknown) => E) | undefined
+}
+
+/** The options of any function. */
+interface Options extends AioOptions {
+  readonly values?: "first" | "all" | undefined
+  readonly cancel?: ((returned: unknown, ...args: Array<unknown>) => void) | undefined
+  readonly cancelled?: ((error: unknown) => boolean) | undefined
+  readonly catch?: ((error: unknown) => unknown) | undefined
+}
+
+/**
+ * Turns a function with an error-first callback into one returning an Effect.
+ *
+ * **Flavor** Effect. Starts: inside the loop, as a task, in its next pass. Cancel: interruption calls `cancel`, aborts
+ * `currentSignal()`, and waits until the callback has been called. Loop closed: fails with LoopClosedError.
+ *
+ * **Gotchas** The first call of the callback counts: a later error is reported as `late`, a later value is counted. A
+ * function that never calls back keeps an interrupted fiber waiting; `grace` puts an end to that. After a cancel, an
+ * error other than an AbortError is a failure of the cleanup, unless `cancelled` says that it is not. Of an overloaded
+ * function the types know the last four signatures; another is chosen by a function that has only that.
+ *
+ * @example
+ * const readFile = fromCallback(fs.readFile)
+ * const text = yield* readFile("data.txt", "utf8")
+ *
+ * const run = fromCallback(childProcess.exec, { cancel: (child) => child.kill(), cancelled: () => true })
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export const fromCallback = <
+  F extends CallbackFunction,
+  const Values extends "first" | "all" = "first",
+  E = AioError
+>(
+  fn: F,
+  options: FromCallbackOptions<F, Values, E> = {}
+): FromCallback<F, Values, E> => {
+  if (typeof fn !== "function") {
+    throw new TypeError(
+      `fromCallback takes a function whose last parameter is a callback, not ${describeValue(fn)}`
+    )
+  }
+  // Nothing more is known of F here; what FromCallback says of it was read from its type.
+  return wrap(fn as unknown as Aio, options as Options) as FromCallback<F, Values, E>
+}
+
+type Aio = (this: unknown, ...args: Array<unknown>) => unknown
+
+const checked = (options: Options): Options => {
+  const { values = "first" } = options
+  if (values !== "first" && values !== "all") {
+    throw new RangeError(`fromCallback's values is "first" or "all", not ${describeValue(values)}`)
+  }
+  for (const key of ["cancel", "cancelled", "catch"] as const) {
+    const given: unknown = options[key]
+    if (given !== undefined && typeof given !== "function") {
+      throw new TypeError(`fromCallback's ${key} is a function, not ${describeValue(given)}`)
+    }
+  }
+  return options
+}
+
+const wrap = (fn: Aio, given: Options): unknown => {
+  const options = checked(given)
+  const name = options.name ?? (fn.name === "" ? undefined : fn.name)
+  const shown = name ?? functionName(fn)
+  const runner: Runner<unknown> = {
+    name,
+    body: fn,
+    mapError: mapping(options.catch ?? aioError(() => shown)),
+    onInterrupt: onInterruptOf(options)
+  }
+  return callableEffect(function (this: unknown, ...args: Array<unknown>) {
+    return runTask(
+      guarded(() => call(shown, fn, this, args, options)),
+      runner
+    )
+  })
+}
+
+/** Calls the function. The Future is pending until it calls back, also after a cancel: so the task joins it. */
+const call = (
+  name: string,
+  fn: Aio,
+  self: unknown,
+  args: Array<unknown>,
+  { cancel, cancelled = isAbortError, values }: Options
+): Future<unknown> => {
+  const loop = getRunningLoop("fromCallback")
+  let asked: { readonly message: unknown } | undefined
+  let returned: unknown
+  const future = new Future<unknown>(loop, (message) => {
+    if (asked !== undefined) return true
+    asked = { message }
+    try {
+      cancel?.(returned, ...args)
+    } catch (exception) {
+      loop.callExceptionHandler({ kind: "late", message: `cancelling ${name} failed`, exception, future })
+    }
+    return true
+  })
+  const fail = (error: unknown, how: string): void => {
+    if (!future.done()) {
+      if (asked !== undefined && isResult(error)) future._settleCancelled(asked.message)
+      else future._settleError(error)
+      return
+    }
+    loop.callExceptionHandler({
+      kind: "late",
+      message: `${name} ${how} after it had called its callback`,
+      exception: error,
+      future
+    })
+  }
+  const isResult = (error: unknown): boolean => {
+    try {
+      return cancelled(error)
+    } catch (exception) {
+      loop.callExceptionHandler({
+        kind: "late",
+        message: `\`cancelled\` of ${name} failed`,
+        exception,
+        future
+      })
+      return false
+    }
+  }
+  const done = (error?: unknown, ...results: Array<unknown>): void => {
+    // As in Node: whatever is not truthy is no error.
+    if (error) fail(error, "called it again with an error")
+    else if (future.done()) loop._countLate()
+    else future._settleValue(values === "all" ? results : results[0])
+  }
+  try {
+    returned = notAnEffect(fn.apply(self, [...args, done]))
+  } catch (error) {
+    fail(error, "threw")
+  }
+  // An async function may take a callback, too.
+  if (isThenable(returned)) Promise.resolve(returned).then(undefined, (error) => fail(error, "rejected"))
+  return future
+}

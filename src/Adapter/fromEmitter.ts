@@ -1,0 +1,266 @@
+/** Event emitters and event targets as Streams. */
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import { outsideFibers, pulled } from "../effect.js"
+import type { EffectLoop } from "../Loop/EffectLoop.js"
+import {
+  type AioError,
+  BufferOverflowError,
+  isCancelledError,
+  LoopClosedError
+} from "../Loop/kernel/errors.js"
+import { Future } from "../Loop/kernel/Future.js"
+import type { Context, Settleable } from "../Loop/kernel/ports.js"
+import { Loop } from "../Loop/Loop.js"
+import { fromFuture } from "../Loop/Outcome.js"
+import { awaitDone } from "../Loop/Wait.js"
+import {
+  type EmitterLike,
+  type EventTargetLike,
+  type FromEmitterOptions,
+  type Listener,
+  type Settings,
+  settingsOf,
+  type Source,
+  sourceOf
+} from "./Emitter.js"
+import type { AioInterrupted } from "./runAio.js"
+
+/** The library's own ways to end a Stream early. */
+const isOwn = (error: unknown): boolean =>
+  error instanceof BufferOverflowError || error instanceof LoopClosedError || isCancelledError(error)
+
+/**
+ * One run of a Stream: its listeners, and the items that nobody has taken yet.
+ *
+ * Legal states: listening; ended (no listener is left, and `#outcome` says why; items may still wait). What ends it
+ * first stays: the end, an error, an overflow, the signal, the loop's close, or the Stream's Scope.
+ */
+class Reading implements Settleable {
+  readonly #context: Context | undefined
+  readonly #attached: Array<() => void> = []
+  /** Done when it has ended. A Future only for its states: nobody waits for it. */
+  readonly #outcome: Future<void>
+  #items: Array<unknown> = []
+  #dropped = 0
+  /** The consumer was told how it ended. */
+  #told = false
+  /** The consumer waits for this. */
+  #more: Future<void> | undefined
+
+  constructor(
+    private readonly loop: EffectLoop,
+    private readonly settings: Settings
+  ) {
+    this.#context = loop.host.contexts.capture()
+    this.#outcome = new Future<void>(loop)
+    this.#outcome._look()
+  }
+
+  /** Begins to listen. What an emitter throws ends it. */
+  open(source: Source): void {
+    // It is open, but no fiber waits for it yet.
+    outsideFibers(() => this.loop._watch(this))
+    this.#asLoop(() => {
+      const { events, signal } = this.settings
+      if (signal !== undefined) this.#heed(signal)
+      for (const [event, kind] of events) {
+        if (this.#outcome.done()) return
+        const listener: Listener = (...args) => this.#asLoop(() => this.#on(kind, args))
+        this.#attached.push(() => source.remove(event, listener))
+        source.add(event, listener)
+        // An emitter may call back at once, and end it before the listener was there to be taken away.
+        if (this.#outcome.done()) source.remove(event, listener)
+      }
+    })
+  }
+
+  /** The items that wait, or the next ones; `undefined` at the end. */
+  readonly pull: Effect.Effect<ReadonlyArray<unknown> | undefined, unknown> = Effect.suspend(() => {
+    if (this.#items.length > 0) {
+      const items = this.#items
+      this.#items = []
+      return Effect.succeed(items)
+    }
+    if (this.#outcome.done()) {
+      this.#told = true
+      return Effect.as(
+        fromFuture(this.#outcome, (error) => (isOwn(error) ? error : this.settings.mapError(error))),
+        undefined
+      )
+    }
+    this.loop._start()
+    const more = new Future<void>(this.loop)
+    this.#more = more
+    return Effect.flatMap(awaitDone(this.loop, more), () => this.pull)
+  })
+
+  /** The Stream is left, whatever its state. */
+  close(): void {
+    this.#asLoop(() => this.#end(() => this.#outcome._settleValue(undefined)))
+    const error = this.#told ? undefined : this.#outcome._error()
+    if (error !== undefined && !isOwn(error)) {
+      this.loop.callExceptionHandler({
+        kind: "late",
+        message: `${this.settings.name} failed, and its Stream was left before it came to that`,
+        exception: error
+      })
+    }
+    if (this.#dropped === 0) return
+    this.loop.callExceptionHandler({
+      kind: "late",
+      message: `${this.settings.name} dropped ${this.#dropped} of its events, because its buffer of ${this.settings.capacity} was full`
+    })
+  }
+
+  /** @internal The loop is closed. */
+  _closed(error: Error): void {
+    this.#end(() => this.#outcome._settleError(error))
+  }
+
+  /**
+   * Emitters call this from anywhere: it is code of the loop, in the async-local state in which the Stream began, and
+   * nothing is thrown into the emitter.
+   */
+  #asLoop(f: () => void): void {
+    outsideFibers(() =>
+      this.loop.host.contexts.call(
+        this.#context,
+        this.loop,
+        undefined,
+        () => {
+          try {
+            f()
+          } catch (error) {
+            this.#end(() => this.#outcome._settleError(error))
+          }
+        },
+        undefined
+      )
+    )
+  }
+
+  #on(kind: "item" | "error" | "end", args: Array<unknown>): void {
+    if (this.#outcome.done()) return
+    if (kind === "end") this.#end(() => this.#outcome._settleValue(undefined))
+    else if (kind === "error") this.#end(() => this.#outcome._settleError(args[0]))
+    else this.#offer(this.settings.map(...args))
+  }
+
+  #offer(item: unknown): void {
+    // `map` may have ended it.
+    if (this.#outcome.done()) return
+    const { capacity, name, onDrop, overflow } = this.settings
+    let dropped = item
+    if (this.#items.length < capacity) this.#items.push(item)
+    else if (overflow === "fail") {
+      return this.#end(() => this.#outcome._settleError(new BufferOverflowError(name, capacity)))
+    } else {
+      if (overflow === "dropOldest") {
+        dropped = this.#items.shift()
+        this.#items.push(item)
+      }
+      this.#dropped++
+      onDrop?.(this.#dropped, dropped)
+    }
+    this.#wake()
+  }
+
+  #end(settle: () => void): void {
+    if (this.#outcome.done()) return
+    settle()
+    this.loop._unwatch(this)
+    this.#detach()
+    this.#wake()
+  }
+
+  #wake(): void {
+    const more = this.#more
+    this.#more = undefined
+    if (more !== undefined && !more.done()) more._settleValue(undefined)
+  }
+
+  #detach(): void {
+    for (const remove of this.#attached.splice(0)) {
+      try {
+        remove()
+      } catch (exception) {
+        this.loop.callExceptionHandler({
+          kind: "late",
+          message: `${this.settings.name} could not take a listener back`,
+          exception
+        })
+      }
+    }
+  }
+
+  #heed(signal: AbortSignal): void {
+    const abort = (): void =>
+      this.#asLoop(() => this.#end(() => this.#outcome._settleCancelled(signal.reason)))
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort)
+    this.#attached.push(() => signal.removeEventListener("abort", abort))
+  }
+}
+
+/**
+ * Makes a Stream of the events of an emitter: Node's EventEmitter, an EventTarget, or what is shaped like one of them.
+ * Events that come while the consumer is busy wait in order, and are taken all at once.
+ *
+ * **Flavor** Effect. Starts: it listens from when the Stream is run, for every run anew. Cancel: leaving the Stream takes
+ * its listeners away, at whatever point; there is nothing to wait for. Loop closed: fails with LoopClosedError, without
+ * listeners.
+ *
+ * **Gotchas** Nothing ends the Stream but what `end` and `error` name, and its consumer. An emitter does not wait: when
+ * `capacity` events wait, the next one ends the Stream with BufferOverflowError, or one is dropped, and the loss is
+ * reported (`late`) when the Stream has ended. `map` runs at the event, as code of the loop; what it throws ends the
+ * Stream as an error event does. An emitter without the Stream's listener for `"error"` may throw its next one.
+ *
+ * @example
+ * const lines = fromEmitter(readline.createInterface(input), {
+ *   event: "line",
+ *   end: "close",
+ *   map: (line: string) => line.trim()
+ * })
+ * yield* Stream.runForEach(lines, Console.log)
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export function fromEmitter<Args extends Array<unknown>, A, E = AioError>(
+  emitter: EmitterLike | EventTargetLike<unknown>,
+  options: FromEmitterOptions<E> & {
+    /** Makes the item of an event's arguments. Default: the first one. */
+    readonly map: (...args: Args) => A
+  }
+): Stream.Stream<A, E | BufferOverflowError | AioInterrupted, Loop>
+export function fromEmitter<A = unknown, E = AioError>(
+  emitter: EmitterLike,
+  options: FromEmitterOptions<E> & { readonly map?: undefined }
+): Stream.Stream<A, E | BufferOverflowError | AioInterrupted, Loop>
+export function fromEmitter<Event, E = AioError>(
+  target: EventTargetLike<Event>,
+  options: FromEmitterOptions<E> & { readonly map?: undefined }
+): Stream.Stream<Event, E | BufferOverflowError | AioInterrupted, Loop>
+export function fromEmitter(
+  emitter: unknown,
+  options: FromEmitterOptions<unknown> & { readonly map?: unknown }
+): Stream.Stream<unknown, unknown, Loop> {
+  const source = sourceOf(emitter)
+  const settings = settingsOf(emitter, source, options)
+  return pulled(
+    Effect.flatMap(Loop, (loop) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const reading = new Reading(loop, settings)
+            reading.open(source)
+            return reading
+          }),
+          (reading) => Effect.sync(() => reading.close())
+        ),
+        (reading) => reading.pull
+      )
+    )
+  )
+}
