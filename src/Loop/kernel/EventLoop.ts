@@ -43,6 +43,7 @@ export class EventLoop implements Scheduler {
   readonly name: string
   /** @internal */ readonly host: Host
   /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number = 1_000
+  /** @internal */ _nothing: object | undefined = undefined
   readonly #passes: Passes
   readonly #tasks = new TaskList<Task<unknown>>()
   readonly #watched = new Set<Settleable>()

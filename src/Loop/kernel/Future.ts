@@ -191,31 +191,32 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     onRejected?: ((reason: unknown) => C | PromiseLike<C>) | null
   ): Future<B | C> {
     const engine = isEngineMade(onFulfilled)
+    if (
+      engine &&
+      this.#state !== PENDING &&
+      typeof onFulfilled === "function" &&
+      typeof onRejected === "function"
+    ) {
+      this.#answer(onFulfilled, onRejected)
+      // The engine does not look at what it gets, and functions of its own answer with nothing.
+      return (this._scheduler._nothing ??= this.#nothing()) as Future<B | C>
+    }
     const reaction = new Reaction<B | C>(this, onFulfilled, onRejected, engine)
     if (!engine) {
       reaction._context = this._scheduler.host.contexts.capture()
       this._await(reaction)
-    } else if (this.#state !== PENDING) {
-      // Awaiting what is done does not go round the loop. It may still be the wrong one.
-      const waiter = local()?.task as Waiter | undefined
-      if (waiter !== undefined && waiter._scheduler !== this._scheduler) {
-        reaction._hand(true, waiter._wait(this))
-      } else {
-        this._look()
-        reaction.run()
-      }
-    } else {
-      const waiter = local()?.task as (Waiter & Future<unknown>) | undefined
-      // What outlives its task waits on its own account: nobody cancels it, and closing must not leave it hanging.
-      if (waiter === undefined || waiter.done()) this._await(reaction)
+      return reaction
+    }
+    const waiter = local()?.task as (Waiter & Future<unknown>) | undefined
+    // What outlives its task waits on its own account: nobody cancels it, and closing must not leave it hanging.
+    if (waiter === undefined || waiter.done()) this._await(reaction)
+    else {
+      const refusal = waiter._wait(this)
+      if (refusal !== undefined) reaction._hand(true, refusal)
       else {
-        const refusal = waiter._wait(this)
-        if (refusal !== undefined) reaction._hand(true, refusal)
-        else {
-          reaction._waiter = waiter
-          this._add(reaction)
-          waiter._deliver(this)
-        }
+        reaction._waiter = waiter
+        this._add(reaction)
+        waiter._deliver(this)
       }
     }
     return reaction
@@ -409,6 +410,23 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
       this.#flags |= WATCHED
       this._scheduler._watch(this)
     }
+  }
+
+  /** Awaiting what is done does not go round the loop. It may still be the wrong one. */
+  #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
+    const waiter = local()?.task as Waiter | undefined
+    const refusal =
+      waiter === undefined || waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
+    if (refusal !== undefined) return void onRejected(refusal)
+    this._look()
+    if (this.#state === FINISHED) onFulfilled(this.#value as A)
+    else onRejected(this._error())
+  }
+
+  #nothing(): Future<undefined> {
+    const nothing = new Future<undefined>(this._scheduler)
+    nothing._settleValue(undefined)
+    return nothing
   }
 
   #refuseSettled(what: string): void {

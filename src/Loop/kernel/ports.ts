@@ -94,6 +94,8 @@ export interface Scheduler {
   isClosed(): boolean
   getDebug(): boolean
   callExceptionHandler(report: Report): void
+  /** @internal A Future that is done with `undefined`: what `then` answers the engine with. */ _nothing:
+    object | undefined
   /** @internal Queues without asking whether new work is welcome: for continuations of work that was accepted. */
   _push(runnable: Runnable): void
   /** @internal A failed Future that nobody has looked at yet; `undefined` where the loop reports no more. */
@@ -116,6 +118,8 @@ export interface Unretrieved {
 
 /** What closing may do to a pending wait. */
 export interface Settleable {
+  /** @internal It is watched for longer than it is waited for, and is not waited for now. */
+  readonly _idle?: boolean
   /** @internal */ _closed(error: Error): void
 }
 
