@@ -6,6 +6,8 @@ import { beforeAll, describe, expect, it } from "vitest"
 
 const fixture = fileURLToPath(new URL("../fixtures/manyLoops.ts", import.meta.url))
 
+const keepsFrames = Number(process.versions.node.split(".")[0]) >= 24
+
 interface Look {
   readonly heap: number
   readonly listeners: number
@@ -59,9 +61,9 @@ describe("loops that have closed", () => {
       })
       // What is compiled meanwhile stays; of 10,000 loops that keep 300 bytes each, this would tell.
       expect(after.heap - before.heap).toBeLessThan(3_000_000)
-      // And what is looked at does tell of an open loop.
+      // And what is looked at does tell of an open loop. (From Node 24 on, storages are not seen in this way.)
       expect(during.resources).toContain("Timeout")
-      expect(during.storages).toBe(mode === "tracking" ? 1 : 0)
+      expect(during.storages).toBe(mode === "tracking" && !keepsFrames ? 1 : 0)
     }
   )
 })
