@@ -77,6 +77,7 @@ export interface Settings {
   readonly signal: AbortSignal | undefined
 }
 
+/** @internal */
 export type Listener = (...args: Array<unknown>) => void
 type Listening = (event: string | symbol, listener: Listener) => unknown
 
@@ -93,6 +94,7 @@ const pairs = [
   ["addEventListener", "removeEventListener"]
 ] as const
 
+/** @internal */
 export const sourceOf = (emitter: unknown): Source => {
   if ((typeof emitter === "object" && emitter !== null) || typeof emitter === "function") {
     const methods = emitter as Record<string, unknown>
@@ -112,6 +114,7 @@ export const sourceOf = (emitter: unknown): Source => {
 
 const isEvent = (u: unknown): u is string | symbol => typeof u === "string" || typeof u === "symbol"
 
+/** @internal */
 export const settingsOf = (
   emitter: unknown,
   source: Source,
