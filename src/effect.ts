@@ -18,10 +18,10 @@ import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Utils from "effect/Utils"
-import type * as Scope from "effect/Scope"
 
 // ---- effects ----
 
@@ -258,7 +258,7 @@ export const handleCause: <A, E, R, B, E2, R2>(
 
 /** Whether a value is a Stream. On this line every Effect is one, too. */
 export const isStream = (u: unknown): u is Stream.Stream<unknown, unknown, unknown> =>
-  typeof u === "object" && u !== null && Stream.StreamTypeId in u
+  prefersStream(u) || (typeof u === "object" && u !== null && Stream.StreamTypeId in u)
 
 /** How a pull fails: the stream's own failure, or its end. */
 export type PullEnd<E> = Option.Option<E>
@@ -279,22 +279,36 @@ export const withPull = <A, E, R, R2>(
     )
   )
 
-/** A Stream of what `open` gives to be pulled: items, until `undefined` ends it. The Scope of `open` is the stream's. */
+/**
+ * A Stream of what `open` gives to be pulled: items, until `undefined` ends it. The Scope of `open` is the stream's, and
+ * what fails in closing it is not lost, as it would be with `Stream.unwrapScoped` when the stream is left early.
+ */
 export const pulled = <A, E, R, R2>(
   open: Effect.Effect<Effect.Effect<ReadonlyArray<A> | undefined, E, R2>, E, R>
 ): Stream.Stream<A, E, Exclude<R, Scope.Scope> | R2> =>
-  Stream.unwrapScoped(
-    Effect.map(open, (pull) => {
-      // Half the cost of `Stream.repeatEffectChunkOption`.
-      const read: Channel.Channel<Chunk.Chunk<A>, unknown, E, unknown, void, unknown, R2> = Channel.flatMap(
-        Channel.fromEffect(pull),
-        (items) =>
-          items === undefined
-            ? Channel.void
-            : Channel.flatMap(Channel.write(Chunk.unsafeFromArray(items)), () => read)
+  Stream.fromChannel(
+    Channel.flatMap(Channel.fromEffect(Scope.make()), (scope) =>
+      Channel.ensuringWith(
+        Channel.flatMap(Channel.fromEffect(Scope.extend(open, scope)), (pull) => {
+          // Half the cost of `Stream.repeatEffectChunkOption`.
+          const read: Channel.Channel<
+            Chunk.Chunk<A>,
+            unknown,
+            E,
+            unknown,
+            void,
+            unknown,
+            R2
+          > = Channel.flatMap(Channel.fromEffect(pull), (items) =>
+            items === undefined
+              ? Channel.void
+              : Channel.flatMap(Channel.write(Chunk.unsafeFromArray(items)), () => read)
+          )
+          return read
+        }),
+        (exit) => Scope.close(scope, exit)
       )
-      return Stream.fromChannel(read)
-    })
+    )
   )
 
 // ---- programs of both flavors ----

@@ -13,14 +13,16 @@
 // Tells the types that a signal is Node's AbortSignal: an import without names, so that declarations keep it.
 import "./Loop/NodeHost.js"
 
-export { fromAio, type FromAio, type FromAioOptions } from "./Adapter/fromAio.js"
+export { fromAio, type FromAio, type FromAioOptions, type FromAioStream } from "./Adapter/fromAio.js"
+export { runAioGenerator, type FromIterableOptions, type IterableOptions } from "./Adapter/fromIterable.js"
+export type { AsyncItems } from "./Adapter/iterator.js"
 export { toAio, type ToAioOptions } from "./Adapter/toAio.js"
 export type { AioDisposable } from "./Adapter/toDisposable.js"
 export type { AioIterable, AioIterator } from "./Adapter/toIterable.js"
 export type { ToAioVisitOptions } from "./Adapter/Visit.js"
 export { runAioCoroutine, runAioFuture, type AioInterrupted, type AioOptions } from "./Adapter/runAio.js"
 export { runEffect, runEffectTask } from "./Adapter/runEffect.js"
-export { acquireAio, type AioResource } from "./Adapter/Resource.js"
+export { acquireAio, type AioResource, type DisposableResource } from "./Adapter/Resource.js"
 export { allowAio, type AioStep, type AllowAio } from "./Adapter/allowAio.js"
 export { fromCallback, type FromCallback, type FromCallbackOptions } from "./Adapter/fromCallback.js"
 export { fromEmitter } from "./Adapter/fromEmitter.js"

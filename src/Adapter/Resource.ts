@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { handleCause } from "../effect.js"
 import type { EffectLoop } from "../Loop/EffectLoop.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName } from "../Loop/kernel/describe.js"
+import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
 import { type AioError, LoopClosedError, QueueFullError } from "../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { isGenerator, type Coroutine, type CoroutineValue, Task } from "../Loop/kernel/Task.js"
@@ -30,6 +30,50 @@ export interface AioResource<R, E> {
   /** For reports. Default: the name of `open`. */
   readonly name?: string | undefined
 }
+
+/**
+ * How a resource is opened that knows how to dispose itself, by `Symbol.asyncDispose` or else `Symbol.dispose`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DisposableResource<R, E> {
+  readonly open: Coroutine<R>
+  readonly close?: undefined
+  /** Maps what `open` threw. */
+  readonly catch?: ((error: unknown) => E) | undefined
+  /** For reports. Default: the name of `open`. */
+  readonly name?: string | undefined
+}
+
+type Disposes = AsyncDisposable | Disposable
+
+/** What `open` may return where there is no `close`. A generator is disposable itself, and not what it returns. */
+type OpensDisposable =
+  PromiseLike<Disposes> | Generator<unknown, Disposes, never> | (Disposes & { readonly next?: never })
+
+/** How a resource disposes itself; `undefined` for what does not. */
+const disposeOf = (resource: unknown): (() => unknown) | undefined => {
+  if ((typeof resource !== "object" || resource === null) && typeof resource !== "function") return undefined
+  const { [Symbol.asyncDispose]: later, [Symbol.dispose]: now } = resource as Partial<
+    AsyncDisposable & Disposable
+  >
+  const dispose: unknown = typeof later === "function" ? later : now
+  return typeof dispose === "function" ? (): unknown => dispose.call(resource) as unknown : undefined
+}
+
+/**
+ * Whether `fromAio` takes this as a resource: it disposes itself.
+ *
+ * @internal
+ */
+export const isDisposable = (u: unknown): u is Disposes => disposeOf(u) !== undefined
+
+const notDisposable = (name: string, resource: unknown): TypeError =>
+  new TypeError(
+    `acquireAio({ open }) without close takes what disposes itself; ${name} gave ${describeValue(resource)}, which has ` +
+      `neither Symbol.asyncDispose nor Symbol.dispose. It is open, and nobody will close it: name its close`
+  )
 
 /** Runs `close` as a task of the loop, or, where the loop takes no more work, as it is; waits for it either way. */
 const closing = <A>(
@@ -81,27 +125,50 @@ const withoutLoop = async (returned: unknown): Promise<unknown> => {
  * cancels `open` and waits; a resource that arrives anyway is closed before the fiber ends. The Scope closes it
  * otherwise, and waits. Loop closed: opening fails with LoopClosedError; closing works all the same.
  *
+ * **Gotchas** `close` may be left out where the resource has `Symbol.asyncDispose` or `Symbol.dispose`: that closes it.
+ *
  * @example
  * const db = yield* acquireAio({ open: () => PGlite.create(), close: (db) => db.close() })
+ * const file = yield* acquireAio({ open: () => fs.promises.open("data.txt") })
  *
  * @category adapters
  * @since 0.1.0
  */
-export const acquireAio = <R, E = AioError>(
+export function acquireAio<R, E = AioError>(
   resource: AioResource<R, E>
-): Effect.Effect<CoroutineValue<R>, E | AioInterrupted, Loop | Scope.Scope> => {
-  if (typeof resource?.open !== "function" || typeof resource.close !== "function") {
-    throw new TypeError("acquireAio takes { open, close }, two functions")
+): Effect.Effect<CoroutineValue<R>, E | AioInterrupted, Loop | Scope.Scope>
+export function acquireAio<R extends OpensDisposable, E = AioError>(
+  resource: DisposableResource<R, E>
+): Effect.Effect<CoroutineValue<R>, E | AioInterrupted, Loop | Scope.Scope>
+export function acquireAio<R, E = AioError>(
+  resource: AioResource<R, E> | DisposableResource<R, E>
+): Effect.Effect<CoroutineValue<R>, E | AioInterrupted, Loop | Scope.Scope> {
+  if (
+    typeof resource?.open !== "function" ||
+    (resource.close !== undefined && typeof resource.close !== "function")
+  ) {
+    throw new TypeError(
+      "acquireAio takes { open, close }, two functions, or { open } of what disposes itself"
+    )
   }
   const name = resource.name ?? functionName(resource.open)
   const mapError = mapping(resource.catch ?? (aioError(() => name) as unknown as (error: unknown) => E))
   return Effect.flatMap(Loop, (loop) => {
+    /** Closes what has arrived; fails, as a mistake of the program, where that cannot be closed. */
+    const closer = (value: CoroutineValue<R>): (() => Effect.Effect<void>) => {
+      const { close } = resource
+      if (close !== undefined) return () => closing(loop, name, close, value)
+      const dispose = disposeOf(value)
+      if (dispose === undefined) throw notDisposable(name, value)
+      return () => closing(loop, name, dispose, undefined)
+    }
+    const close = (value: CoroutineValue<R>): Effect.Effect<void> => Effect.suspend(() => closer(value)())
     let arrived: { readonly resource: CoroutineValue<R> } | undefined
     let given = false
     const open = guarded(
       keeping(resource.open, (value) => {
         arrived = { resource: value }
-        if (given) closeUnowned(loop, name, closing(loop, name, resource.close, value))
+        if (given) closeUnowned(loop, name, close(value))
       })
     )
     return waitFor(
@@ -111,10 +178,7 @@ export const acquireAio = <R, E = AioError>(
       (task) => {
         given = true
         return Effect.flatMap(fromFuture(task, mapError), (value) =>
-          Effect.as(
-            Effect.addFinalizer(() => closing(loop, name, resource.close, value)),
-            value
-          )
+          Effect.suspend(() => Effect.as(Effect.addFinalizer(closer(value)), value))
         )
       },
       (task) =>
@@ -122,11 +186,32 @@ export const acquireAio = <R, E = AioError>(
           cancelAndJoin(loop, () => name, task, join),
           () => {
             given = true
-            return arrived === undefined ? Effect.void : closing(loop, name, resource.close, arrived.resource)
+            return arrived === undefined ? Effect.void : close(arrived.resource)
           }
         )
     )
   })
+}
+
+/**
+ * A resource that is there already, for `fromAio`: from here on its Scope disposes it, in the loop. On a closed loop it
+ * fails, and the Scope disposes it all the same.
+ *
+ * @internal
+ */
+export const scopedDisposable = <D extends Disposes>(
+  resource: D,
+  named: string | undefined
+): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope> => {
+  const name = named ?? describeValue(resource)
+  const dispose = disposeOf(resource) as () => unknown
+  return Effect.flatMap(Loop, (loop) =>
+    Effect.flatMap(
+      Effect.addFinalizer(() => closing(loop, name, dispose, undefined)),
+      () =>
+        loop.isClosed() ? Effect.fail(loop._closedError(`${name} was acquired`)) : Effect.succeed(resource)
+    )
+  )
 }
 
 /** The loop was closed while `open` did not end, and now it has: nobody is left to own the resource. */

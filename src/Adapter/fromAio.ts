@@ -1,15 +1,26 @@
-/** aio to Effect: functions, promises and Futures as interruptible Effects. */
+/** aio to Effect: functions, promises and Futures as interruptible Effects, async iterables as Streams. */
 import * as Effect from "effect/Effect"
-import { callableEffect } from "../effect.js"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { callableEffect, EffectAndStream } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
-import type { AioError } from "../Loop/kernel/errors.js"
+import type { AioError, LoopClosedError } from "../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/Outcome.js"
 import { oncePassed, waitFor } from "../Loop/Wait.js"
+import {
+  chunkSizeOf,
+  type FromIterableOptions,
+  type IterableOptions,
+  streamOf,
+  streamOfItems
+} from "./fromIterable.js"
+import { type AsyncItems, isAsyncItems, Source } from "./iterator.js"
 import { cancelAndJoin } from "./join.js"
+import { isDisposable, scopedDisposable } from "./Resource.js"
 import {
   type AioInterrupted,
   type AioOptions,
@@ -35,6 +46,28 @@ export type FromAio<This, Args extends Array<unknown>, A, E> = ((
   ([] extends Args ? Effect.Effect<A, E | AioInterrupted, Loop> : unknown)
 
 /**
+ * A wrapped function that gives an async iterable: the same parameters and `this`, returning a Stream. One that can be
+ * called without arguments is itself that Stream, too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FromAioStream<This, Args extends Array<unknown>, A, E> = ((
+  this: This,
+  ...args: Args
+) => Stream.Stream<A, E | AioInterrupted, Loop>) &
+  ([] extends Args ? Stream.Stream<A, E | AioInterrupted, Loop> : unknown)
+
+/** `any` and `never` are no iterables, and what is a promise is awaited. */
+type FromAioItems<This, Args extends Array<unknown>, R, E> = [R] extends [never]
+  ? FromAio<This, Args, never, E>
+  : 0 extends 1 & R
+    ? FromAio<This, Args, CoroutineValue<R>, E>
+    : [R] extends [PromiseLike<unknown>]
+      ? FromAio<This, Args, CoroutineValue<R>, E>
+      : FromAioStream<This, Args, R extends AsyncIterable<infer A> ? A : never, E>
+
+/**
  * Options and the error mapping of `fromAio({ try, catch })`.
  *
  * @category models
@@ -47,12 +80,16 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
 }
 
 /**
- * Turns aio work into an interruptible Effect.
+ * Turns aio work into an interruptible Effect, and what it iterates into a Stream.
  *
  * - a function: a function returning an Effect. It is called inside the loop, when the Effect runs.
+ * - a function that gives an async iterable, such as an async generator function: a function returning a Stream. It is
+ *   called inside the loop, in the task that then reads; see `runAioGenerator`.
  * - `{ try, catch }`: the same, with its errors mapped.
+ * - an async iterable or iterator, a Node Readable, a web ReadableStream: a Stream; `catch` is among its options.
  * - a promise, thenable or Future that exists already: an Effect that waits for it. Second best: the work has started
  *   outside of the loop, so it has no signal to heed.
+ * - an AsyncDisposable or Disposable: a scoped Effect, whose Scope disposes it in the loop and waits.
  *
  * **Flavor** Effect. Starts: in the loop's next pass, once per run. Cancel: interruption cancels the task, and the
  * fiber ends when that has ended. Loop closed: fails with LoopClosedError.
@@ -73,6 +110,9 @@ export function fromAio<A>(
   future: Future<A>,
   options?: AioOptions
 ): Effect.Effect<A, AioError | AioInterrupted, Loop>
+export function fromAio<This, Args extends Array<unknown>, R extends AsyncIterable<unknown>, E>(
+  options: FromAioOptions<This, Args, R, E> & Pick<IterableOptions, "chunkSize">
+): FromAioItems<This, Args, R, E>
 export function fromAio<This, Args extends Array<unknown>, R, E>(
   options: FromAioOptions<This, Args, R, E>
 ): FromAio<This, Args, CoroutineValue<R>, E>
@@ -80,14 +120,27 @@ export function fromAio<A>(
   promise: PromiseLike<A>,
   options?: AioOptions
 ): Effect.Effect<A, AioError | AioInterrupted, Loop>
+export function fromAio<A, E = AioError>(
+  iterable: AsyncItems<A>,
+  options?: FromIterableOptions<E>
+): Stream.Stream<A, E | AioInterrupted, Loop>
+export function fromAio<This, Args extends Array<unknown>, R extends AsyncIterable<unknown>>(
+  fn: (this: This, ...args: Args) => R,
+  options?: IterableOptions
+): FromAioItems<This, Args, R, AioError>
 export function fromAio<This, Args extends Array<unknown>, R>(
   fn: (this: This, ...args: Args) => R,
   options?: AioOptions
 ): FromAio<This, Args, CoroutineValue<R>, AioError>
-export function fromAio(aio: unknown, options: AioOptions = {}): unknown {
+export function fromAio<D extends AsyncDisposable | Disposable>(
+  resource: D,
+  options?: Pick<AioOptions, "name">
+): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope>
+export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}): unknown {
   if (typeof aio === "function") return wrap(aio as Aio, undefined, options)
   if (isFuture(aio)) return runAioFuture(aio, options)
   if (isThenable(aio)) return runPromise(aio, options)
+  if (isAsyncItems(aio)) return streamOfItems(aio, options)
   if (typeof aio === "object" && aio !== null && "try" in aio) {
     const both = aio as FromAioOptions<unknown, Array<unknown>, unknown, unknown>
     if (typeof both.try !== "function" || typeof both.catch !== "function") {
@@ -95,28 +148,77 @@ export function fromAio(aio: unknown, options: AioOptions = {}): unknown {
     }
     return wrap(both.try, both.catch, both)
   }
+  if (isDisposable(aio)) return scopedDisposable(aio, options.name)
   throw new TypeError(
-    `fromAio takes a function, { try, catch }, a promise or a Future, not ${describeValue(aio)}` +
+    `fromAio takes a function, { try, catch }, a promise, a Future or an async iterable, not ${describeValue(aio)}` +
       (Effect.isEffect(aio) ? ", which is an Effect already: yield* it" : "")
   )
 }
 
 type Aio = (this: unknown, ...args: Array<unknown>) => unknown
 
-const wrap = (fn: Aio, mapError: ((error: unknown) => unknown) | undefined, options: AioOptions): unknown => {
+/** How a wrapped function is run, either way. */
+interface Wrapped extends Runner<unknown> {
+  readonly body: Aio
+  readonly chunkSize: number
+  /** It is an async generator function, as far as can be told. */
+  readonly streams: boolean
+}
+
+const wrap = (
+  fn: Aio,
+  mapError: ((error: unknown) => unknown) | undefined,
+  options: IterableOptions
+): unknown => {
   const name = options.name ?? (fn.name === "" ? undefined : fn.name)
-  const runner: Runner<unknown> = {
+  const wrapped: Wrapped = {
     name,
     body: fn,
     mapError: mapping(mapError ?? aioError(() => name ?? functionName(fn))),
-    onInterrupt: onInterruptOf(options)
+    onInterrupt: onInterruptOf(options),
+    chunkSize: chunkSizeOf(options),
+    streams: Object.prototype.toString.call(fn) === "[object AsyncGeneratorFunction]"
   }
   return callableEffect(function (this: unknown, ...args: Array<unknown>) {
+    return new Call(wrapped, this, args)
+  }, wrapped.streams)
+}
+
+/** One call of a wrapped function, not made yet. What the function gives is known only when it is made. */
+class Call extends EffectAndStream<unknown, unknown, Loop> {
+  constructor(
+    private readonly wrapped: Wrapped,
+    private readonly self: unknown,
+    private readonly args: Array<unknown>
+  ) {
+    super()
+  }
+
+  get streams(): boolean {
+    return this.wrapped.streams
+  }
+
+  override commit(): Effect.Effect<unknown, unknown, Loop> {
     return runTask(
-      guarded(() => fn.apply(this, args)),
-      runner
+      guarded(() => this.wrapped.body.apply(this.self, this.args)),
+      this.wrapped
     )
-  })
+  }
+
+  override stream(): Stream.Stream<unknown, unknown, Loop> {
+    const { wrapped } = this
+    const call = guarded(() => wrapped.body.apply(this.self, this.args))
+    const name = wrapped.name ?? functionName(wrapped.body)
+    return streamOf({
+      ...wrapped,
+      name,
+      // What is no iterable is the Stream's only item, as of every Effect.
+      opening: (task) => {
+        const value = call(task)
+        return isAsyncItems(value) ? { reader: new Source(name, value).open() } : { value }
+      }
+    })
+  }
 }
 
 /** The work has begun already: a task that waits for it cannot be kept from starting, only told afterwards. */

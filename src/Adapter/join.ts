@@ -29,7 +29,7 @@ const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
   future instanceof Task ? { future, task: future } : { future }
 
 /** Cancelling is aio code: what it calls (listeners of a signal, an `onCancel`) is on the loop, and in no fiber. */
-const cancel = (loop: EffectLoop, name: () => string, future: Future<unknown>): void => {
+export const cancel = (loop: EffectLoop, name: () => string, future: Future<unknown>): void => {
   const owner = currentFiberState()
   outsideFibers(() => {
     try {
@@ -46,9 +46,17 @@ const cancel = (loop: EffectLoop, name: () => string, future: Future<unknown>): 
   })
 }
 
-/** A failure of work that was left behind still reaches the exception handler, and a value is counted. */
-const watchAbandoned = (loop: EffectLoop, name: () => string, future: Future<unknown>): void =>
-  future._add({ resumes: false, run: () => void afterInterrupt(loop, name, future) })
+/** How something is told to end, and what is said of it when it does not. @internal */
+export interface Asking {
+  /** Tells it. */
+  readonly ask: () => void
+  /** What its end means to the fiber that has waited. Where nobody has, it still reaches the exception handler. */
+  readonly ended: (waited: boolean) => Effect.Effect<void>
+  /** Who waits, in words. */
+  readonly who: string
+  /** What it was, in words. */
+  readonly told: string
+}
 
 /**
  * Cancels `future` and waits until it is done. Reports once when that takes longer than `slowJoin`, and gives up after
@@ -58,33 +66,48 @@ export const cancelAndJoin = (
   loop: EffectLoop,
   name: () => string,
   future: Future<unknown>,
-  { grace, mode }: OnInterrupt
+  onInterrupt: OnInterrupt
+): Effect.Effect<void> =>
+  askAndJoin(loop, future, onInterrupt, {
+    ask: () => cancel(loop, name, future),
+    ended: () => afterInterrupt(loop, name, future),
+    who: "an interrupted fiber",
+    told: "was cancelled"
+  })
+
+/** `cancelAndJoin` for what is told to end in another way. @internal */
+export const askAndJoin = (
+  loop: EffectLoop,
+  future: Future<unknown>,
+  { grace, mode }: OnInterrupt,
+  { ask, ended, told, who }: Asking
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     // A stopped loop delivers nothing; somebody waits for it now.
     loop._start()
-    cancel(loop, name, future)
+    ask()
+    const end = Effect.suspend(() => ended(true))
+    const abandon = (): void => future._add({ resumes: false, run: () => void ended(false) })
     if (future.done()) {
-      const end = Effect.suspend(() => afterInterrupt(loop, name, future))
       // The future's done callbacks have run when the fiber ends.
       return mode === "join" ? Effect.flatMap(oncePassed(loop), () => end) : end
     }
     if (mode === "abandon") {
-      watchAbandoned(loop, name, future)
+      abandon()
       return Effect.void
     }
     return callback<void>((resume) => {
       const notSlow = after(loop, loop._slowJoin, () =>
         loop.callExceptionHandler({
           kind: "slowJoin",
-          message: `an interrupted fiber has waited ${loop._slowJoin}ms for ${describe(future)}, which was cancelled and has not ended`,
+          message: `${who} has waited ${loop._slowJoin}ms for ${describe(future)}, which ${told} and has not ended`,
           ...about(future)
         })
       )
       const waiting = new Waiting(loop, () => {
         notSlow()
         stay?.()
-        resume(Effect.suspend(() => afterInterrupt(loop, name, future)))
+        resume(end)
       })
       const stay =
         grace === Infinity
@@ -94,10 +117,10 @@ export const cancelAndJoin = (
               future._remove(waiting)
               loop.callExceptionHandler({
                 kind: "leftover",
-                message: `abandoned after a grace of ${grace}ms: ${describe(future)} was cancelled and has not ended`,
+                message: `abandoned after a grace of ${grace}ms: ${describe(future)} ${told} and has not ended`,
                 ...about(future)
               })
-              watchAbandoned(loop, name, future)
+              abandon()
               resume(Effect.void)
             })
       future._await(waiting)

@@ -106,24 +106,30 @@ export const runAioFuture = <A>(
   })
 }
 
-const returnedEffects = new WeakSet<object>()
+const mistakes = new WeakSet<object>()
+
+/** Marks an error as a mistake of the program, not an outcome of its work. @internal */
+export const mistake = <E extends Error>(error: E): E => {
+  mistakes.add(error)
+  return error
+}
 
 /** What aio code returned. Fails where that is an Effect, which would never run. @internal */
 export const notAnEffect = (returned: unknown): unknown => {
   if (!isProgram(returned)) return returned
-  const error = new TypeError(
-    "the aio function returned an Effect, which nobody will run: an Effect needs no fromAio, yield* it in Effect " +
-      "code; in aio code use await runEffect(effect)"
+  throw mistake(
+    new TypeError(
+      "the aio function returned an Effect, which nobody will run: an Effect needs no fromAio, yield* it in Effect " +
+        "code; in aio code use await runEffect(effect)"
+    )
   )
-  returnedEffects.add(error)
-  throw error
 }
 
 /** A mistake of the program is a defect: it goes past `catch`. @internal */
 export const mapping =
   <E>(mapError: (error: unknown) => E) =>
   (error: unknown): E => {
-    if (returnedEffects.has(error as object)) throw error
+    if (mistakes.has(error as object)) throw error
     return mapError(error)
   }
 

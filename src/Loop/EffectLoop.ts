@@ -300,12 +300,14 @@ export class EffectLoop extends EventLoop implements FiberHome {
    * so.
    */
   _tellWaiting(): void {
-    if (this.#waits.size === 0 || this.isClosed() || this._closingSince !== undefined) return
+    if (this.isClosed() || this._closingSince !== undefined) return
+    const waits = [...this.#waits].filter(({ _idle }) => _idle !== true).length
+    if (waits === 0) return
     const leftovers = leftoversOf(this)
     this.callExceptionHandler({
       kind: "leftover",
       message:
-        `${this.name} has stopped while Effects wait for it (${this.#waits.size}); they wait until it runs again, ` +
+        `${this.name} has stopped while Effects wait for it (${waits}); they wait until it runs again, ` +
         `which a new wait brings about, or closes` +
         (leftovers.length === 0 ? "" : `:\n${tableOf(leftovers)}`)
     })

@@ -454,7 +454,7 @@ describe("acquireAio", () => {
   )
 
   it("B2 refuses what is no { open, close } before anything is scheduled", () => {
-    for (const wrong of [undefined, null, {}, { open: () => 1 }, { open: 1, close: () => {} }]) {
+    for (const wrong of [undefined, null, {}, { open: () => 1, close: null }, { open: 1, close: () => {} }]) {
       expect(() => acquireAio(wrong as never)).toThrow(/acquireAio takes \{ open, close \}/)
     }
   })
