@@ -4,9 +4,10 @@
 //   - timeouts, retries and pauses are `Effect.timeoutFail` and a `Schedule`; the limit is a semaphore.
 //   - what runs in the background runs in a `FiberSet`, whose Scope interrupts it and waits for it.
 //   - what one part needs from another comes from its Layer; the order of closing follows from that.
-//   - the server is still promise code, with `toAio` functions as its handlers; the poller is still an async generator.
-import { Console, Effect, Fiber } from "effect"
-import { acquireAio, currentSignal, fromAio, Loop, toAio } from "effect-aio"
+//   - the server is still promise code, with `toAio` functions as its handlers. The poller is still an async generator; to
+//     those who read it, it is a Stream.
+import { Console, Effect, Fiber, Stream } from "effect"
+import { acquireAio, currentSignal, fromAio, Loop, runAioGenerator, toAio } from "effect-aio"
 import { closes } from "./closes.js"
 import { listen, poll } from "./promises.js"
 import { Jobs, services, World } from "./services.js"
@@ -23,14 +24,9 @@ const service = Effect.gen(function* () {
   )
   yield* Console.log(`listening on ${server.url}`)
 
-  const poller = fromAio(
-    async () => {
-      for await (const job of poll(world.spool, currentSignal())) await add(job)
-    },
-    { name: "poller" }
-  )
+  const spooled = runAioGenerator(({ signal }) => poll(world.spool, signal), { name: "poller" })
   const clients = fromAio(() => feed(world, server.url, currentSignal()), { name: "clients" })
-  const polling = yield* closes("poller", Effect.forkScoped(poller()))
+  const polling = yield* closes("poller", Effect.forkScoped(Stream.runForEach(spooled, jobs.add)))
   yield* (isOnce ? clients() : Effect.never).pipe(
     Effect.raceFirst(Fiber.join(polling)),
     Effect.raceFirst(jobs.failed)
