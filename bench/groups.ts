@@ -5,6 +5,8 @@ import { fromAio } from "./cases/fromAio.js"
 import { futures } from "./cases/futures.js"
 import { life } from "./cases/life.js"
 import { memory } from "./cases/memory.js"
+import { streams } from "./cases/streams.js"
+import { syncLoop } from "./cases/syncLoop.js"
 import { tasks } from "./cases/tasks.js"
 import { timers } from "./cases/timers.js"
 import { toAio } from "./cases/toAio.js"
@@ -17,7 +19,9 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   tasks,
   fromAio,
   toAio,
+  streams,
   border,
   life,
+  syncLoop,
   memory
 }
