@@ -65,7 +65,10 @@ const ofEffect = (source: (n: number) => AsyncIterable<number>): Contender =>
   )
 
 /** In: async iterables read by Effects. */
-const reading = (source: (n: number) => AsyncIterable<number>, chunkSize: number): ReadonlyArray<Contender> => [
+const reading = (
+  source: (n: number) => AsyncIterable<number>,
+  chunkSize: number
+): ReadonlyArray<Contender> => [
   ...ours(({ run }, n) => {
     const read = fromAio(source, { chunkSize })
     return () => run(sum(read(n), n))

@@ -4,8 +4,7 @@ import * as fs from "node:fs"
 import type * as net from "node:net"
 import { Context, Data, Effect, type Scope, type Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
-import type {
-  Loop} from "../../src/index.js";
+import type { Loop } from "../../src/index.js"
 import {
   acquireAio,
   type AioError,
@@ -57,7 +56,7 @@ describe("allowAio", () => {
       return yield* $(Promise.resolve(1))
     })
     expectTypeOf(quiet).toEqualTypeOf<Effect.Effect<number, Border, Loop>>()
-     
+
     const nothing = allowAio(function* () {
       return "value"
     })
