@@ -63,11 +63,13 @@ const disposeOf = (resource: unknown): (() => unknown) | undefined => {
 }
 
 /**
- * Whether `fromAio` takes this as a resource: it disposes itself.
+ * Whether `fromAio` takes this as a resource: it disposes itself. A sync iterator does so too where the engine has
+ * explicit resource management, and is none.
  *
  * @internal
  */
-export const isDisposable = (u: unknown): u is Disposes => disposeOf(u) !== undefined
+export const isDisposable = (u: unknown): u is Disposes =>
+  disposeOf(u) !== undefined && !("next" in (u as object) && Symbol.iterator in (u as object))
 
 const notDisposable = (name: string, resource: unknown): TypeError =>
   new TypeError(
