@@ -119,7 +119,7 @@ interface Options extends AioOptions {
  * const readFile = fromCallback(fs.readFile)
  * const text = yield* readFile("data.txt", "utf8")
  *
- * const run = fromCallback(childProcess.exec, { cancel: (child) => child.kill(), cancelled: () => true })
+ * const run = fromCallback(childProcess.execFile, { cancel: (child) => child.kill(), cancelled: () => true })
  *
  * @category adapters
  * @since 0.1.0

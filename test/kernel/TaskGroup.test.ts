@@ -14,6 +14,7 @@ import { Future } from "../../src/Loop/kernel/Future.js"
 import type { Report } from "../../src/Loop/kernel/Report.js"
 import type { Task } from "../../src/Loop/kernel/Task.js"
 import { TaskGroup } from "../../src/Loop/kernel/TaskGroup.js"
+import { timeout, waitFor } from "../../src/Loop/kernel/timeouts.js"
 import { kinds, thrown, trackingLoop } from "../support/tracking.js"
 
 /** Runs `f` as a callback of `loop` would. */
@@ -580,6 +581,72 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
     task.cancel()
     await host.pass(10)
     expect([plain, cancelled, task.cancelled()]).toEqual([[true, 0, "went on"], [true, 0], true])
+  })
+
+  it("tasks-089 an outside cancel that meets its errors comes at the next await of who asked, and of nobody else", async () => {
+    const { loop, host, log } = setUp()
+    const [early, late] = [new Error("early"), new Error("late")]
+    const group = (fail: number, last?: () => unknown) =>
+      run(loop, function* (group) {
+        if (fail >= 0) group.createTask(fails(loop, fail, early))
+        group.createTask(cleans(loop, [], 10, last))
+        yield* loop.sleep(1000)
+      })
+    const failsLate = () => {
+      throw late
+    }
+    const retries = (name: string, make: () => Future<unknown>) =>
+      as(function* (self) {
+        try {
+          yield* make()
+        } catch (error) {
+          log.push([name, error instanceof TaskGroupError && error.errors, self.cancelling()])
+        }
+        yield* loop.sleep(10)
+        log.push([name, "went on"])
+      })
+    const ending = loop.createTask(retries("ending", () => group(1)))
+    const cleanup = loop.createTask(retries("cleanup", () => group(-1, failsLate)))
+    const limited = loop.createTask(retries("limited", () => inside(loop, () => waitFor(group(1), 500))))
+    const inBlock = as(function* () {
+      yield* group(1)
+    })
+    const block = loop.createTask(
+      retries("block", () => inside(loop, () => timeout(500, (_, task) => inBlock(task))))
+    )
+    let direct: Future<unknown> | undefined
+    const other = loop.createTask(retries("other", () => (direct = group(1))))
+    await host.pass(1)
+    await host.pass(1)
+    const asked = [ending, cleanup, limited, block].map((task) => task.cancel("why"))
+    expect([...asked, direct?.cancel("theirs")]).toEqual([true, true, true, true, true])
+    await host.pass(10)
+    await host.pass(10)
+    expect(log).toHaveLength(6)
+    expect(log).toEqual(
+      expect.arrayContaining([
+        ["ending", [early], 1],
+        ["cleanup", [late], 1],
+        ["limited", [early], 1],
+        ["block", [early], 1],
+        ["other", [early], 0],
+        ["other", "went on"]
+      ])
+    )
+    expect([ending, cleanup, limited, block, other].map(outcome)).toEqual([
+      ...Array.from({ length: 4 }, () => ["cancelled", "why"]),
+      ["value", undefined]
+    ])
+  })
+
+  it("J4 tells of a child's error in its own error, not once more as late where the body awaited the child", async () => {
+    const { loop, host, reports } = setUp()
+    const boom = new Error("boom")
+    const future = run(loop, function* (group) {
+      yield* group.createTask(fails(loop, 1, boom))
+    })
+    await host.pass(1)
+    expect([outcome(future), reports, loop.statistics().late]).toEqual([["errors", [boom]], [], 0])
   })
 
   it("tasks-088 lets children add children, also when the body has ended", async () => {

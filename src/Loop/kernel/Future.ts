@@ -31,6 +31,8 @@ const LOOKED = 1
 const WATCHED = 2
 /** `onCancel` is on the stack. */
 const CANCELLING = 4
+/** Its failure is part of somebody else's, who passes it on. */
+const PASSED_ON = 8
 
 /**
  * How a Future is cancelled when its value comes from elsewhere. Returns true if the Future stays pending until the
@@ -384,13 +386,23 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal A cancel took this outcome's place with whoever awaited it: an error must not be lost in silence. */
   _overtaken(): void {
-    if (this.#state !== FAILED) return
+    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
     this._scheduler.callExceptionHandler({
       kind: "late",
       message: `${this.toString()} failed, and what awaited it was cancelled before it knew`,
       exception: this.#value,
       future: this
     })
+  }
+
+  /** @internal Its failure will be told by somebody who owns it. */
+  _passOn(): void {
+    this.#flags |= PASSED_ON
+  }
+
+  /** @internal A cancel that this took, and to which its failure is no answer. The task that asked has to keep it. */
+  _unanswered(): CancelledError | undefined {
+    return undefined
   }
 
   /** @internal What a never-retrieved report calls this. */

@@ -298,9 +298,17 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   _resume(future: Cancellable, cancelled: boolean): Error | undefined {
     this.#forget(future)
     const cancel = this.#cancel
-    if (cancel === undefined) return undefined
+    if (cancel === undefined) {
+      if (isFuture(future)) this.#keepUnanswered(future)
+      return undefined
+    }
     this.#cancel = undefined
     return cancelled ? undefined : cancel
+  }
+
+  /** @internal The cancel that its coroutine has never seen, where that failed with something else. */
+  get _unseen(): CancelledError | undefined {
+    return this._peek() === "error" ? this.#cancel : undefined
   }
 
   /**
@@ -392,6 +400,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     }
   }
 
+  /** The coroutine sees how this failed; its own cancel comes at its next await. */
+  #keepUnanswered(awaited: Future<unknown>): void {
+    if (this.#requests > 0) this.#cancel = awaited._unanswered()
+  }
+
   /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
   #finish(value: unknown): void {
     if (this.done()) return this.#late(undefined)
@@ -475,7 +488,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       if (!cancelled) toThrow = { error: task.#cancel }
       waited?._overtaken()
       task.#cancel = undefined
-    }
+    } else if (waited !== undefined) task.#keepUnanswered(waited)
     let result: IteratorResult<unknown, unknown>
     try {
       if (toThrow !== undefined) result = generator.throw(toThrow.error)

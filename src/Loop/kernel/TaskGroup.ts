@@ -1,7 +1,7 @@
 /** Tasks that end together: asyncio's TaskGroup, with the block of `async with` as a function. */
 import { runningLoop } from "./current.js"
 import { errorText, rememberSite, value as describeValue } from "./describe.js"
-import { InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
+import { CancelledError, InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
 import type { EventLoop } from "./EventLoop.js"
 import { closedUnder, tellToStop } from "./Follower.js"
 import { Future } from "./Future.js"
@@ -53,6 +53,7 @@ export class TaskGroup {
    *
    * **Cancel** Cancels the body and all tasks and waits for them; then the Future is cancelled, or fails with a
    * {@link TaskGroupError} if there were errors. A second cancel does not disturb their cleanup.
+   * A task whose cancel met such errors is cancelled at its next await.
    *
    * **Gotchas** A task that ignores its cancellation keeps the group waiting; after `slowJoin` the loop says so. Give `signal` to foreign promises.
    *
@@ -132,6 +133,7 @@ export class TaskGroup {
     if (closedUnder(task)) this.#lost = task._error() as LoopClosedError
     else if (task._peek() === "error") {
       this.#errors.push(task._error())
+      task._passOn()
       this.#endAll(`${task.getName()} of the same task group failed`)
     } else if (task === this.#body && task.cancelled()) {
       this.#endAll("the body of the task group was cancelled")
@@ -175,6 +177,7 @@ export class TaskGroup {
 /** The end of a group. Once every member has ended it cannot be cancelled: the outcome is on the way. */
 class GroupFuture extends Future<unknown> {
   readonly #ended: () => boolean
+  #asked: { readonly message: unknown } | undefined
 
   constructor(loop: EventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {
     super(loop, onCancel)
@@ -182,8 +185,17 @@ class GroupFuture extends Future<unknown> {
   }
 
   override cancel(message?: unknown): boolean {
-    if (!this.done() && this.#ended()) return false
+    if (this.done()) return super.cancel(message)
+    if (this.#ended()) return false
+    this.#asked ??= { message }
     return super.cancel(message)
+  }
+
+  /** Errors win over a cancel, and they may be older. */
+  override _unanswered(): CancelledError | undefined {
+    return this._peek() === "error" && this.#asked !== undefined
+      ? new CancelledError(this.#asked.message)
+      : undefined
   }
 }
 // In texts it is what it is to its users.

@@ -1,11 +1,11 @@
 /** Work with a deadline: at the deadline it is cancelled, and joined. */
 import { runningLoop, runningTask } from "./current.js"
 import { functionName, rememberSite, value as describeValue } from "./describe.js"
-import { InvalidStateError, TimeoutError } from "./errors.js"
+import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
 import type { EventLoop } from "./EventLoop.js"
 import { Follower, innerOf, nameOf, tellToStop } from "./Follower.js"
 import type { Future } from "./Future.js"
-import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
+import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"
 import type { TimerHandle } from "./Timers.js"
 
 /** A time or a duration, `null` for none. Throws for what is neither. */
@@ -140,6 +140,12 @@ class Limited<A> extends Follower<A> {
     const told = this._inner.cancel(message)
     if (told) this.#asked ??= { message }
     return told
+  }
+
+  /** What its work did not see, or did not answer. */
+  override _unanswered(): CancelledError | undefined {
+    if (this.#asked === undefined || this._peek() !== "error") return undefined
+    return this._inner instanceof Task ? this._inner._unseen : this._inner._unanswered()
   }
 
   protected override _follow(): void {
