@@ -5,7 +5,7 @@
  * alive), closing, closed. A `stop()` that comes at rest is kept for the next run.
  */
 import * as Effect from "effect/Effect"
-import { currentFiberState, fiberState, runSyncIn, type FiberState } from "../effect.js"
+import { currentFiberState, fiberState, isProgram, runSyncIn, type FiberState } from "../effect.js"
 import { EffectLoop } from "./EffectLoop.js"
 import { checkSignal } from "./Fibers.js"
 import { isThenable } from "./kernel/adopt.js"
@@ -36,6 +36,15 @@ export interface SyncRunOptions {
 const holdProcess = (): (() => void) => {
   const timer = setInterval(() => {}, 2 ** 31 - 1)
   return () => clearInterval(timer)
+}
+
+/** A function that returns an Effect was meant to be one. */
+const notAnEffect = (returned: unknown): unknown => {
+  if (!isProgram(returned)) return returned
+  throw new TypeError(
+    "the function given to runUntilComplete returned an Effect, which nobody will run: give runUntilComplete the Effect " +
+      "itself, or await runEffect(effect) in the function"
+  )
 }
 
 /**
@@ -204,7 +213,10 @@ export class SyncLoop extends EffectLoop {
     // Before the functions: what `fromAio` returns is both.
     if (Effect.isEffect(work)) return this.effectAsFuture(work as Effect.Effect<unknown, unknown, Loop>)
     if (isThenable(work)) return this.wrapFuture(work)
-    if (typeof work === "function") return this.createTask(work as Coroutine<unknown>)
+    if (typeof work === "function") {
+      const coroutine = work as Coroutine<unknown>
+      return this.createTask((task) => notAnEffect(coroutine(task)), { body: work })
+    }
     throw new TypeError(
       `runUntilComplete takes a Future, a promise, a coroutine function or an Effect, not ${describeValue(work)}`
     )

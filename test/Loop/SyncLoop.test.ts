@@ -136,6 +136,18 @@ describe("runUntilComplete", () => {
     expect(loop.statistics()).toMatchObject({ ...nobody, late: 0 })
   })
 
+  it("B1 a function that returns an Effect is told so, and the Effect has not run", async () => {
+    await using loop = make()
+    let ran = false
+    const effect = Effect.sync(() => void (ran = true))
+    const error = await rejection(loop.runUntilComplete(() => effect))
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toContain("give runUntilComplete the Effect itself")
+    expect(ran).toBe(false)
+    await loop.runUntilComplete(effect)
+    expect(ran).toBe(true)
+  })
+
   it("sync-loop-007 rejects with a TypeError what cannot be awaited, and never throws itself", async () => {
     await using loop = make()
     for (const bad of ["blah", 1, null, undefined, {}, [], Symbol("s")]) {
