@@ -30,7 +30,7 @@ export class Pump<E> implements Consumer, Settleable {
   #restore: (<A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) | undefined
   /** What a pull is under `#restore`. */
   #held: Pull<E> | undefined
-  /** The task's end was told to somebody. */
+  /** The task's end was told to a pull, or will be. */
   #told = false
   /** A coroutine's value is the only item. */
   #given = false
@@ -118,14 +118,16 @@ export class Pump<E> implements Consumer, Settleable {
       this.#reading.willBeClosed()
       const { onInterrupt } = this.options
       const interrupted = Exit.isFailure(exit) && isInterrupted(exit.cause)
-      const cancelled = this.#reading.reads
       return askAndJoin(
         this.loop,
         this.#reading.task,
         interrupted ? onInterrupt : { mode: "join", grace: onInterrupt.grace },
         {
-          ask: () => this.#reading.leave(),
-          ended: (waited) => this.#afterLeaving(interrupted || cancelled || !waited),
+          ask: () => {
+            // An interrupted pull that still waits has cancelled it: a second cancel would meet its cleanup.
+            if (!this.#told) this.#reading.leave()
+          },
+          ended: () => this.#afterLeaving(),
           who: "the end of a stream",
           told: "was told to return"
         }
@@ -175,10 +177,12 @@ export class Pump<E> implements Consumer, Settleable {
     for (const _ of this.#reading.items.splice(0)) this.loop._countLate()
   }
 
-  #afterLeaving(report: boolean): Effect.Effect<void> {
+  /** Many a Stream operator drops how what it has left ends, so that the defect alone is not enough. */
+  #afterLeaving(): Effect.Effect<void> {
     const failure = this.#failure()
     if (failure === undefined) return Effect.void
-    if (report) this.#report("failed while it was closed", failure.error)
+    // Unless an interrupted pull does.
+    if (!this.#told) this.#report("failed while it was closed", failure.error)
     return Effect.die(failure.error)
   }
 

@@ -88,11 +88,6 @@ export class ReadingTask implements Runnable, Living {
     if (this.#state === "idle") this.loop._push(this)
   }
 
-  /** A `next()` has not answered. */
-  get reads(): boolean {
-    return this.#state === "reading"
-  }
-
   /** The iterator has come to its end, and so has the task. */
   get finished(): boolean {
     return this.#state === "over" && this.task._peek() === "value"
@@ -234,8 +229,17 @@ export class ReadingTask implements Runnable, Living {
 
   /** A `next()` has failed. No `return()`, as in `for await`; but what was only cancelled is closed like all else. */
   #failed(error: unknown): void {
-    if (this.#ending !== undefined && (isCancelledError(error) || isAbortError(error))) return this.#close()
-    this.#over({ error })
+    if (this.#wasCancelled(error)) this.#close()
+    else this.#over({ error })
+  }
+
+  /** A `return()` has failed. What the signal has ended may say so once more. */
+  #notReturned(error: unknown): void {
+    this.#over(this.#wasCancelled(error) ? undefined : { error })
+  }
+
+  #wasCancelled(error: unknown): boolean {
+    return this.reason !== undefined && (isCancelledError(error) || isAbortError(error))
   }
 
   #over(failure?: { readonly error: unknown }): void {
@@ -265,12 +269,12 @@ export class ReadingTask implements Runnable, Living {
     try {
       answer = (this.#reader as Reader).return()
     } catch (error) {
-      return this.#over({ error })
+      return this.#notReturned(error)
     }
     if (!isThenable(answer)) return this.#over()
     Promise.resolve(answer).then(
       () => this.#over(),
-      (error: unknown) => this.#over({ error })
+      (error: unknown) => this.#notReturned(error)
     )
   }
 

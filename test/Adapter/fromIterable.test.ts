@@ -340,8 +340,9 @@ describe("an async iterable that fails", () => {
     )
   )
 
-  it.live("a return() that rejects is a defect of the Stream's end", () =>
-    scoped(
+  it.live("J4 a return() that rejects is a defect of the Stream's end, and reported", () => {
+    const { exceptionHandler, reports } = collecting()
+    return scoped(
       Effect.gen(function* () {
         const boom = new Error("boom")
         async function* numbers() {
@@ -352,7 +353,8 @@ describe("an async iterable that fails", () => {
             throw boom
           }
         }
-        expect(defectsOf(yield* Effect.exit(all(Stream.take(fromAio(numbers)(), 2))))).toEqual([boom])
+        const stream = fromAio(numbers)()
+        expect(defectsOf(yield* Effect.exit(all(Stream.take(stream, 2))))).toEqual([boom])
         const throwing = {
           next: async () => item(1),
           return: () => {
@@ -360,9 +362,26 @@ describe("an async iterable that fails", () => {
           }
         }
         expect(defectsOf(yield* Effect.exit(all(Stream.take(fromAio(throwing), 1))))).toEqual([boom])
-      })
+        expect(reports.splice(0)).toHaveLength(2)
+        // Effect drops the Cause of what these have left.
+        const drops = [
+          Stream.flatMap(Stream.make(1, 2), () => stream),
+          Stream.flatMap(stream, () => stream),
+          Stream.catchAll(
+            Stream.flatMap(stream, () => Stream.fail("no")),
+            () => Stream.make(0, 1)
+          )
+        ]
+        for (const dropping of drops) {
+          expect(yield* all(Stream.take(dropping, 2))).toEqual([0, 1])
+          expect(new Set(reports.splice(0).map(({ exception, kind }) => [kind, exception].join()))).toEqual(
+            new Set(["late,Error: boom"])
+          )
+        }
+      }),
+      { exceptionHandler }
     )
-  )
+  })
 
   const violations: ReadonlyArray<readonly [string, object, string]> = [
     ["an iterator that is none", { [Symbol.asyncIterator]: () => 7 }, "gave 7, which is no iterator"],
@@ -877,7 +896,35 @@ describe("web streams", () => {
     )
   )
 
-  it.live("J4 a cancel() of the source that fails is a defect, and reported when interrupted", () => {
+  it.live("J1 J3 a source that fails because the signal was aborted is only cancelled, read or not", () => {
+    const { exceptionHandler, reports } = collecting()
+    return scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const stream = runAioGenerator(({ signal }) => {
+          const aborted = new DOMException("aborted", "AbortError")
+          return new ReadableStream<number>({
+            start: (controller) => {
+              controller.enqueue(1)
+              signal.addEventListener("abort", () => controller.error(aborted))
+            }
+          })
+        })
+        const fiber = yield* Effect.fork(all(stream))
+        yield* settle
+        const exit = yield* Fiber.interrupt(fiber)
+        expect(Exit.isInterrupted(exit) && defectsOf(exit)).toEqual([])
+        const cancels = Stream.tap(stream, () =>
+          Effect.sync(() => loop.allTasks().forEach((t) => t.cancel()))
+        )
+        expect(failureOf(yield* Effect.exit(all(cancels)))).toBeInstanceOf(CancelledError)
+        expect(reports).toEqual([])
+      }),
+      { exceptionHandler }
+    )
+  })
+
+  it.live("J4 a cancel() of the source that fails is a defect, and reported", () => {
     const { exceptionHandler, reports } = collecting()
     return scoped(
       Effect.gen(function* () {
@@ -888,7 +935,7 @@ describe("web streams", () => {
             cancel: () => Promise.reject(boom)
           })
         expect(defectsOf(yield* Effect.exit(all(Stream.take(fromAio(failing()), 1))))).toEqual([boom])
-        expect(reports).toEqual([])
+        expect(reports.splice(0)).toMatchObject([{ kind: "late", exception: boom }])
         const fiber = yield* Effect.fork(all(fromAio(failing())))
         yield* settle
         expect(defectsOf(yield* Fiber.interrupt(fiber))).toEqual([boom])

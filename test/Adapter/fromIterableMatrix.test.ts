@@ -374,6 +374,31 @@ describe("the fiber is interrupted", () => {
       })
     )
   )
+
+  it.live("closing while an interrupted pull still waits: no second cancel, and one report", () => {
+    const { exceptionHandler, reports } = collecting()
+    return scoped(
+      Effect.gen(function* () {
+        const boom = new Error("boom")
+        const w = work(yield* Loop)
+        const { close, next } = yield* pulling(fromAio(w.source)())
+        expect(yield* next).toEqual([1])
+        const fiber = yield* Effect.fork(next)
+        yield* settle
+        const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+        yield* settle
+        const closing = yield* Effect.fork(Effect.exit(close()))
+        yield* settle
+        expect(w.cleanup.done()).toBe(false)
+        w.cleanup.setException(boom)
+        yield* Fiber.join(interrupting)
+        expect(defectsOf(yield* Fiber.join(closing))).toEqual([boom])
+        expect(w.log).toEqual(["open", "waits", "cancelled", "cleans up, aborted"])
+        expect(reports).toMatchObject([{ kind: "late", exception: boom }])
+      }),
+      { exceptionHandler }
+    )
+  })
 })
 
 describe("what does not stop", () => {

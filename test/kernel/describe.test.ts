@@ -34,6 +34,8 @@ describe("texts for people", () => {
     expect(functionName(named.bind(null).bind(null))).toBe("named")
     expect(functionName(() => 1)).toBe("<anonymous () => 1>")
     expect(functionName(3)).toBe("3")
+    expect(functionName(new Map())).toBe("<Map>")
+    expect(functionName(Object.create(null))).toBe("<object>")
     expect(call(named, [1, "a"])).toBe(`named(1, "a")`)
   })
 

@@ -1,8 +1,8 @@
 /** How functions, values and creation sites read in texts for people. */
 
-/** A function's name; bound functions show the inner one, anonymous ones the start of their source. */
+/** A function's name; bound functions show the inner one, anonymous ones the start of their source. Never throws. */
 export const functionName = (f: unknown): string => {
-  if (typeof f !== "function") return String(f)
+  if (typeof f !== "function") return value(f)
   // A class may have a static `name` of any type, and a proxy may throw.
   let own: unknown
   try {
