@@ -202,7 +202,9 @@ export class ReadingTask implements Runnable, Living {
     try {
       const result = resultOf(this.options.name, answer)
       if (result.done) {
-        this.#over()
+        // It ended because of the `return()` that was called meanwhile: that is to be waited for, too.
+        if (this.#reader?.returning === true) this.#close()
+        else this.#over()
         return false
       }
       item = result.value
@@ -229,8 +231,17 @@ export class ReadingTask implements Runnable, Living {
 
   /** A `next()` has failed. No `return()`, as in `for await`; but what was only cancelled is closed like all else. */
   #failed(error: unknown): void {
-    if (this.#wasCancelled(error)) this.#close()
-    else this.#over({ error })
+    if (this.#wasCancelled(error)) return this.#close()
+    if (this.#reader?.returning !== true) return this.#over({ error })
+    // A `return()` was called meanwhile, and is waited for.
+    this.#state = "closing"
+    Promise.resolve(this.#reader.return()).then(
+      () => this.#over({ error }),
+      (second: unknown) => {
+        this.#report("failed while it was closed", second)
+        this.#over({ error })
+      }
+    )
   }
 
   /** A `return()` has failed. What the signal has ended may say so once more. */
@@ -311,14 +322,28 @@ export class ReadingTask implements Runnable, Living {
     try {
       this.#reader?.stop?.(reason)
     } catch (exception) {
-      this.loop.callExceptionHandler({
-        kind: "late",
-        message: `${this.options.name} could not be told to stop`,
-        exception,
-        future: this.task,
-        task: this.task
-      })
+      this.#report("could not be told to stop", exception)
     }
+    if (this.#reader?.returnEarly === undefined) return
+    // What heeds the signal has answered by then.
+    this.loop.host.drain(() => {
+      if (this.#state === "reading") this.#inTask(ReadingTask.#returnEarly)
+    })
+  }
+
+  static #returnEarly(self: ReadingTask): void {
+    self.#heed()
+    self.#reader?.returnEarly?.()
+  }
+
+  #report(how: string, exception: unknown): void {
+    this.loop.callExceptionHandler({
+      kind: "late",
+      message: `${this.options.name} ${how}`,
+      exception,
+      future: this.task,
+      task: this.task
+    })
   }
 
   #endByLoop(): void {

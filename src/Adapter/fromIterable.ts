@@ -110,7 +110,7 @@ const notItems = (what: string, u: unknown): TypeError =>
  * closed: fails with LoopClosedError; what is open when the loop closes is returned after the loop's tasks.
  *
  * **Gotchas** A generator that ignores its signal in a foreign `await` keeps the fiber waiting; after `slowJoin` the loop
- * says so. What can be iterated only once makes a Stream that can be run only once: give a function. With `chunkSize`, and
+ * says so. An iterator that is no generator gets its `return()` while the `next()` still waits. What can be iterated only once makes a Stream that can be run only once: give a function. With `chunkSize`, and
  * from a Readable, items are read that nobody may take. A Readable or ReadableStream is destroyed or cancelled when its
  * Stream is left.
  *

@@ -16,6 +16,10 @@ export interface Reader {
   readonly holds: (() => boolean) | undefined
   /** Ends a `next()` that waits for something that heeds no signal. */
   readonly stop: ((reason: CancelledError) => void) | undefined
+  /** Calls `return()` while a `next()` waits, where that may end it; `return` then gives the same answer. */
+  readonly returnEarly: (() => void) | undefined
+  /** Whether it was called. */
+  readonly returning: boolean
 }
 
 const has = (u: unknown, name: PropertyKey, type: string): boolean =>
@@ -109,12 +113,27 @@ export class Source {
   }
 }
 
-const ofIterator = (iterator: AsyncIterator<unknown, unknown, undefined>): Reader => ({
-  next: () => iterator.next(),
-  return: () => iterator.return?.(),
-  holds: undefined,
-  stop: undefined
-})
+/** Generators answer in order: their `return()` waits for the `next()`. Others (`events.on`) end it. */
+const ofIterator = (iterator: AsyncIterator<unknown, unknown, undefined>): Reader => {
+  const inOrder = Object.prototype.toString.call(iterator) === "[object AsyncGenerator]"
+  let early: Promise<unknown> | undefined
+  return {
+    next: () => iterator.next(),
+    return: () => early ?? iterator.return?.(),
+    holds: undefined,
+    stop: undefined,
+    returnEarly: inOrder
+      ? undefined
+      : () => {
+          early ??= new Promise((resolve) => resolve(iterator.return?.()))
+          // Whoever calls `return` is told.
+          early.catch(() => {})
+        },
+    get returning() {
+      return early !== undefined
+    }
+  }
+}
 
 /** Its own iterator knows about errors and the end. It destroys the stream, but does not wait for that. */
 const ofNodeReadable = (stream: NodeReadable): Reader => {
@@ -128,6 +147,8 @@ const ofNodeReadable = (stream: NodeReadable): Reader => {
       }
     },
     holds: () => stream.readableLength > 0 && !stream.destroyed,
+    returnEarly: undefined,
+    returning: false,
     stop: (reason) => void stream.destroy(reason)
   }
 }
@@ -156,6 +177,8 @@ const ofWebStream = (stream: WebStream): Reader => {
       return ended
     },
     holds: undefined,
+    returnEarly: undefined,
+    returning: false,
     // Whoever waits for the next() sees how it ended.
     stop: (reason) => void cancel(reason).catch(() => {})
   }

@@ -4,7 +4,8 @@ import { EventEmitter, on } from "node:events"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Readable } from "node:stream"
+import { createInterface } from "node:readline"
+import { PassThrough, Readable } from "node:stream"
 import { ReadableStream } from "node:stream/web"
 import { Cause, Chunk, Effect, Exit, Fiber, FiberRef, Stream } from "effect"
 import * as fc from "fast-check"
@@ -1099,4 +1100,106 @@ describe("the border around it", () => {
       })
     )
   )
+})
+
+describe("iterators whose return() ends a next() that waits", () => {
+  it.live("J1 events.on without a signal is ended by interruption, and its listeners are gone", () =>
+    scoped(
+      Effect.gen(function* () {
+        const emitter = new EventEmitter()
+        const seen: Array<unknown> = []
+        const fiber = yield* Effect.fork(
+          Stream.runForEach(fromAio(on(emitter, "x")), (args) => Effect.sync(() => void seen.push(args)))
+        )
+        yield* Effect.promise(async () => {
+          while (emitter.listenerCount("x") === 0) await new Promise((resolve) => setImmediate(resolve))
+        })
+        emitter.emit("x", 1)
+        yield* settle
+        const exit = yield* Fiber.interrupt(fiber)
+        expect(Exit.isInterrupted(exit)).toBe(true)
+        expect(seen).toEqual([[1]])
+        expect(emitter.listenerCount("x") + emitter.listenerCount("error")).toBe(0)
+      })
+    )
+  )
+
+  it.live("J1 a readline interface without a signal is closed by interruption", () =>
+    scoped(
+      Effect.gen(function* () {
+        const input = new PassThrough()
+        const lines = createInterface({ input })
+        const seen: Array<string> = []
+        const fiber = yield* Effect.fork(
+          Stream.runForEach(fromAio(lines), (line) => Effect.sync(() => void seen.push(line)))
+        )
+        // What comes before it is listened to, readline drops.
+        yield* settle
+        input.write("one\ntwo\n")
+        yield* Effect.promise(async () => {
+          while (seen.length < 2) await new Promise((resolve) => setImmediate(resolve))
+        })
+        yield* Fiber.interrupt(fiber)
+        expect(seen).toEqual(["one", "two"])
+      })
+    )
+  )
+
+  /** Waits in `next()` until `return()` is called, or `heed` says that the signal is enough. */
+  const waiting = (log: Array<string>, heed: boolean, end: () => Promise<void>): AsyncIterator<number> => {
+    let answer = (_: IteratorResult<number, undefined>): void => {}
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          log.push("next")
+          answer = resolve
+          const signal = currentSignal()
+          if (heed) signal?.addEventListener("abort", () => reject(signal.reason))
+        }),
+      return: async () => {
+        log.push("return")
+        answer({ done: true, value: undefined })
+        await end()
+        log.push("returned")
+        return { done: true, value: undefined }
+      }
+    }
+  }
+  const interruptReading = (log: Array<string>, heed: boolean, end: () => Promise<void>) =>
+    Effect.gen(function* () {
+      const fiber = yield* Effect.fork(Stream.runDrain(fromAio(waiting(log, heed, end))))
+      yield* settle
+      const exit = yield* Fiber.interrupt(fiber)
+      log.push("fiber ended")
+      return exit
+    })
+
+  for (const heed of [true, false]) {
+    it.live(
+      `J1 return() is called once and waited for${heed ? ", also where next() heeds its signal" : ""}`,
+      () =>
+        scoped(
+          Effect.gen(function* () {
+            const loop = yield* Loop
+            const log: Array<string> = []
+            const exit = yield* interruptReading(log, heed, () => Promise.resolve(loop.sleep(5)))
+            expect(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)).toBe(true)
+            expect(log).toEqual(["next", "return", "returned", "fiber ended"])
+          })
+        )
+    )
+  }
+
+  it.live("J4 such a return() that rejects is a defect, and reported", () => {
+    const { exceptionHandler, reports } = collecting()
+    const boom = new Error("boom")
+    return scoped(
+      Effect.gen(function* () {
+        const exit = yield* interruptReading([], false, () => Promise.reject(boom))
+        expect(defectsOf(exit)).toContain(boom)
+        expect(reports.map(({ exception, kind }) => [kind, exception])).toEqual([["late", boom]])
+      }),
+      { exceptionHandler }
+    )
+  })
 })
