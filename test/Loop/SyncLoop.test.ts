@@ -6,7 +6,7 @@ import {
   CancelledError,
   currentTask,
   Event,
-  type EventLoop,
+  EventLoop,
   fromAio,
   getRunningLoop,
   InvalidStateError,
@@ -146,6 +146,14 @@ describe("runUntilComplete", () => {
     expect(ran).toBe(false)
     await loop.runUntilComplete(effect)
     expect(ran).toBe(true)
+  })
+
+  it("B2 says how loops are made to who makes one with new", () => {
+    for (const Class of [SyncLoop, EventLoop]) {
+      const make = Class as unknown as new (options?: unknown) => unknown
+      expect(() => new make()).toThrow(/Loop.open.*SyncLoop.make\(\)/)
+      expect(() => new make({ name: "x" })).toThrow(TypeError)
+    }
   })
 
   it("sync-loop-007 rejects with a TypeError what cannot be awaited, and never throws itself", async () => {

@@ -62,6 +62,11 @@ export class EventLoop implements Scheduler {
 
   /** @internal Programs open loops with `Loop.open`, `Loop.layer` or `Loop.scoped`. */
   constructor(host: Host, options: EventLoopOptions = {}) {
+    if (typeof (host as Host | undefined)?.now !== "function") {
+      throw new TypeError(
+        "a loop is not made with new: open one with Loop.open, Loop.layer or Loop.scoped, or use SyncLoop.make()"
+      )
+    }
     const { queueLength = Infinity, slowCallbackDuration = 100, exceptionHandler } = options
     if (queueLength !== Infinity && (!Number.isInteger(queueLength) || queueLength < 1)) {
       throw new RangeError(
