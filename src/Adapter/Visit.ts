@@ -11,7 +11,7 @@ import { Crossing } from "../Loop/Crossing.js"
 import type { EffectLoop, EffectOptions } from "../Loop/EffectLoop.js"
 import { LoopClosedError } from "../Loop/kernel/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
-import { after, Waiting } from "../Loop/Wait.js"
+import { tellIfSlow, Waiting } from "../Loop/Wait.js"
 import type { Captured } from "./capture.js"
 
 /**
@@ -123,15 +123,12 @@ export class Visit {
     this.#left = true
     this.#crossing.left()
     const { name, what } = this.#options
-    this.#notSlow = after(this.#loop, this.#loop._slowJoin, () =>
-      this.#loop.callExceptionHandler({
-        kind: "slowJoin",
-        message:
-          `the ${what} ${name} was told to end ${this.#loop._slowJoin}ms ago, and its fiber has not: ` +
-          `it is uninterruptible, or in a finalizer`,
-        future: this.life
-      })
-    )
+    this.#notSlow = tellIfSlow(this.#loop, () => ({
+      message:
+        `the ${what} ${name} was told to end ${this.#loop._slowJoin}ms ago, and its fiber has not: ` +
+        `it is uninterruptible, or in a finalizer`,
+      future: this.life
+    }))
   }
 
   /** The loop was closed while the fiber did not end, and now it has: nobody else is told how. */

@@ -4,7 +4,7 @@ import { callback, currentFiberState, outsideFibers } from "../effect.js"
 import type { EffectLoop } from "../Loop/EffectLoop.js"
 import { originOf } from "../Loop/Leftovers.js"
 import { afterInterrupt } from "../Loop/Outcome.js"
-import { after, oncePassed, Waiting } from "../Loop/Wait.js"
+import { after, oncePassed, tellIfSlow, Waiting } from "../Loop/Wait.js"
 import { enter } from "../Loop/kernel/current.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Report } from "../Loop/kernel/Report.js"
@@ -97,13 +97,10 @@ export const askAndJoin = (
       return Effect.void
     }
     return callback<void>((resume) => {
-      const notSlow = after(loop, loop._slowJoin, () =>
-        loop.callExceptionHandler({
-          kind: "slowJoin",
-          message: `${who} has waited ${loop._slowJoin}ms for ${describe(future)}, which ${told} and has not ended`,
-          ...about(future)
-        })
-      )
+      const notSlow = tellIfSlow(loop, () => ({
+        message: `${who} has waited ${loop._slowJoin}ms for ${describe(future)}, which ${told} and has not ended`,
+        ...about(future)
+      }))
       const waiting = new Waiting(loop, () => {
         notSlow()
         stay?.()

@@ -8,7 +8,7 @@
 import type { EffectLoop } from "./EffectLoop.js"
 import type { Future } from "./kernel/Future.js"
 import { Task } from "./kernel/Task.js"
-import { after } from "./Wait.js"
+import { tellIfSlow } from "./Wait.js"
 
 /** What an adapter registers. */
 export interface CrossingOptions {
@@ -113,14 +113,13 @@ export const closeCrossings = (crossings: ReadonlyArray<Crossing>, then: () => v
 /** `closeCrossings` for the iterators of a loop that goes on, with one report if that takes long. */
 export const closeIterators = (loop: EffectLoop, then: () => void): void => {
   const iterators = [...loop._crossings].filter((crossing) => crossing.what === "iterator")
-  const notSlow = after(loop, loop._slowJoin, () => {
+  const notSlow = tellIfSlow(loop, () => {
     const slow = iterators.filter((crossing) => loop._crossings.has(crossing))
-    loop.callExceptionHandler({
-      kind: "slowJoin",
+    return {
       message:
         `shutdownAsyncIterators has waited ${loop._slowJoin}ms for ${slow.length} to end: ` +
         slow.map(({ name }) => name).join(", ")
-    })
+    }
   })
   closeCrossings(iterators, () => {
     notSlow()

@@ -8,6 +8,7 @@ import { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { EventLoop } from "./kernel/EventLoop.js"
 import type { Future } from "./kernel/Future.js"
 import type { Context, Runnable } from "./kernel/ports.js"
+import type { Report } from "./kernel/Report.js"
 
 /**
  * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of
@@ -102,3 +103,7 @@ export const after = (loop: EffectLoop, ms: number, f: () => void): (() => void)
     return loop._clock.after(ms, f)
   }
 }
+
+/** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
+export const tellIfSlow = (loop: EffectLoop, describe: () => Omit<Report, "kind">): (() => void) =>
+  after(loop, loop._slowJoin, () => loop.callExceptionHandler({ kind: "slowJoin", ...describe() }))

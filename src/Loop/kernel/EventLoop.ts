@@ -192,11 +192,7 @@ export class EventLoop implements Scheduler {
   ensureFuture<A>(awaitable: PromiseLike<A>): Future<A>
   ensureFuture<R>(coroutine: Coroutine<R>, options?: TaskOptions): Task<CoroutineValue<R>>
   ensureFuture(awaitable: unknown, options?: TaskOptions): Future<unknown> {
-    if (isFuture(awaitable) || isThenable(awaitable)) return this.wrapFuture(awaitable)
-    if (typeof awaitable === "function") return this.createTask(awaitable as Coroutine<unknown>, options)
-    throw new TypeError(
-      `ensureFuture takes a Future, a thenable or a coroutine function, not ${describeValue(awaitable)}`
-    )
+    return this._futureOf("ensureFuture", awaitable, options)
   }
 
   /**
@@ -365,6 +361,15 @@ export class EventLoop implements Scheduler {
   }
 
   // ---- for the rooms above ----
+
+  /** @internal `ensureFuture` for the call that is named `what`. */
+  _futureOf(what: string, awaitable: unknown, options: TaskOptions | undefined): Future<unknown> {
+    if (isFuture(awaitable) || isThenable(awaitable)) return this.wrapFuture(awaitable)
+    if (typeof awaitable === "function") return this.createTask(awaitable as Coroutine<unknown>, options)
+    throw new TypeError(
+      `${what} takes a Future, a thenable or a coroutine function, not ${describeValue(awaitable)}`
+    )
+  }
 
   /** @internal Runs again after a stop, and for the first time. */
   _start(): void {

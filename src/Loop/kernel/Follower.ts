@@ -3,27 +3,11 @@
  * cancel comes too late, and is refused, once the other has ended: its outcome is on the way, and a task that awaits it
  * keeps the cancel for itself.
  */
-import { functionName, value as describeValue } from "./describe.js"
-import { isThenable } from "./adopt.js"
+import { functionName } from "./describe.js"
 import { LoopClosedError } from "./errors.js"
-import type { EventLoop } from "./EventLoop.js"
-import { Future, isFuture, type OnCancel } from "./Future.js"
+import { Future, type OnCancel } from "./Future.js"
 import type { Runnable } from "./ports.js"
-import { Task, type Coroutine, type TaskOptions } from "./Task.js"
-
-/** The Future that `what` is to follow: of what can be awaited, or of a coroutine that is started as a task. */
-export const innerOf = (
-  loop: EventLoop,
-  what: string,
-  awaitable: unknown,
-  options: TaskOptions | undefined
-): Future<unknown> => {
-  if (isFuture(awaitable) || isThenable(awaitable)) return loop.wrapFuture(awaitable)
-  if (typeof awaitable === "function") return loop.createTask(awaitable as Coroutine<unknown>, options)
-  throw new TypeError(
-    `${what} takes a Future, a thenable or a coroutine function, not ${describeValue(awaitable)}`
-  )
-}
+import { Task } from "./Task.js"
 
 /** A Future's name in texts: of tasks their own, and no more than that, because Futures may await each other in circles. */
 export const nameOf = (future: Future<unknown>): string =>

@@ -18,14 +18,12 @@ import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
  */
 export class TaskGroup {
   readonly #loop: EventLoop
-  readonly #future: Future<unknown>
+  readonly #future: GroupFuture
   /** The body and the tasks that have not ended, or whose end has not come round the loop. */
   readonly #members = new Set<Task<unknown>>()
   readonly #errors: Array<unknown> = []
   #body: Task<unknown> | undefined
   #state: "open" | "ending" | "finished" = "open"
-  /** The group's Future was cancelled. */
-  #asked: { readonly message: unknown } | undefined
   #notSlow: (() => void) | undefined
   /** The loop was closed under a member. */
   #lost: LoopClosedError | undefined
@@ -35,7 +33,6 @@ export class TaskGroup {
     this.#future = new GroupFuture(
       loop,
       (message) => {
-        this.#asked ??= { message }
         this.#endAll(message)
         return true
       },
@@ -168,7 +165,7 @@ export class TaskGroup {
         new TaskGroupError([...errors], `the task group ${body.getName()} failed: ${first}`)
       )
     } else if (this.#lost !== undefined) future._closed(this.#lost)
-    else if (this.#asked !== undefined) future._settleCancelled(this.#asked.message)
+    else if (future._asked !== undefined) future._settleCancelled(future._asked.message)
     else if (body.cancelled()) future._settleCancelled(body._error())
     else future._settleValue(body._value())
   }
@@ -177,7 +174,8 @@ export class TaskGroup {
 /** The end of a group. Once every member has ended it cannot be cancelled: the outcome is on the way. */
 class GroupFuture extends Future<unknown> {
   readonly #ended: () => boolean
-  #asked: { readonly message: unknown } | undefined
+  /** It was cancelled. */
+  _asked: { readonly message: unknown } | undefined
 
   constructor(loop: EventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {
     super(loop, onCancel)
@@ -187,14 +185,14 @@ class GroupFuture extends Future<unknown> {
   override cancel(message?: unknown): boolean {
     if (this.done()) return super.cancel(message)
     if (this.#ended()) return false
-    this.#asked ??= { message }
+    this._asked ??= { message }
     return super.cancel(message)
   }
 
   /** Errors win over a cancel, and they may be older. */
   override _unanswered(): CancelledError | undefined {
-    return this._peek() === "error" && this.#asked !== undefined
-      ? new CancelledError(this.#asked.message)
+    return this._peek() === "error" && this._asked !== undefined
+      ? new CancelledError(this._asked.message)
       : undefined
   }
 }

@@ -1,7 +1,7 @@
 /** Protects work from the cancellation of whoever waits for it. */
 import { runningLoop } from "./current.js"
 import { rememberSite } from "./describe.js"
-import { closedUnder, Follower, innerOf } from "./Follower.js"
+import { closedUnder, Follower } from "./Follower.js"
 import type { Future } from "./Future.js"
 import type { Runnable } from "./ports.js"
 import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
@@ -69,7 +69,7 @@ export function shield<A>(awaitable: PromiseLike<A>): Future<A>
 export function shield<R>(coroutine: Coroutine<R>, options?: TaskOptions): Future<CoroutineValue<R>>
 export function shield(awaitable: unknown, options?: TaskOptions): Future<unknown> {
   const loop = runningLoop("shield()")
-  const inner = innerOf(loop, "shield", awaitable, options)
+  const inner = loop._futureOf("shield", awaitable, options)
   if (inner.done()) return inner
   const outer = new Shield<unknown>(inner)
   if (loop.getDebug()) rememberSite(outer, shield)

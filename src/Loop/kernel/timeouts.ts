@@ -3,7 +3,7 @@ import { runningLoop, runningTask } from "./current.js"
 import { functionName, rememberSite, value as describeValue } from "./describe.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
 import type { EventLoop } from "./EventLoop.js"
-import { Follower, innerOf, nameOf, tellToStop } from "./Follower.js"
+import { Follower, nameOf, tellToStop } from "./Follower.js"
 import type { Future } from "./Future.js"
 import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"
 import type { TimerHandle } from "./Timers.js"
@@ -194,7 +194,7 @@ export function waitFor(awaitable: unknown, ms: number | null, options?: TaskOpt
     throw new InvalidStateError(`${self.toString()} cannot wait for itself`)
   }
   const deadline = new Timeout(loop, "waitFor", delay)
-  const inner = deadline._begin(() => innerOf(loop, "waitFor", awaitable, options))
+  const inner = deadline._begin(() => loop._futureOf("waitFor", awaitable, options))
   const outer = new Limited<unknown>(inner, deadline, () => false)
   // Before its first step: a coroutine that has no time is never started.
   if (delay !== null && delay <= 0) deadline._expire()
