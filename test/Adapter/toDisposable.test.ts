@@ -15,13 +15,8 @@ import {
   runAioFuture,
   toAio
 } from "../../src/index.js"
+import { outcome } from "../support/border.js"
 import { collecting, open as openLoop, scoped, settle } from "../support/scopedLoops.js"
-
-const outcome = (future: Future<unknown>): unknown => {
-  if (!future.done()) return "pending"
-  if (future.cancelled()) return "cancelled"
-  return future.exception() ?? future.result()
-}
 
 const waitingFor = (condition: () => boolean): Effect.Effect<void> =>
   Effect.suspend(() => (condition() ? Effect.void : Effect.zipRight(settle, waitingFor(condition))))

@@ -33,14 +33,8 @@ import {
   runAioFuture,
   toAio
 } from "../../src/index.js"
+import { outcome } from "../support/border.js"
 import { collecting, open, scoped, settle } from "../support/scopedLoops.js"
-
-/** What a Future has become, as a word or its value. */
-const outcome = (future: Future<unknown>): unknown => {
-  if (!future.done()) return "pending"
-  if (future.cancelled()) return "cancelled"
-  return future.exception() ?? future.result()
-}
 
 const item = <A>(value: A) => ({ done: false, value })
 const end = { done: true, value: undefined }

@@ -1,6 +1,5 @@
 // Task groups: all end together, no error is lost, and nobody is left running.
 import { describe, expect, it } from "vitest"
-import { enter } from "../../src/Loop/kernel/current.js"
 import {
   InvalidStateError,
   LoopClosedError,
@@ -9,24 +8,12 @@ import {
   TaskGroupError,
   type CancelledError
 } from "../../src/Loop/kernel/errors.js"
-import type { EventLoop, EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import type { EventLoop } from "../../src/Loop/kernel/EventLoop.js"
 import { Future } from "../../src/Loop/kernel/Future.js"
-import type { Report } from "../../src/Loop/kernel/Report.js"
 import type { Task } from "../../src/Loop/kernel/Task.js"
 import { TaskGroup } from "../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../src/Loop/kernel/timeouts.js"
-import { kinds, thrown, trackingLoop } from "../support/tracking.js"
-
-/** Runs `f` as a callback of `loop` would. */
-const inside = <A>(loop: EventLoop, f: () => A): A => enter(loop, undefined, undefined, f, undefined)
-
-const setUp = (options?: EventLoopOptions) => {
-  const { loop, host } = trackingLoop(options)
-  const reports: Array<Report> = []
-  loop.setExceptionHandler((_, report) => void reports.push(report))
-  const log: Array<unknown> = []
-  return { loop, host, reports, log }
-}
+import { inside, kinds, reportingLoop, thrown } from "../support/tracking.js"
 
 /** How a Future has ended; the errors in place of a TaskGroupError. */
 const outcome = (future: Future<unknown>): readonly [string, unknown?] => {
@@ -39,12 +26,12 @@ const outcome = (future: Future<unknown>): readonly [string, unknown?] => {
 
 describe("TaskGroup", () => {
   it("B1 B2 refuses to run without a loop, or what is no function, before anything starts", async () => {
-    const { loop } = setUp()
+    const { loop } = reportingLoop()
     expect(thrown(() => TaskGroup.run(() => 1))).toBeInstanceOf(NoRunningLoopError)
     for (const wrong of [undefined, null, 42, Promise.resolve()]) {
       expect(thrown(() => inside(loop, () => TaskGroup.run(wrong as never)))).toBeInstanceOf(TypeError)
     }
-    const { loop: full, host } = setUp({ queueLength: 1 })
+    const { loop: full, host } = reportingLoop({ queueLength: 1 })
     const handle = full.callSoon(() => {})
     expect(thrown(() => inside(full, () => TaskGroup.run(() => 1)))).toBeInstanceOf(QueueFullError)
     expect([loop.statistics().tasks, full.statistics().tasks]).toEqual([0, 0])
@@ -53,7 +40,7 @@ describe("TaskGroup", () => {
   })
 
   it("J6 says once which of its tasks do not end when they were cancelled", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     let release = (): void => {}
     const group = inside(loop, () =>
       TaskGroup.run(
@@ -84,7 +71,7 @@ describe("TaskGroup", () => {
   })
 
   it("C3 fails when its loop is closed under it; errors that came before are not lost", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const open = inside(loop, () => TaskGroup.run(() => new Promise(() => {})))
     const failed = inside(loop, () =>
@@ -102,7 +89,7 @@ describe("TaskGroup", () => {
   })
 
   it("J4 reports a child's foreign code that fails while it is told to stop, and tells the others all the same", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const [boom, broken] = [new Error("boom"), new Error("broken")]
     const stubborn = new Future<number>(loop, () => {
       throw broken
@@ -126,7 +113,7 @@ describe("TaskGroup", () => {
   })
 
   it("shows its state in its text, and in debug mode where its tasks were made", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     loop.setDebug(true)
     const future = inside(loop, () =>
       TaskGroup.run(
@@ -188,7 +175,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
     })
 
   it("tasks-087 waits for its children, and gives the body's value", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const tasks: Array<Task<unknown>> = []
     const future = run(loop, function* (group) {
       tasks.push(group.createTask(sleeps(loop, 10, 42)), group.createTask(sleeps(loop, 20, 11)))
@@ -202,7 +189,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 waits for a body that is slower than its children, and for one without children", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const slow = run(loop, function* (group) {
       const child = group.createTask(sleeps(loop, 10, 42))
       yield* loop.sleep(20)
@@ -216,7 +203,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 is not failed by a child that is only cancelled", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const tasks: Array<Task<unknown>> = []
     const future = run(loop, function* (group) {
       tasks.push(
@@ -238,7 +225,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 cancels the other children and the body when a child fails, and waits for all of them", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const boom = new Error("boom")
     const tasks: Array<Task<unknown>> = []
     const future = run(loop, function* (group) {
@@ -261,7 +248,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 does the same when the body has ended already", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const tasks: Array<Task<unknown>> = []
     const future = run(loop, function* (group) {
@@ -273,7 +260,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 gathers the errors in the order in which they came, each the object that was thrown", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const [first, cleanup, body] = [new Error("first"), { not: "an Error" }, new TypeError("body")]
     const future = run(loop, function* (group) {
       group.createTask(
@@ -298,7 +285,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 a body that fails cancels its children, and its error comes in a group too", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const boom = new Error("boom")
     const future = run(loop, function* (group) {
       group.createTask(cleans(loop, log, 5))
@@ -318,7 +305,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 a failing child's group fails also where the body swallows its cancel and returns", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const future = run(loop, function* (group) {
       group.createTask(fails(loop, 10, boom))
@@ -334,7 +321,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 its cancel cancels the body and all children at once, and waits for them", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const body: Body<void> = function* (group) {
       group.createTask(cleans(loop, log, 5))
       group.createTask(cleans(loop, log, 6))
@@ -364,7 +351,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 its cancel with errors in the cleanup ends with those errors", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const [one, two] = [new Error("one"), new Error("two")]
     const future = run(loop, function* (group) {
       group.createTask(
@@ -386,7 +373,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 stays cancelled where the members answer the cancel with values", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const future = run(loop, function* (group) {
       group.createTask(cleans(loop, [], 5, () => "child"))
       try {
@@ -402,7 +389,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J2 a cancel before the start never calls the body", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, function* () {
       log.push("body")
     })
@@ -412,7 +399,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J2 a cancel when the body has ended cancels the children, and children that have not started never do", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future: Future<unknown> = run(loop, function* (group) {
       group.createTask(cleans(loop, log, 5))
       loop.callLater(5, () => {
@@ -433,7 +420,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J2 a second cancel does not disturb the cleanup, and neither does one after a failure", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const boom = new Error("boom")
     const twice = run(loop, function* (group) {
       group.createTask(cleans(loop, log, 5))
@@ -458,7 +445,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J2 cannot be cancelled when all have ended; the cancel stays with the task that awaits it", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const ends: ReadonlyArray<Body<number>> = [
       function* () {
@@ -495,7 +482,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 a body that is cancelled by itself, or by what it awaits, cancels the children and the group", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const gone = loop.createFuture()
     const own = run(loop, function* (group, task) {
       group.createTask(cleans(loop, log, 5))
@@ -518,7 +505,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 is nested: the error of an inner group is one error of the outer", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const [inner, sibling] = [new Error("inner"), new Error("sibling")]
     const future = run(loop, function* (group) {
       group.createTask(
@@ -538,7 +525,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-087 is nested: a cancel from outside goes through all groups, and each waits for its own", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const task = loop.createTask(
       as(function* () {
         yield* run(loop, function* (group) {
@@ -559,7 +546,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-089 leaves no cancel behind in the task that awaits it, and takes none away", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const awaits = (log: Array<unknown>) =>
       as(function* (self) {
@@ -584,7 +571,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-089 an outside cancel that meets its errors comes at the next await of who asked, and of nobody else", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const [early, late] = [new Error("early"), new Error("late")]
     const group = (fail: number, last?: () => unknown) =>
       run(loop, function* (group) {
@@ -640,7 +627,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J4 tells of a child's error in its own error, not once more as late where the body awaited the child", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const future = run(loop, function* (group) {
       yield* group.createTask(fails(loop, 1, boom))
@@ -650,7 +637,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-088 lets children add children, also when the body has ended", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, function* (group) {
       const grow = (depth: number): ((task: Task<unknown>) => Generator<unknown, void, any>) =>
         as(function* () {
@@ -668,7 +655,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-088 refuses tasks while it shuts down and when it is finished, and never calls their functions", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const refused: Array<unknown> = []
     const groups: Array<TaskGroup> = []
     const add = (group: TaskGroup) => refused.push(thrown(() => group.createTask(() => log.push("called"))))
@@ -705,7 +692,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("tasks-088 takes wrong coroutines like createTask of the loop, and stays usable", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const future = run(loop, function* (group) {
       const error = thrown(() => group.createTask(42 as never))
       const child = group.createTask(sleeps(loop, 1, "ok"), { name: "child" })
@@ -716,7 +703,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("J10 gives the body and the children their tasks, whose signals are aborted when the group shuts down", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, function* (group, task) {
       const { signal } = task
       signal.addEventListener("abort", () => log.push("body", String(signal.reason)))
@@ -733,7 +720,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("L8 may be cancelled, and asked for tasks, from inside its own members and their signals", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future: Future<unknown> = run(loop, function* (group, task) {
       task.signal.addEventListener("abort", () => {
         future.cancel("again")
@@ -752,7 +739,7 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
   })
 
   it("keeps nothing of children that have ended", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     let seen = ""
     const future = run(loop, function* (group) {
       for (let i = 0; i < 100; i++) {

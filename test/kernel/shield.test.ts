@@ -1,26 +1,13 @@
 // Shields: the cancel of who waits, and the work that goes on.
 import { describe, expect, it } from "vitest"
-import { enter } from "../../src/Loop/kernel/current.js"
 import { LoopClosedError, NoRunningLoopError } from "../../src/Loop/kernel/errors.js"
-import type { EventLoop } from "../../src/Loop/kernel/EventLoop.js"
 import type { Future } from "../../src/Loop/kernel/Future.js"
-import type { Report } from "../../src/Loop/kernel/Report.js"
 import { shield } from "../../src/Loop/kernel/shield.js"
-import { kinds, thrown, trackingLoop } from "../support/tracking.js"
-
-/** Runs `f` as a callback of `loop` would. */
-const inside = <A>(loop: EventLoop, f: () => A): A => enter(loop, undefined, undefined, f, undefined)
-
-const setUp = () => {
-  const { loop, host } = trackingLoop()
-  const reports: Array<Report> = []
-  loop.setExceptionHandler((_, report) => void reports.push(report))
-  return { loop, host, reports }
-}
+import { inside, kinds, reportingLoop, thrown } from "../support/tracking.js"
 
 describe("shield", () => {
   it("tasks-068 ends as the inner one does: with its value, its very error, or its very CancelledError", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const inner = [
       loop.createFuture<number>(),
@@ -40,7 +27,7 @@ describe("shield", () => {
   })
 
   it("tasks-068 leaves the inner running when it is cancelled, and takes its callback away", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const inner = loop.createFuture<number>()
     for (let i = 0; i < 100; i++) expect(inside(loop, () => shield(inner)).cancel("why")).toBe(true)
     await host.settle()
@@ -53,7 +40,7 @@ describe("shield", () => {
   })
 
   it("tasks-068 gives back what is done already, as it is", () => {
-    const { loop } = setUp()
+    const { loop } = reportingLoop()
     const [value, error, cancelled] = [loop.createFuture(), loop.createFuture(), loop.createFuture()]
     value.setResult(1)
     error.setException(new Error("boom"))
@@ -63,7 +50,7 @@ describe("shield", () => {
   })
 
   it("tasks-068 is cancelled at once with the message it was given, and a second time not", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createFuture<number>()
     const outer = inside(loop, () => shield(inner))
     expect([outer.cancel("first"), outer.cancel("second"), outer.cancelled()]).toEqual([true, false, true])
@@ -73,7 +60,7 @@ describe("shield", () => {
   })
 
   it("tasks-068 tells the exception handler of a failure that comes after its cancel, once, and of nothing else", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const [fails, works, ends] = [loop.createFuture(), loop.createFuture(), loop.createFuture()]
     for (const inner of [fails, fails, works, ends]) inside(loop, () => shield(inner)).cancel()
@@ -93,7 +80,7 @@ describe("shield", () => {
   })
 
   it("J4 a failure that nobody waits for is that of the shield: reported once, when the loop closes", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     inside(loop, () =>
       shield(function* () {
@@ -107,7 +94,7 @@ describe("shield", () => {
   })
 
   it("cannot be cancelled any more when the inner has ended: its outcome is on the way", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const [one, two] = [loop.createFuture<number>(), loop.createFuture<number>()]
     const [value, error] = inside(loop, () => [shield(one), shield(two)] as const)
@@ -119,8 +106,8 @@ describe("shield", () => {
   })
 
   it("takes a thenable and a Future of another loop, which it wraps", async () => {
-    const one = setUp()
-    const two = setUp()
+    const one = reportingLoop()
+    const two = reportingLoop()
     const foreign = two.loop.createFuture<string>()
     const promised = inside(one.loop, () => shield(Promise.resolve("promise")))
     const wrapped = inside(one.loop, () => shield(foreign))
@@ -135,7 +122,7 @@ describe("shield", () => {
   })
 
   it("B1 B2 refuses to be called outside of loops, and what cannot be awaited", () => {
-    const { loop } = setUp()
+    const { loop } = reportingLoop()
     expect(thrown(() => shield(loop.createFuture()))).toBeInstanceOf(NoRunningLoopError)
     let called = false
     expect(thrown(() => shield(() => void (called = true)))).toBeInstanceOf(NoRunningLoopError)
@@ -149,7 +136,7 @@ describe("shield", () => {
   })
 
   it("shows what it is of, and in debug mode where it was made", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     loop.setDebug(true)
     const outer = inside(loop, () => shield(() => loop.sleep(1000), { name: "save" }))
     expect(outer.toString()).toMatch(/^<Future pending of=save created at .*shield\.test\.ts:\d+>$/)
@@ -158,7 +145,7 @@ describe("shield", () => {
   })
 
   it("C3 fails when its loop is closed, whoever the inner belongs to, and that is no late failure", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const future = loop.createFuture<number>()
     const [kept, left, work] = inside(
       loop,
@@ -175,7 +162,7 @@ describe("shield", () => {
 
 describe.each(kinds)("shield in a task (%s)", (_, as) => {
   it("tasks-068 keeps the cancel of the awaiting task from the inner one, which runs to its end", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const log: Array<unknown> = []
     const outer = loop.createTask(
       as(function* () {
@@ -198,7 +185,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("tasks-068 and J4 reports the failure of work whose waiter was cancelled, with the task and the same error", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const outer = loop.createTask(
       as(function* () {
@@ -219,7 +206,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("tasks-068 a cancelled inner task cancels who awaits the shield", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createTask(
       as(function* () {
         yield* loop.sleep(1000)
@@ -238,7 +225,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("tasks-068 protects members of Promise.all, and all of them together", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const futures = [loop.createFuture<number>(), loop.createFuture<number>()] as const
     const each = loop.createTask(() => Promise.all(futures.map((future) => shield(future))))
     const all = loop.createTask(() => shield(() => Promise.all(futures)))
@@ -254,7 +241,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("J2 a cancel that comes when the inner has just ended is not lost: it wins, and the error is reported", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const inner = [loop.createFuture<number>(), loop.createFuture<number>()] as const
     const tasks = inner.map((future) =>
@@ -274,7 +261,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("J2 the same for a task that is a plain function returning the shield", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const inner = loop.createFuture<number>()
     const task = loop.createTask(() => shield(inner))
@@ -286,7 +273,7 @@ describe.each(kinds)("shield in a task (%s)", (_, as) => {
   })
 
   it("J2 a task that was cancelled before it awaits a shield gets its cancel there, and the inner runs", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const log: Array<string> = []
     const outer = loop.createTask(
       as(function* (self) {

@@ -1,6 +1,5 @@
 // sleep, waitFor and timeout: what a deadline does to work, in every state of it.
 import { describe, expect, it } from "vitest"
-import { enter } from "../../src/Loop/kernel/current.js"
 import {
   CancelledError,
   InvalidStateError,
@@ -10,25 +9,13 @@ import {
   TaskGroupError,
   TimeoutError
 } from "../../src/Loop/kernel/errors.js"
-import type { EventLoop, EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import type { EventLoop } from "../../src/Loop/kernel/EventLoop.js"
 import { Future } from "../../src/Loop/kernel/Future.js"
-import type { Report } from "../../src/Loop/kernel/Report.js"
 import { shield } from "../../src/Loop/kernel/shield.js"
 import { sleep } from "../../src/Loop/kernel/sleep.js"
 import { TaskGroup } from "../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor, type Timeout } from "../../src/Loop/kernel/timeouts.js"
-import { kinds, thrown, trackingLoop, type Script } from "../support/tracking.js"
-
-/** Runs `f` as a callback of `loop` would. */
-const inside = <A>(loop: EventLoop, f: () => A): A => enter(loop, undefined, undefined, f, undefined)
-
-const setUp = (options?: EventLoopOptions) => {
-  const { loop, host } = trackingLoop(options)
-  const reports: Array<Report> = []
-  loop.setExceptionHandler((_, report) => void reports.push(report))
-  const log: Array<unknown> = []
-  return { loop, host, reports, log }
-}
+import { type Script, inside, kinds, reportingLoop, thrown } from "../support/tracking.js"
 
 /** How a Future has ended, in one word and a thing. */
 const outcome = (future: Future<unknown>): readonly [string, unknown?] =>
@@ -44,7 +31,7 @@ const aTimeout = ["error", expect.any(TimeoutError)]
 
 describe("sleep", () => {
   it("gives its value after its time, and nothing where there is none", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const [one, two, zero] = inside(loop, () => [sleep(10, "ten"), sleep(10), sleep(0, 0)] as const)
     await host.pass(9)
     expect([one, two, zero].map(outcome)).toEqual([["pending"], ["pending"], ["value", 0]])
@@ -56,7 +43,7 @@ describe("sleep", () => {
   })
 
   it("B1 B2 needs a running loop and a time; cancelling it takes the timer away", () => {
-    const { loop } = setUp()
+    const { loop } = reportingLoop()
     expect(thrown(() => sleep(1))).toBeInstanceOf(NoRunningLoopError)
     expect(thrown(() => inside(loop, () => sleep(NaN)))).toBeInstanceOf(RangeError)
     inside(loop, () => sleep(10)).cancel()
@@ -66,7 +53,7 @@ describe("sleep", () => {
 
 describe("a deadline that joins", () => {
   it("J6 says once who does not end, and not where it ends in time", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const release: Array<(value: string) => void> = []
     const deaf = () => new Promise<string>((resolve) => void release.push(resolve))
     const one = inside(loop, () => waitFor(deaf, 10, { name: "one" }))
@@ -96,7 +83,7 @@ describe("a deadline that joins", () => {
 
 describe("waitFor", () => {
   it("tasks-086 gives what ends in time: a value, the very error, a cancel; and its timer is gone", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const inner = [1, 2, 3].map(() => loop.createFuture<number>())
     const outer = inside(loop, () => inner.map((future) => waitFor(future, 10)))
@@ -115,7 +102,7 @@ describe("waitFor", () => {
   })
 
   it("tasks-086 cancels a pending Future at the deadline; the TimeoutError has the CancelledError as its cause", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createFuture<number>()
     const outer = inside(loop, () => waitFor(inner, 10))
     await host.pass(10)
@@ -129,7 +116,7 @@ describe("waitFor", () => {
   })
 
   it("tasks-086 with 0 or less gives what is done, cancels what is pending, and never starts a coroutine", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const [value, error, gone] = [loop.createFuture(), loop.createFuture(), loop.createFuture()]
     value.setResult(1)
     error.setException("boom")
@@ -158,7 +145,7 @@ describe("waitFor", () => {
   })
 
   it("tasks-086 has no limit with null and Infinity, and no timer", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     for (const ms of [null, Infinity]) {
       const inner = loop.createFuture<number>()
       const outer = inside(loop, () => waitFor(inner, ms))
@@ -171,7 +158,7 @@ describe("waitFor", () => {
   })
 
   it("B1 B2 refuses wrong times and wrong work before anything starts", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const work = () => log.push("started")
     expect(thrown(() => waitFor(work, 10))).toBeInstanceOf(NoRunningLoopError)
     expect(thrown(() => inside(loop, () => waitFor(work, NaN)))).toBeInstanceOf(RangeError)
@@ -189,7 +176,7 @@ describe("waitFor", () => {
   })
 
   it("B2 starts nothing on a loop whose queue is full, and leaves no timer", async () => {
-    const { loop, host, log } = setUp({ queueLength: 1 })
+    const { loop, host, log } = reportingLoop({ queueLength: 1 })
     loop.callSoon(() => {})
     for (const call of [
       () => waitFor(() => log.push("started"), 10),
@@ -205,7 +192,7 @@ describe("waitFor", () => {
   })
 
   it("gives the outcome of what ends in the very pass of the deadline, whichever timer comes first", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const one = inside(loop, () => waitFor(loop.sleep(10, "before"), 10))
     const outer = inside(loop, () => {
       const late = loop.createFuture<string>()
@@ -221,7 +208,7 @@ describe("waitFor", () => {
   })
 
   it("is cancelled, and not late, where the inner was cancelled in the very pass of the deadline", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createFuture()
     loop.callAt(10, () => inner.cancel("inner"))
     const outer = inside(loop, () => waitFor(inner, 10))
@@ -230,7 +217,7 @@ describe("waitFor", () => {
   })
 
   it("J2 passes its cancel on with the message, at once, and is cancelled when the inner is", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createFuture<number>()
     const outer = inside(loop, () => waitFor(inner, 10))
     expect([outer.cancel("why"), inner.cancelled(), outer.done(), outer.cancel("late")]).toEqual([
@@ -245,7 +232,7 @@ describe("waitFor", () => {
   })
 
   it("J2 cannot be cancelled when the inner has ended, nor does the deadline then pass", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const inner = loop.createFuture<number>()
     const outer = inside(loop, () => waitFor(inner, 10))
     const nested = inside(loop, () => waitFor(waitFor(inner, 20), 30))
@@ -259,7 +246,7 @@ describe("waitFor", () => {
   })
 
   it("cancels only the wait for a foreign promise, which nobody can stop", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     let cancelled = 0
     const foreign = Object.assign(new Promise(() => {}), { cancel: () => void cancelled++ })
     const outer = inside(loop, () => waitFor(foreign, 10))
@@ -268,7 +255,7 @@ describe("waitFor", () => {
   })
 
   it("J4 reports foreign code that fails while it is told to stop, and waits for the work all the same", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const broken = new Error("broken")
     const inner = new Future<number>(loop, () => {
       throw broken
@@ -282,7 +269,7 @@ describe("waitFor", () => {
   })
 
   it("C3 fails when its loop is closed under it", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const inner = loop.createFuture()
     const outer = inside(loop, () => [
       waitFor(inner, 10),
@@ -298,7 +285,7 @@ describe("waitFor", () => {
   })
 
   it("shows what it is of, and in debug mode where it was made", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     loop.setDebug(true)
     const outer = inside(loop, () => [
       waitFor(() => loop.sleep(1), 10, { name: "load" }),
@@ -333,7 +320,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   }
 
   it("tasks-086 waits until the cancelled work has ended, and fails then", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const outer = inside(loop, () => waitFor(answering(loop, log, passes), 10))
     await host.pass(14)
     expect([log, outer.done()]).toEqual([["cancelled"], false])
@@ -342,7 +329,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("tasks-086 with 0 cancels and joins a task that is running", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const task = loop.createTask(answering(loop, log, passes))
     await host.settle()
     const outer = inside(loop, () => waitFor(task, 0))
@@ -353,7 +340,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("tasks-086 gives the value of work that suppresses the cancel, and the error of work that answers with one", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const boom = new Error("boom")
     const [value, error] = inside(loop, () => [
       waitFor(
@@ -373,7 +360,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("tasks-086 passes on the cancel of the task that awaits it, which goes on when the work has ended", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const answers: ReadonlyArray<(error: unknown) => unknown> = [
       passes,
       () => "kept",
@@ -402,7 +389,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("J2 a cancel during the join after the deadline wins over the TimeoutError, with its own message", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const outer = inside(loop, () => waitFor(answering(loop, log, passes), 10))
     await host.pass(12)
     // It interrupts the cleanup, as a second cancel of a task does.
@@ -412,7 +399,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("J2 a cancel before the deadline stays a cancel when the deadline passes during the cleanup", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const outer = inside(loop, () => waitFor(answering(loop, log, passes), 10))
     await host.pass(8)
     outer.cancel("mine")
@@ -421,7 +408,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("J2 a cancel before the start never starts the work", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const outer = inside(loop, () =>
       waitFor(
         as(function* () {
@@ -436,7 +423,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("J2 a cancel of the waiting task is not lost when the work has just ended", async () => {
-    const { loop, host, reports } = setUp()
+    const { loop, host, reports } = reportingLoop()
     const boom = new Error("boom")
     const inner = [loop.createFuture<number>(), loop.createFuture<number>()] as const
     const tasks = inner.map((future) =>
@@ -463,7 +450,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("tasks-086 around a shield ends the wait, and leaves the shielded work running", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const work = loop.createTask(
       as(function* () {
         yield* loop.sleep(20)
@@ -482,7 +469,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("of nested ones the one whose deadline passed fails; with one deadline for both it is the outer", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const nested = (outer: number, inner: number, log: Array<unknown>) =>
       inside(loop, () =>
         waitFor(
@@ -505,7 +492,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
   })
 
   it("refuses to wait for the task that asks, which could never end", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const task = loop.createTask(
       as(function* (self) {
         try {
@@ -523,7 +510,7 @@ describe.each(kinds)("waitFor a coroutine (%s)", (_, as) => {
 
 describe("timeout", () => {
   it("B1 B2 refuses wrong times, wrong bodies, and no loop, before anything starts", () => {
-    const { loop } = setUp()
+    const { loop } = reportingLoop()
     expect(thrown(() => timeout(10, () => 1))).toBeInstanceOf(NoRunningLoopError)
     expect(thrown(() => inside(loop, () => timeout(NaN, () => 1)))).toBeInstanceOf(RangeError)
     expect(thrown(() => inside(loop, () => timeout("1" as never, () => 1)))).toBeInstanceOf(TypeError)
@@ -544,7 +531,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
     inside(loop, () => timeout(ms, (scope, task) => as(() => body(scope, task))(task))) as Future<A>
 
   it("tasks-079 fails with a TimeoutError at the deadline, after the body has ended", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, 10, function* named(scope) {
       log.push(scope.when(), scope.expired(), String(scope))
       try {
@@ -564,7 +551,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-079 does nothing where the body ends first, or has no limit", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const scopes: Array<Timeout> = []
     const futures = [10, null, Infinity].map((ms) =>
       run(loop, ms, function* (scope) {
@@ -583,7 +570,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-079 with 0 or less lets the body run up to its first wait, and no further", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const futures = [0, -1, -Infinity].flatMap((ms) => [
       run(loop, ms, function* () {
         log.push("started")
@@ -600,7 +587,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-027 leaves no trace in the task that waits: later awaits work, and it is not being cancelled", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const task = loop.createTask(
       as(function* (self) {
         const log: Array<unknown> = []
@@ -626,7 +613,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-080 is nested: of two with one deadline the outer converts, and an inner that is earlier does alone", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const nested = (outer: number, inner: number, log: Array<unknown>) =>
       run(loop, outer, function* (scope) {
         try {
@@ -657,7 +644,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-080 works in a cleanup that was itself begun by a deadline", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, 10, function* () {
       try {
         yield* loop.sleep(1000)
@@ -676,7 +663,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-082 lets another error of its body out, before the deadline and from its cleanup", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const [early, cleanup] = [new Error("early"), new Error("cleanup")]
     const scopes: Array<Timeout> = []
     const one = run(loop, 10, function* (scope) {
@@ -700,7 +687,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-079 gives the value of a body that goes on after the deadline, and tells that it has expired", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const future = run(loop, 10, function* (scope) {
       try {
         yield* loop.sleep(1000)
@@ -714,7 +701,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-083 lets a cancel from elsewhere out as a cancel, and its timer does not fire later", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const scopes: Array<Timeout> = []
     const body = function* (scope: Timeout) {
       scopes.push(scope)
@@ -744,7 +731,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-083 stays cancelled where the cancel meets the deadline, in either order", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const scopes: Array<Timeout> = []
     const slow = function* (scope: Timeout) {
       scopes.push(scope)
@@ -772,7 +759,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-083 a cancel before the start never starts the body", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, 10, function* () {
       log.push("started")
     })
@@ -782,7 +769,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-084 works in a task that has swallowed an earlier cancel", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const body = (log: Array<unknown>) =>
       as(function* (self) {
         try {
@@ -814,7 +801,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-085 can be rescheduled while it is active: later, earlier, to none, into the past", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const scopes: Array<Timeout> = []
     const futures = [25, 5, null, -1, Infinity].map((when) =>
       run(loop, 10, function* (scope) {
@@ -838,7 +825,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-085 cannot be rescheduled while it expires, nor when it has ended", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const scopes: Array<Timeout> = []
     const refused: Array<unknown> = []
     run(loop, 10, function* (scope) {
@@ -870,7 +857,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("tasks-085 around a task group, whose children answer the deadline with errors, gives those errors", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const boom = new Error("boom")
     const future = run(loop, 10, function* () {
       yield* TaskGroup.run((group) => {
@@ -892,7 +879,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("J10 gives the body its task: its signal is aborted at the deadline, where the scope tells of it", async () => {
-    const { loop, host, log } = setUp()
+    const { loop, host, log } = reportingLoop()
     const future = run(loop, 10, function* (scope, task) {
       const { signal } = task
       signal.addEventListener("abort", () => log.push(scope.expired(), signal.reason))
@@ -904,7 +891,7 @@ describe.each(kinds)("timeout (%s)", (_, as) => {
   })
 
   it("L8 may be cancelled, and told of its deadline, from inside a listener of its own signal", async () => {
-    const { loop, host } = setUp()
+    const { loop, host } = reportingLoop()
     const future: Future<unknown> = run(loop, 10, function* (_, task) {
       task.signal.addEventListener("abort", () => {
         future.cancel("from inside")

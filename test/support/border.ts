@@ -1,6 +1,6 @@
-/** Moments of the border that a test cannot reach by waiting. */
+/** Moments of the border that a test cannot reach by waiting, and what has become of its Futures. */
 import { Effect, type Exit } from "effect"
-import { type EventLoop, Loop } from "../../src/index.js"
+import { type EventLoop, type Future, Loop } from "../../src/index.js"
 
 /**
  * Starts a fiber and interrupts it before the loop has another turn. It does so inside a callback: what that adds waits
@@ -17,3 +17,10 @@ export const interruptedAtOnce = <A, E>(
       fiber.unsafeInterruptAsFork(fiber.id())
     })
   })
+
+/** What a Future has become, as a word or its value. */
+export const outcome = (future: Future<unknown>): unknown => {
+  if (!future.done()) return "pending"
+  if (future.cancelled()) return "cancelled"
+  return future.exception() ?? future.result()
+}

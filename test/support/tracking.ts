@@ -1,7 +1,9 @@
 /** Loops that move only when told to, and still know which task awaits: for tests of tasks, of either kind. */
 import { afterEach, expect } from "vitest"
 import { AsyncContexts } from "../../src/Loop/AsyncContext.js"
+import { enter } from "../../src/Loop/kernel/current.js"
 import { EventLoop, type EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import type { Report } from "../../src/Loop/kernel/Report.js"
 import type { Task } from "../../src/Loop/kernel/Task.js"
 import { ManualHost } from "./loops.js"
 import { empty } from "./tidy.js"
@@ -96,3 +98,15 @@ export const thrown = (f: () => unknown): unknown => {
   }
   throw new Error("it did not throw")
 }
+
+/** A `trackingLoop` that keeps its reports, and a log. */
+export const reportingLoop = (options?: EventLoopOptions) => {
+  const { loop, host } = trackingLoop(options)
+  const reports: Array<Report> = []
+  loop.setExceptionHandler((_, report) => void reports.push(report))
+  const log: Array<unknown> = []
+  return { loop, host, reports, log }
+}
+
+/** Runs `f` as a callback of `loop` would. */
+export const inside = <A>(loop: EventLoop, f: () => A): A => enter(loop, undefined, undefined, f, undefined)
