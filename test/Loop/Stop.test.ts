@@ -156,7 +156,8 @@ describe("stop and waitStopped", () => {
       yield* scoped(
         Effect.gen(function* () {
           const loop = yield* Loop
-          const waiting = yield* Effect.fork(fromAio(() => loop.sleep(5), { name: "napping" })())
+          const gate = loop.createFuture<void>()
+          const waiting = yield* Effect.fork(fromAio(() => gate, { name: "napping" })())
           yield* Loop.synchronize
           loop.stop()
           loop.stop()
@@ -165,7 +166,8 @@ describe("stop and waitStopped", () => {
           expect(reports[0]?.message).toMatch(/^L has stopped while Effects wait for it \(1\)/)
           expect(reports[0]?.message).toMatch(/\ntask +napping /)
           loop.stop()
-          yield* Effect.sleep(10)
+          gate.setResult()
+          yield* settle
           expect(waiting.unsafePoll()).toBeNull()
           yield* fromAio(() => 1)()
           yield* Fiber.join(waiting)

@@ -362,18 +362,21 @@ describe("runForever and stop", () => {
         await loop.sleep(1)
         log.push("two")
         loop.stop()
-        await loop.sleep(1)
+        // Not a timer: one that falls due before the pass that stops would run in it.
+        await gate
         log.push("three")
         return "done"
       },
       { name: "main" }
     )
+    const gate = loop.createFuture<void>()
     const error = await rejection(loop.runUntilComplete(task))
     expect(error).toBeInstanceOf(LoopStoppedError)
     expect((error as Error).message).toMatch(
       /^stopping was stopped before <Task pending name="main".*goes on in the next/
     )
     expect([task.done(), log]).toEqual([false, ["one", "two"]])
+    gate.setResult()
     await settle()
     expect(log).toEqual(["one", "two"])
     expect(await loop.runUntilComplete(task)).toBe("done")
@@ -396,14 +399,16 @@ describe("runForever and stop", () => {
     const { reports, exceptionHandler } = collecting()
     const loop = make({ exceptionHandler })
     const boom = new Error("boom")
+    const gate = loop.createFuture<void>()
     const error = await rejection(
       loop.runUntilComplete(async () => {
         loop.stop()
-        await loop.sleep(1)
+        await gate
         throw boom
       })
     )
     expect(error).toBeInstanceOf(LoopStoppedError)
+    gate.setResult()
     await loop.runUntilComplete(loop.sleep(20))
     expect(loop.statistics().unretrieved).toBe(1)
     await loop.close()
@@ -413,14 +418,16 @@ describe("runForever and stop", () => {
   it("L6 does not report what somebody else awaits", async () => {
     const { reports, exceptionHandler } = collecting()
     const loop = make({ exceptionHandler })
+    const gate = loop.createFuture<void>()
     const task = loop.createTask(async () => {
       loop.stop()
-      await loop.sleep(1)
+      await gate
       throw new Error("boom")
     })
     const heard = rejection(Promise.resolve(task))
     await settle()
-    await rejection(loop.runUntilComplete(task))
+    expect(await rejection(loop.runUntilComplete(task))).toBeInstanceOf(LoopStoppedError)
+    gate.setResult()
     await loop.runUntilComplete(loop.sleep(20))
     expect(await heard).toMatchObject({ message: "boom" })
     await loop.close()
