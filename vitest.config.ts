@@ -22,6 +22,8 @@ export default defineConfig({
     minWorkers: 1,
     maxWorkers: 2,
     globals: false,
+    globalSetup: ["test/support/nobodyLeft.ts"],
+    setupFiles: ["test/support/nothingLeft.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,
     teardownTimeout: 5_000,
