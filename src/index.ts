@@ -30,7 +30,8 @@ export type { EmitterBuffer, EmitterLike, EventTargetLike, FromEmitterOptions } 
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/Flavor.js"
 
 export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
-export { EffectLoop as EventLoop, type EffectOptions, type LoopStatistics } from "./Loop/EffectLoop.js"
+export type { EffectOptions, LoopStatistics } from "./Loop/EffectLoop.js"
+export { NodeLoop as EventLoop } from "./Loop/NodeLoop.js"
 export { SyncLoop, type SyncRunOptions } from "./Loop/SyncLoop.js"
 export type { Teardown } from "./Loop/Main.js"
 export { causeOf } from "./Loop/Outcome.js"
@@ -40,6 +41,7 @@ export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
 export { Handle } from "./Loop/kernel/Handle.js"
 export { TimerHandle } from "./Loop/kernel/Timers.js"
+export { WatchHandle } from "./Loop/kernel/WatchHandle.js"
 export { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Loop/kernel/Task.js"
 export { shield } from "./Loop/kernel/shield.js"
 export { sleep } from "./Loop/kernel/sleep.js"
@@ -50,16 +52,25 @@ export type { Context as AioContext } from "./Loop/kernel/ports.js"
 export type { Report, ReportKind } from "./Loop/kernel/Report.js"
 export {
   AioError,
+  BrokenPipeError,
   BufferOverflowError,
   CancelledError,
+  ExecutorClosedError,
+  FdError,
+  FdPollUnavailableError,
   InvalidStateError,
   isCancelledError,
+  JobRefusedError,
   LoopClosedError,
   LoopCrash,
   LoopStoppedError,
   NoRunningLoopError,
+  ProcessLookupError,
   QueueFullError,
+  SignalError,
+  SpawnError,
   TaskGroupError,
   TimeoutError,
+  WorkerDiedError,
   WrongLoopError
 } from "./Loop/kernel/errors.js"

@@ -21,26 +21,36 @@ const declared = (): ReadonlyArray<string> => {
 
 const values = [
   "AioError",
+  "BrokenPipeError",
   "BufferOverflowError",
   "CancelledError",
   "Event",
   "EventLoop",
+  "ExecutorClosedError",
+  "FdError",
+  "FdPollUnavailableError",
   "Future",
   "FutureTypeId",
   "Handle",
   "InvalidStateError",
+  "JobRefusedError",
   "Loop",
   "LoopClosedError",
   "LoopCrash",
   "LoopStoppedError",
   "NoRunningLoopError",
+  "ProcessLookupError",
   "QueueFullError",
+  "SignalError",
+  "SpawnError",
   "SyncLoop",
   "Task",
   "TaskGroup",
   "TaskGroupError",
   "TimeoutError",
   "TimerHandle",
+  "WatchHandle",
+  "WorkerDiedError",
   "WrongLoopError",
   "acquireAio",
   "allTasks",
@@ -120,7 +130,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(11)
+    expect(errors).toHaveLength(20)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

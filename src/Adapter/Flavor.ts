@@ -1,6 +1,6 @@
 /** Which side of the border am I on, and who am I there? */
 import { inFiber } from "../effect.js"
-import { EffectLoop } from "../Loop/EffectLoop.js"
+import { NodeLoop } from "../Loop/NodeLoop.js"
 import { local } from "../Loop/kernel/current.js"
 import { NoRunningLoopError } from "../Loop/kernel/errors.js"
 import { runningLoop, runningTask, type EventLoop } from "../Loop/kernel/EventLoop.js"
@@ -23,14 +23,14 @@ export const currentFlavor = (): "effect" | "aio" | undefined =>
  * @category accessors
  * @since 0.1.0
  */
-export const getRunningLoop = (what = "getRunningLoop"): EffectLoop => {
+export const getRunningLoop = (what = "getRunningLoop"): NodeLoop => {
   if (inFiber()) {
     throw new NoRunningLoopError(
       `${what}() was called in Effect code, where no loop is current: use the Loop service (yield* Loop), or yield* the Effect`
     )
   }
   const loop = runningLoop(`${what}()`)
-  if (loop instanceof EffectLoop) return loop
+  if (loop instanceof NodeLoop) return loop
   throw new NoRunningLoopError(`${what}() needs a loop that was opened in Effect; ${loop.name} was not`)
 }
 

@@ -4,7 +4,7 @@
  * closed or busy by then.
  */
 import type { EffectLoop } from "./EffectLoop.js"
-import { leftoversOf, reportLeftovers, tableOf } from "./Leftovers.js"
+import { blamedIn, leftoversOf, reportLeftovers, tableOf } from "./Leftovers.js"
 
 /** After so many real milliseconds a clock that is not the live one is taken to stand still. */
 const STUCK = 2_000
@@ -56,10 +56,11 @@ export class Deadline {
 
   #tell(how: string): void {
     const leftovers = leftoversOf(this.#loop)
-    if (leftovers.length === 0) return
+    const blamed = blamedIn(leftovers)
+    if (blamed === 0) return
     this.#loop.callExceptionHandler({
       kind: "slowJoin",
-      message: `${this.#what} ${how} for ${leftovers.length} to stop:\n${tableOf(leftovers)}`
+      message: `${this.#what} ${how} for ${blamed} to stop:\n${tableOf(leftovers)}`
     })
   }
 }

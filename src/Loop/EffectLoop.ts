@@ -25,6 +25,7 @@ import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
 import type { Host, Settleable } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
+import { capabilitiesOf, type Capability, type Held, nothingHeld } from "./Capability.js"
 import { closeIterators, type Crossing } from "./Crossing.js"
 import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
 
@@ -34,7 +35,7 @@ import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
  * @category models
  * @since 0.1.0
  */
-export interface LoopStatistics extends KernelStatistics {
+export interface LoopStatistics extends KernelStatistics, Held {
   /** Effects started from aio code whose fibers have not ended. */
   readonly effects: number
   /** Iterators and resources of one side that the other side has open. */
@@ -80,8 +81,7 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> 
   effect as Effect.Effect<A, E>
 
 /**
- * The event loop of an Effect program: asyncio's methods, and `effectAsFuture` and `runEffectTask` to start Effects
- * from aio code. Every one belongs to the Scope it was opened in.
+ * The kernel's loop in an Effect program. `NodeLoop.ts` makes it the one that programs see.
  *
  * @category models
  * @since 0.1.0
@@ -90,6 +90,8 @@ export class EffectLoop extends EventLoop implements FiberHome {
   /** @internal */ readonly _effects = new Set<RunningEffect>()
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings = new Set<Crossing>()
+  /** @internal What it holds of the system, one for each kind that was used. */
+  readonly _capabilities = new Set<Capability>()
   /** @internal The closing, once it has begun. */ _closing: Effect.Effect<void> | undefined
   /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
   _closingSince: number | undefined
@@ -207,7 +209,9 @@ export class EffectLoop extends EventLoop implements FiberHome {
       ...kernel,
       late: kernel.late + this.#lateValues,
       effects: this._effects.size,
-      crossings: this._crossings.size
+      crossings: this._crossings.size,
+      ...nothingHeld,
+      ...Object.assign({}, ...[...this._capabilities].map((capability) => capability.numbers()))
     }
   }
 
@@ -325,9 +329,15 @@ export class EffectLoop extends EventLoop implements FiberHome {
     this.#waits.delete(future)
   }
 
+  /** @internal S1, step 8, and the end of a loop that is closed at once. */
+  _releaseCapabilities(): void {
+    for (const capability of capabilitiesOf(this)) capability.release()
+  }
+
   /** @internal */
   override _close(cause: unknown): void {
     super._close(cause)
+    this._releaseCapabilities()
     this.#hasStopped()
     for (const effect of [...this._effects]) effect.interrupt()
   }

@@ -1,19 +1,24 @@
 /** What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown. */
 import { type RunningFiber, spanName } from "../effect.js"
+import { capabilitiesOf } from "./Capability.js"
 import { type Crossing, lives } from "./Crossing.js"
 import type { EffectLoop } from "./EffectLoop.js"
 import { functionName } from "./kernel/describe.js"
 import type { RunningEffect } from "./Fibers.js"
 import { Task } from "./kernel/Task.js"
 
+/** What closing only drops: it is listed beside what has not stopped, and is never to blame itself. */
+const passive = ["reader", "writer", "signal", "handle"] as const
+type Passive = (typeof passive)[number]
+
 /**
- * One thing that has not stopped.
+ * One thing that has not stopped, or that is still watched.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Leftover {
-  readonly what: "task" | "effect" | "iterator" | "resource"
+  readonly what: "task" | "effect" | "iterator" | "resource" | "job" | "process" | Passive
   readonly name: string
   /** Milliseconds since it was created. */
   readonly age: number
@@ -98,9 +103,14 @@ export const leftoversOf = (loop: EffectLoop): ReadonlyArray<Leftover> => {
     ...(loop._body === undefined ? [] : [loop._body.describe()]),
     ...[...loop.allTasks()].filter((task) => !listed.has(task)).map(ofTask),
     ...[...loop._effects].filter(({ future }) => future === undefined || !listed.has(future)).map(ofEffect),
-    ...[...loop._crossings].map(ofCrossing)
+    ...[...loop._crossings].map(ofCrossing),
+    ...capabilitiesOf(loop).flatMap((capability) => capability.held())
   ]
 }
+
+/** How many of them have not stopped: what is only watched never has to. */
+export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
+  leftovers.filter(({ what }) => !passive.some((word) => word === what)).length
 
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 
@@ -124,9 +134,10 @@ export const tableOf = (leftovers: ReadonlyArray<Leftover>): string => {
 /** Reports everything that has not settled, once, as one report. Silent if there is nothing. */
 export const reportLeftovers = (loop: EffectLoop, when: string): void => {
   const leftovers = leftoversOf(loop)
-  if (leftovers.length === 0) return
+  const blamed = blamedIn(leftovers)
+  if (blamed === 0) return
   loop.callExceptionHandler({
     kind: "leftover",
-    message: `${leftovers.length} left over on ${loop.name} ${when}:\n${tableOf(leftovers)}`
+    message: `${blamed} left over on ${loop.name} ${when}:\n${tableOf(leftovers)}`
   })
 }

@@ -5,7 +5,8 @@ import type * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import { callback, fiberState, layerScoped, loopClock, Tag } from "../effect.js"
-import { EffectLoop, type LoopStatistics } from "./EffectLoop.js"
+import type { LoopStatistics } from "./EffectLoop.js"
+import { NodeLoop } from "./NodeLoop.js"
 import type { LoopCrash } from "./kernel/errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./Main.js"
@@ -31,7 +32,7 @@ export interface RunOptions extends LoopOptions {
 
 /** What is given to the one exception handler and comes to nobody else: logged, and the loop crashes where it must. */
 const defaultReport =
-  (loop: () => EffectLoop, crashesOn: ReadonlyArray<ReportKind>) =>
+  (loop: () => NodeLoop, crashesOn: ReadonlyArray<ReportKind>) =>
   (report: Report): void => {
     const { _base, name } = loop()
     logReport(_base, name, report)
@@ -41,8 +42,8 @@ const defaultReport =
   }
 
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
-export const assemble = <L extends EffectLoop>(
-  Class: new (...parts: ConstructorParameters<typeof EffectLoop>) => L,
+export const assemble = <L extends NodeLoop>(
+  Class: new (...parts: ConstructorParameters<typeof NodeLoop>) => L,
   { closeDeadline, options, slowJoin }: Settings,
   crashesOn: ReadonlyArray<ReportKind>
 ): Effect.Effect<L> =>
@@ -65,8 +66,8 @@ export const assemble = <L extends EffectLoop>(
   })
 
 /** The loop of an Effect program. */
-const make = (settings: Settings): Effect.Effect<EffectLoop> =>
-  assemble(EffectLoop, settings, [
+const make = (settings: Settings): Effect.Effect<NodeLoop> =>
+  assemble(NodeLoop, settings, [
     "callback",
     "background",
     ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
@@ -86,12 +87,12 @@ const make = (settings: Settings): Effect.Effect<EffectLoop> =>
  * @category services
  * @since 0.1.0
  */
-export class Loop extends Tag<Loop, EffectLoop>()("effect-aio/Loop") {
+export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
   /**
    * Opens a loop in the caller's Scope. Closing the Scope cancels, awaits and, past `closeDeadline`, names everything
    * that was started on it. A crash begins the closing: see `Loop.crashed`.
    */
-  static open(options: LoopOptions = {}): Effect.Effect<EffectLoop, never, Scope.Scope> {
+  static open(options: LoopOptions = {}): Effect.Effect<NodeLoop, never, Scope.Scope> {
     const settings = settingsOf(options)
     return Effect.acquireRelease(
       Effect.tap(make(settings), (loop) =>
@@ -199,6 +200,6 @@ export class Loop extends Tag<Loop, EffectLoop>()("effect-aio/Loop") {
 const openAround = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   settings: Settings,
-  opened: (loop: EffectLoop) => Effect.Effect<void>
+  opened: (loop: NodeLoop) => Effect.Effect<void>
 ): Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>> =>
   supervise(Effect.tap(make(settings), opened), (loop) => Effect.provideService(effect, Loop, loop))

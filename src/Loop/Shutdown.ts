@@ -6,15 +6,19 @@
  *     4 cancel all tasks and all fibers started from aio at once, and wait; sweep until quiet or the deadline
  *     5 end the iterators and resources that are open across the border, in the order of their registration; then sweep
  *       again
- *     8 drop timers
+ *     6 shut the executors down, and join their jobs
+ *     7 terminate, then kill, the child processes that are left, and wait for them
+ *     8 drop readers, writers, signal handlers and timers; close the file descriptors marked with `autoclose`
  *     9 run the callbacks that these steps queued
  *    10 closed
  *
  * Everything happens inside `closeDeadline`, counted from when stopping began. When it passes, what has not settled is
- * reported as leftovers and closing moves on: a leftover cannot block exit.
+ * reported as leftovers and closing moves on: a leftover cannot block exit. After each of the steps 5 to 7 comes step 4
+ * again, for what their callbacks started.
  */
 import * as Effect from "effect/Effect"
 import { callback } from "../effect.js"
+import { capabilitiesOf } from "./Capability.js"
 import { closeCrossings, lives } from "./Crossing.js"
 import { Deadline } from "./Deadline.js"
 import type { EffectLoop } from "./EffectLoop.js"
@@ -46,7 +50,10 @@ const begin = (loop: EffectLoop): Effect.Effect<void> => {
   loop._beginStopping()
   loop._beginClosing(loop._crash)
   // The last hop is there because the loop cannot be closed from inside its own pass.
-  const quiet = (): void => loop._afterQueued(() => loop.host.hop(close))
+  const quiet = (): void => {
+    loop._releaseCapabilities()
+    loop._afterQueued(() => loop.host.hop(close))
+  }
   loop._afterQueued(() => new Sweep(loop, quiet).next())
   return callback<void>((resume) => {
     if (done) resume(Effect.void)
@@ -55,7 +62,7 @@ const begin = (loop: EffectLoop): Effect.Effect<void> => {
 }
 
 /**
- * Steps 4 and 5. One generation after the other: what a cleanup starts may finish with it, and is cancelled after it.
+ * Steps 4 to 7. One generation after the other: what a cleanup starts may finish with it, and is cancelled after it.
  * What is open across the border ends when none of those is left that may use it.
  */
 class Sweep {
@@ -73,13 +80,17 @@ class Sweep {
     const tasks = [...this.loop.allTasks()].filter((task) => !later.has(task))
     const effects = [...this.loop._effects].filter(({ future }) => future === undefined || !later.has(future))
     let left = tasks.length + effects.length
-    if (left === 0 && crossings.length === 0) return this.#end()
+    const capability =
+      left + crossings.length > 0 ? undefined : capabilitiesOf(this.loop).find((held) => !held.quiet())
+    if (left + crossings.length === 0 && capability === undefined) return this.#end()
     this.#deadline ??= new Deadline(this.loop, `closing ${this.loop.name}`, () => this.#end())
     const settled = (): void => {
       // The next look comes after the callbacks of what has settled: they may belong to the same cleanup.
-      if (--left === 0) this.loop._afterQueued(() => this.next())
+      if (--left === 0) again()
     }
-    if (left === 0) return closeCrossings(crossings, () => this.loop._afterQueued(() => this.next()))
+    const again = (): void => this.loop._afterQueued(() => this.next())
+    if (capability !== undefined) return capability.close(again)
+    if (left === 0) return closeCrossings(crossings, again)
     // Whoever waits for one of them in Effect fails with the reason, which tells of the crash.
     const { _crash: cause } = this.loop
     const reason = new LoopClosedError(

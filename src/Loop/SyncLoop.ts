@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { currentFiberState, fiberState, isProgram, runSyncIn, type FiberState } from "../effect.js"
-import { EffectLoop } from "./EffectLoop.js"
+import { NodeLoop } from "./NodeLoop.js"
 import { checkSignal } from "./Fibers.js"
 import { isThenable } from "./kernel/adopt.js"
 import { local } from "./kernel/current.js"
@@ -69,7 +69,7 @@ const notAnEffect = (returned: unknown): unknown => {
  * @category models
  * @since 0.1.0
  */
-export class SyncLoop extends EffectLoop {
+export class SyncLoop extends NodeLoop {
   #running = false
   /** `stop()` came at rest: the next run is one pass. */
   #stopNext = false

@@ -92,6 +92,7 @@ export class Handle implements Runnable {
     const context = this.#context
     this.#context = undefined
     this._scheduler.host.contexts.callHandle(context, this)
+    this.#args = undefined
   }
 
   /** @internal Calls the callback; the host has made its async-local state visible. Never throws. */
@@ -112,7 +113,6 @@ export class Handle implements Runnable {
         ...(sourceTraceback === undefined ? {} : { sourceTraceback })
       })
     }
-    this.#args = undefined
   }
 
   /** @internal What `toString` says between the class name and the callback. */

@@ -163,6 +163,188 @@ export class BufferOverflowError extends Error {
 }
 
 /**
+ * File descriptors cannot be watched here: `koffi`, an optional dependency, is missing or may not be loaded, or the
+ * platform has no backend. Streams and sockets of Node can be watched all the same.
+ * What to do: see `reason`; install `koffi`, allow native addons, or pass the Node object instead of its number.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class FdPollUnavailableError extends Error {
+  readonly _tag = "FdPollUnavailableError"
+  override readonly name = "FdPollUnavailableError"
+  readonly code = "ERR_FD_POLL_UNAVAILABLE"
+  constructor(
+    readonly reason: string,
+    options?: ErrorOptions
+  ) {
+    super(`readers and writers of file descriptors need a poll backend: ${reason}`, options)
+  }
+}
+
+/**
+ * The system refused to watch a file descriptor: it is not open (`EBADF`), or of a kind that cannot be waited for, such
+ * as a regular file (`EPERM`). Nothing was registered.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class FdError extends Error {
+  readonly _tag = "FdError"
+  override readonly name = "FdError"
+  readonly fd: number
+  /** The system's name of the error. */
+  readonly code: string
+  /** The system call that gave it. */
+  readonly syscall: string
+  constructor(options: {
+    readonly fd: number
+    readonly code: string
+    readonly syscall: string
+    readonly why: string
+  }) {
+    super(`${options.code}: ${options.why}, ${options.syscall} fd ${options.fd}`)
+    this.fd = options.fd
+    this.code = options.code
+    this.syscall = options.syscall
+  }
+}
+
+/**
+ * A signal that cannot be handled: unknown, never delivered (SIGKILL, SIGSTOP), or asked for in a worker thread, where
+ * none arrives. What to do: see the message.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SignalError extends Error {
+  readonly _tag = "SignalError"
+  override readonly name = "SignalError"
+  constructor(
+    /** As it was given. */ readonly signal: string | number,
+    why: string
+  ) {
+    super(`signal ${signal}: ${why}`)
+  }
+}
+
+/**
+ * A program could not be started. Nothing runs and nothing is open. `code` is the system's name of the error: `ENOENT`
+ * for a missing program or directory, `EACCES` for a missing permission.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SpawnError extends Error {
+  readonly _tag = "SpawnError"
+  override readonly name = "SpawnError"
+  /** The program and its arguments, as text. */
+  readonly command: string
+  readonly cwd: string | undefined
+  readonly code: string
+  constructor(options: {
+    readonly command: string
+    readonly cwd: string | undefined
+    readonly code: string
+    readonly why: string
+    readonly cause: unknown
+  }) {
+    super(`${options.code}: cannot start ${options.command}: ${options.why}`, { cause: options.cause })
+    this.command = options.command
+    this.cwd = options.cwd
+    this.code = options.code
+  }
+}
+
+/**
+ * The process has ended, and cannot be sent a signal any more. asyncio: `ProcessLookupError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ProcessLookupError extends Error {
+  readonly _tag = "ProcessLookupError"
+  override readonly name = "ProcessLookupError"
+  readonly pid: number
+  constructor(options: {
+    readonly pid: number
+    readonly command: string
+    readonly returncode: number | null
+  }) {
+    super(
+      `no such process: ${options.command} (pid ${options.pid}) has ended` +
+        (options.returncode === null ? "" : ` with ${options.returncode}`)
+    )
+    this.pid = options.pid
+  }
+}
+
+/**
+ * What was written has no reader any more: the process at the other end has ended, or closed its input.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BrokenPipeError extends Error {
+  readonly _tag = "BrokenPipeError"
+  override readonly name = "BrokenPipeError"
+  readonly code = "EPIPE"
+}
+
+/**
+ * The executor was shut down, and takes no more jobs.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ExecutorClosedError extends Error {
+  readonly _tag = "ExecutorClosedError"
+  override readonly name = "ExecutorClosedError"
+}
+
+/**
+ * A job that cannot be given to another thread: an argument cannot be cloned, a function is not self-contained, a module
+ * or its export is not there. It has not run. `cause` is the original error, where there is one.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class JobRefusedError extends Error {
+  readonly _tag = "JobRefusedError"
+  override readonly name = "JobRefusedError"
+  /** The name of the job. */
+  readonly job: string
+  constructor(options: { readonly job: string; readonly why: string; readonly cause?: unknown }) {
+    super(
+      `the job ${options.job} cannot run in another thread: ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.job = options.job
+  }
+}
+
+/**
+ * The worker thread died under its job: it ran out of memory, called `process.exit`, or was terminated. Other jobs and
+ * other workers are not affected.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WorkerDiedError extends Error {
+  readonly _tag = "WorkerDiedError"
+  override readonly name = "WorkerDiedError"
+  /** The name of the job. */
+  readonly job: string
+  constructor(options: { readonly job: string; readonly why: string; readonly cause?: unknown }) {
+    super(
+      `the worker thread that ran ${options.job} died: ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.job = options.job
+  }
+}
+
+/**
  * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. Given by the
  * adapters unless a `catch` function maps the error. It never crosses back: aio code that awaits such an Effect sees
  * the cause again.
