@@ -2,6 +2,7 @@
 import { Cause, Effect, HashMap, Layer, Logger, type Scope } from "effect"
 import { afterEach, expect } from "vitest"
 import { type EventLoop, Loop, type LoopOptions, type Report } from "../../src/index.js"
+import { nothingHeld } from "../../src/Loop/Capability.js"
 
 let opened: Array<EventLoop> = []
 
@@ -74,7 +75,8 @@ afterEach(() => {
       tasks: 0,
       unretrieved: 0,
       effects: 0,
-      crossings: 0
+      crossings: 0,
+      ...nothingHeld
     })
   }
 })
