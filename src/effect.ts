@@ -19,6 +19,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Utils from "effect/Utils"
@@ -307,6 +308,32 @@ export const pulled = <A, E, R, R2>(
           return read
         }),
         (exit) => Scope.close(scope, exit)
+      )
+    )
+  )
+
+/** A Stream that dies, of a mistake in the program. */
+export const dyingStream = (defect: () => unknown): Stream.Stream<never> => Stream.dieSync(defect)
+
+/** A Sink that dies, of a mistake in the program. */
+export const dyingSink = (defect: () => unknown): Sink.Sink<never, unknown> => Sink.dieSync(defect)
+
+/** A Sink that gives what comes to `write`, and runs `end` when nothing more comes. The Scope of `open` is the run's. */
+export const sinkOf = <In, E, R>(
+  open: Effect.Effect<
+    {
+      readonly write: (items: ReadonlyArray<In>) => Effect.Effect<void, E>
+      readonly end: Effect.Effect<void, E>
+    },
+    never,
+    R
+  >
+): Sink.Sink<void, In, never, E, Exclude<R, Scope.Scope>> =>
+  Sink.unwrapScoped(
+    Effect.map(open, ({ end, write }) =>
+      Sink.mapEffect(
+        Sink.forEachChunk((items: Chunk.Chunk<In>) => write(Chunk.toReadonlyArray(items))),
+        () => end
       )
     )
   )

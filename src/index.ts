@@ -37,6 +37,7 @@ export type { Teardown } from "./Loop/Main.js"
 export { causeOf } from "./Loop/Outcome.js"
 export { copyContext } from "./Loop/AsyncContext.js"
 
+
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
 export { Handle } from "./Loop/kernel/Handle.js"
@@ -58,9 +59,11 @@ export {
   ExecutorClosedError,
   FdError,
   FdPollUnavailableError,
+  IncompleteReadError,
   InvalidStateError,
   isCancelledError,
   JobRefusedError,
+  LimitOverrunError,
   LoopClosedError,
   LoopCrash,
   LoopStoppedError,

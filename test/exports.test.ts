@@ -32,8 +32,10 @@ const values = [
   "Future",
   "FutureTypeId",
   "Handle",
+  "IncompleteReadError",
   "InvalidStateError",
   "JobRefusedError",
+  "LimitOverrunError",
   "Loop",
   "LoopClosedError",
   "LoopCrash",
@@ -130,7 +132,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(20)
+    expect(errors).toHaveLength(22)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

@@ -92,6 +92,8 @@ export class EffectLoop extends EventLoop implements FiberHome {
   readonly _crossings = new Set<Crossing>()
   /** @internal What it holds of the system, one for each kind that was used. */
   readonly _capabilities = new Set<Capability>()
+  /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
+  readonly _transportFds = new Map<number, object>()
   /** @internal The closing, once it has begun. */ _closing: Effect.Effect<void> | undefined
   /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
   _closingSince: number | undefined

@@ -4,10 +4,19 @@ import type * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
-import { callback, fiberState, layerScoped, loopClock, Tag } from "../effect.js"
+import type * as Stream from "effect/Stream"
+import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
 import type { LoopStatistics } from "./EffectLoop.js"
 import { NodeLoop } from "./NodeLoop.js"
-import type { LoopCrash } from "./kernel/errors.js"
+import type {
+  FdError,
+  FdPollUnavailableError,
+  LoopClosedError,
+  LoopCrash,
+  QueueFullError,
+  SignalError,
+  SpawnError
+} from "./kernel/errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./Main.js"
 import { debugFromEnvironment, NodeHost } from "./NodeHost.js"

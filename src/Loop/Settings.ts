@@ -29,8 +29,8 @@ export interface Settings {
   readonly slowJoin: number
 }
 
-/** Milliseconds for a duration from 0 on, which may be infinite. */
-const millis = (what: string, input: unknown, whenAbsent: number): number => {
+/** Milliseconds for a duration from 0 on, which may be infinite. @internal */
+export const millis = (what: string, input: unknown, whenAbsent: number): number => {
   if (input === undefined) return whenAbsent
   const negative = typeof input === "string" ? input.trim().startsWith("-") : Number(input as number) < 0
   if (negative || Number.isNaN(input)) {

@@ -78,9 +78,9 @@ const withCrash = <A, E>(
  * Opens a loop, runs a body with it, and closes the loop after it, in order, however the body ends. A body that is stopped
  * and waits for work on the loop waits no longer than `closeDeadline`.
  */
-export const supervise = <A, E, R>(
-  open: Effect.Effect<EffectLoop>,
-  bodyWith: (loop: EffectLoop) => Effect.Effect<A, E, R>
+export const supervise = <L extends EffectLoop, A, E, R>(
+  open: Effect.Effect<L>,
+  bodyWith: (loop: L) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | LoopCrash, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {

@@ -26,11 +26,13 @@ interface Room {
 
 const effect = /^effect(\/|$)/
 const node = /^node:/
+/** Loaded at first use only: see the capability that needs it. */
+const pools = /^(koffi|piscina|workerpool)$/
 
 // The picture at the top of src/index.ts, as data. The first room whose pattern fits is the file's room.
 const rooms: ReadonlyArray<Room> = [
   { name: "kernel", holds: /^src\/Loop\/kernel\//, below: [], packages: [] },
-  { name: "Loop", holds: /^src\/Loop\//, below: ["kernel", "seam"], packages: [effect, node] },
+  { name: "Loop", holds: /^src\/Loop\//, below: ["kernel", "seam"], packages: [effect, node, pools] },
   { name: "Adapter", holds: /^src\/Adapter\//, below: ["Loop", "kernel", "seam"], packages: [effect] },
   { name: "seam", holds: /^src\/effect(\.v\d+)?\.ts$/, below: [], packages: [effect] },
   {
@@ -43,12 +45,12 @@ const rooms: ReadonlyArray<Room> = [
 
 const roomOf = (path: string) => rooms.find((room) => room.holds.test(path))
 
-/** Every TypeScript file under a folder; empty when there is no such folder. */
+/** Every TypeScript file under a folder, and what worker threads load as JavaScript; empty when there is no such folder. */
 export const readSources = (folder: string): Sources => {
   const out = new Map<string, string>()
   if (!existsSync(folder)) return out
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !/\.[cm]?tsx?$/.test(entry.name)) continue
+    if (!entry.isFile() || !/\.([cm]?tsx?|mjs)$/.test(entry.name)) continue
     const path = join(entry.parentPath, entry.name).replaceAll("\\", "/")
     out.set(path, readFileSync(path, "utf8"))
   }
@@ -89,9 +91,9 @@ export const importsOf = (path: string, text: string): ReadonlyArray<Import> => 
 
 const isRelative = (specifier: string) => /^\.{1,2}(\/|$)/.test(specifier)
 
-/** The file a relative import means, or undefined: import paths end in `.js` and stand for a `.ts` file. */
+/** The file a relative import means, or undefined: import paths end in `.js` and stand for a `.ts` file, or in `.mjs`. */
 const target = (sources: Sources, from: string, specifier: string): string | undefined => {
-  if (!specifier.endsWith(".js")) return undefined
+  if (!/\.m?js$/.test(specifier)) return undefined
   const path = posix.join(posix.dirname(from), specifier.replace(/\.js$/, ".ts"))
   return sources.has(path) ? path : undefined
 }

@@ -27,15 +27,22 @@ const children = (): ReadonlyArray<string> =>
     .split(" ")
     .filter((pid) => pid !== "")
     .map((pid) => {
-      try {
-        return `pid ${pid}: ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()}`
-      } catch {
-        return `pid ${pid}`
+      const read = (file: string): string => {
+        try {
+          return readFileSync(`/proc/${pid}/${file}`, "utf8").replaceAll("\0", " ").trim()
+        } catch {
+          return "?"
+        }
       }
+      return `pid ${pid} ${read("comm")}: ${read("cmdline")}`
     })
+    .filter((child) => !ofTsx.test(child))
+
+/** A worker thread that registers tsx starts its compiler where its cache is cold, and leaves it behind. */
+const ofTsx = /^pid \d+ esbuild|\/tsx-/
 
 /** Descriptors that Node opens for itself, when it first needs them, and keeps. */
-const ofNode = /\/dev\/(null|urandom)|node-compile-cache/
+const ofNode = /\/dev\/(null|urandom)|node-compile-cache|\/tsx-/
 
 if (linux) {
   let before: ReadonlySet<string>

@@ -13,6 +13,8 @@ import type { Context, Scheduler } from "./ports.js"
 export class WatchHandle extends Handle {
   readonly #context: Context | undefined
   readonly #what: string
+  /** A field, where other handles have a table: every one of these has one. */
+  readonly #onCancel: () => void
   readonly #onRef: (() => void) | undefined
   #queued = 0
   #ref = true
@@ -30,10 +32,18 @@ export class WatchHandle extends Handle {
     onCancel: () => void,
     onRef?: () => void
   ) {
-    super(scheduler, callback, args.length === 0 ? undefined : args, undefined, onCancel)
+    super(scheduler, callback, args.length === 0 ? undefined : args, undefined)
     this.#context = context
     this.#what = what
+    this.#onCancel = onCancel
     this.#onRef = onRef
+  }
+
+  /** Keeps the callback from running, also what is queued of it, and takes the registration back. */
+  override cancel(): void {
+    if (this.cancelled()) return
+    super.cancel()
+    this.#onCancel()
   }
 
   /** @internal Whether it is in the ready queue and has not run yet. */

@@ -292,6 +292,50 @@ export class BrokenPipeError extends Error {
 }
 
 /**
+ * The stream ended before as much came as was asked for. What did come has been taken out of the stream.
+ * asyncio: `IncompleteReadError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class IncompleteReadError extends Error {
+  readonly _tag = "IncompleteReadError"
+  override readonly name = "IncompleteReadError"
+  /** What came before the end. */
+  readonly partial: Uint8Array
+  /** How many bytes were asked for; `null` where a separator was. */
+  readonly expected: number | null
+  constructor(options: { readonly partial: Uint8Array; readonly expected: number | null }) {
+    const wanted = options.expected === null ? "a separator" : `${options.expected} bytes`
+    super(`the stream ended after ${options.partial?.length} bytes, before ${wanted}`)
+    this.partial = options.partial
+    this.expected = options.expected
+  }
+}
+
+/**
+ * No separator came within the limit of the stream. What to do: make the stream with a higher `limit`, or read in
+ * pieces. asyncio: `LimitOverrunError`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LimitOverrunError extends Error {
+  readonly _tag = "LimitOverrunError"
+  override readonly name = "LimitOverrunError"
+  /** How many bytes there are before the separator, or before the place where it may begin. */
+  readonly consumed: number
+  constructor(options: { readonly consumed: number; readonly limit: number; readonly found: boolean }) {
+    super(
+      options.found
+        ? `the separator came after ${options.consumed} bytes, beyond the limit of ${options.limit}`
+        : `no separator in ${options.consumed} bytes, the limit is ${options.limit}`
+    )
+    this.consumed = options.consumed
+  }
+}
+
+/**
  * The executor was shut down, and takes no more jobs.
  *
  * @category errors
@@ -304,7 +348,8 @@ export class ExecutorClosedError extends Error {
 
 /**
  * A job that cannot be given to another thread: an argument cannot be cloned, a function is not self-contained, a module
- * or its export is not there. It has not run. `cause` is the original error, where there is one.
+ * or its export is not there. It has not run; or only so far that it missed what is outside of it, or to a result that
+ * cannot be cloned. `cause` is the original error, where there is one.
  *
  * @category errors
  * @since 0.1.0
