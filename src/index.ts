@@ -34,9 +34,22 @@ export type { EffectOptions, LoopStatistics } from "./Loop/EffectLoop.js"
 export { NodeLoop as EventLoop } from "./Loop/NodeLoop.js"
 export { SyncLoop, type SyncRunOptions } from "./Loop/SyncLoop.js"
 export type { Teardown } from "./Loop/Main.js"
+export { Subprocess, type SubprocessPipe } from "./Loop/process/ScopedProcess.js"
+export type { Redirect, SubprocessOptions } from "./Loop/process/SubprocessOptions.js"
 export { causeOf } from "./Loop/Outcome.js"
 export { copyContext } from "./Loop/AsyncContext.js"
 
+export { Process, type ProcessPipe } from "./Loop/process/Process.js"
+export type { ProcessOf, ProcessOptions } from "./Loop/process/createSubprocess.js"
+export { SubprocessTransport, type SubprocessProtocol } from "./Loop/process/Subprocess.js"
+export { StreamReader } from "./Loop/stream/StreamReader.js"
+export { StreamWriter } from "./Loop/stream/StreamWriter.js"
+export {
+  type BaseTransport,
+  PipeTransport,
+  type ReadTransport,
+  type WriteTransport
+} from "./Loop/stream/Transport.js"
 
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"

@@ -21,8 +21,10 @@ import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./Main.js"
 import { debugFromEnvironment, NodeHost } from "./NodeHost.js"
 import { logReport, sourceOf } from "./Reporter.js"
+import { type Subprocess, subprocess } from "./process/ScopedProcess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
 import { shutdown } from "./Shutdown.js"
+import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import { supervise } from "./Supervise.js"
 import { Waiting } from "./Wait.js"
 
@@ -199,6 +201,39 @@ export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
       })
     )
   )
+
+  /**
+   * Starts a program as a child process that belongs to the caller's Scope. Closing the Scope sends SIGTERM to the process
+   * and all of its group, SIGKILL after `killGrace` (2 seconds), waits until nothing of it runs, and closes its pipes.
+   *
+   * By default `stdin` and `stdout` are pipes, `stderr` is the parent's, and the process leads a group of its own
+   * (`detached`): a Ctrl-C in the terminal then reaches it through the closing of the Scope only. The program is looked up
+   * on the PATH of its own environment. For a shell command: `Loop.subprocess("sh", ["-c", command])`.
+   *
+   * **Flavor** Effect. **Starts** when the Effect runs. **Cancel** see {@link Subprocess}; an interruption that meets the
+   * start closes what was started. **Loop closed** fails with LoopClosedError; a loop that closes ends its processes.
+   *
+   * **Gotchas** Output that nobody reads makes the child wait, for ever where it is longer than the pipe: lead it to
+   * `"devnull"`. A parent that leaves by `process.exit` or SIGKILL ends nothing; `Loop.run` closes on signals. What leaves
+   * the group (`setsid`) is not ended. Death by a real-time signal looks like exit code 0, because Node does not tell it.
+   * Fails with {@link SpawnError} for a missing program, a bad `cwd`, a missing permission; what is wrong with the
+   * arguments is a defect, `TypeError` or `RangeError`.
+   *
+   * @example
+   * const sorted = Effect.gen(function* () {
+   *   const unzip = yield* Loop.subprocess("gzip", ["-dc", "words.gz"])
+   *   const sort = yield* Loop.subprocess("sort", ["-u"], { env: { LC_ALL: "C" } })
+   *   yield* Effect.forkScoped(Stream.run(unzip.stdout, sort.stdin))
+   *   return yield* Stream.mkString(Stream.decodeText(sort.stdout))
+   * }).pipe(Effect.scoped)
+   */
+  static subprocess(
+    command: string | URL,
+    args: ReadonlyArray<string | URL> = [],
+    options: SubprocessOptions = {}
+  ): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Loop | Scope.Scope> {
+    return Effect.flatMap(Loop, (loop) => subprocess(loop, command, args, options))
+  }
 
   /** The loop's numbers. */
   static readonly statistics: Effect.Effect<LoopStatistics, never, Loop> = Effect.suspend(() =>

@@ -1,0 +1,290 @@
+/** One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one. */
+import type { ChildProcess } from "node:child_process"
+import type { Socket } from "node:net"
+import type { EffectLoop } from "../EffectLoop.js"
+import { createdAt, rememberSite } from "../kernel/describe.js"
+import { ProcessLookupError, SignalError } from "../kernel/errors.js"
+import type { Leftover } from "../Leftovers.js"
+import type { Processes } from "./Processes.js"
+import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
+import { after, tellIfSlow } from "../Wait.js"
+
+const TERM = signalNumber("SIGTERM")
+const KILL = signalNumber("SIGKILL")
+const CONT = process.platform === "win32" ? 0 : signalNumber("SIGCONT")
+
+/** The longest delay of Node's timers: a longer grace never ends. */
+const LONGEST = 2 ** 31 - 1
+
+/** Nobody says when the last process of a group has ended: one has to look, in milliseconds of real time. */
+const LOOK_FIRST = 1
+const LOOK_LAST = 100
+
+const nothing = (): void => {}
+
+/**
+ * A child process that was started.
+ *
+ * Legal states: running; terminating (told to end with SIGTERM); killed (SIGKILL was sent to all of it); exited, while
+ * others of its own group live on; ended. `returncode` is set from exited on. Ended is also what nobody may wait for any
+ * more: it was released with its loop.
+ *
+ * The pipes are read with `"readable"` and `read()`: each has a listener for that from the start, because Node throws
+ * away what nobody reads when the process exits, unless there is one.
+ */
+export class Child {
+  readonly pid: number
+  /** The program and its arguments, shortened, for reports. */
+  readonly command: string
+  /** The parent's ends of the pipes, by the child's number. */
+  readonly pipes: ReadonlyMap<number, Socket>
+  /** Whether it leads a group of its own. */
+  readonly leads: boolean
+  readonly #loop: EffectLoop
+  readonly #processes: Processes
+  readonly #process: ChildProcess
+  readonly #killGrace: number
+  readonly #what: string
+  readonly #startedAt: number
+  #state: "running" | "terminating" | "killed" = "running"
+  #returncode: number | null = null
+  #ended = false
+  /** Somebody waits for its end who will say so if that takes long. */
+  #reports = false
+  #open: number
+  readonly #onExit: Array<() => void> = []
+  readonly #onEnd: Array<() => void> = []
+  readonly #timers: Array<() => void> = []
+  #look: NodeJS.Timeout | undefined
+
+  /** @internal Of a process that has just been started. `what` is the call that did, for reports. */
+  constructor(
+    loop: EffectLoop,
+    processes: Processes,
+    process: ChildProcess & { readonly pid: number },
+    pipes: ReadonlyMap<number, Socket>,
+    plan: {
+      readonly command: string
+      readonly killGrace: number
+      readonly leads: boolean
+      readonly what: string
+    }
+  ) {
+    this.pid = process.pid
+    this.command = plan.command
+    this.pipes = pipes
+    this.leads = plan.leads
+    this.#loop = loop
+    this.#processes = processes
+    this.#process = process
+    this.#killGrace = plan.killGrace
+    this.#what = plan.what
+    this.#startedAt = loop.time()
+    this.#open = pipes.size
+    if (loop.getDebug()) rememberSite(this, Child)
+    processes.add(this)
+    process.once("exit", this.#exited)
+    for (const pipe of pipes.values()) {
+      // What fails in a pipe is told to whoever uses it. Without these an EPIPE would be nobody's, and uncaught.
+      pipe.on("error", nothing)
+      pipe.on("readable", nothing)
+      pipe.once("close", () => {
+        pipe.off("error", nothing)
+        pipe.off("readable", nothing)
+        this.#open--
+        this.#forget()
+      })
+    }
+  }
+
+  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  get returncode(): number | null {
+    return this.#returncode
+  }
+
+  /** Whether it has exited, and nothing of a group of its own is left; or its loop has let go of it. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Whether it was told to end as a whole: closed, not only sent a signal. */
+  get told(): boolean {
+    return this.#state !== "running"
+  }
+
+  /**
+   * Calls `f` from the loop's ready queue once it has exited, at the next pass if it has; the result takes it back. Does
+   * not wait for the pipes: what was written to them can still be read.
+   */
+  onExit(f: () => void): () => void {
+    let wanted = true
+    const run = (): void => {
+      if (wanted) f()
+    }
+    if (this.#returncode === null) this.#onExit.push(run)
+    else this.#loop._afterQueued(run)
+    return () => {
+      wanted = false
+      const at = this.#onExit.indexOf(run)
+      if (at >= 0) this.#onExit.splice(at, 1)
+    }
+  }
+
+  /**
+   * Sends a signal to the process, not to its group. Throws {@link ProcessLookupError} once it has exited,
+   * {@link SignalError} for an unknown signal and for one that this process may not send.
+   */
+  sendSignal(signal: NodeJS.Signals | number): void {
+    const number = signalNumber(signal)
+    const code = this.#returncode === null ? send(this.pid, number) : "ESRCH"
+    if (code === "ESRCH") throw new ProcessLookupError(this)
+    if (code !== undefined)
+      throw new SignalError(signal, `${code}: it may not be sent to ${this.command} (pid ${this.pid})`)
+  }
+
+  /** Sends SIGTERM to the process. Throws {@link ProcessLookupError} once it has exited. */
+  terminate(): void {
+    this.sendSignal(TERM)
+  }
+
+  /** Sends SIGKILL to the process. Throws {@link ProcessLookupError} once it has exited. */
+  kill(): void {
+    this.sendSignal(KILL)
+  }
+
+  /** `end`, with one report (`slowJoin`) if that takes long. */
+  stop(then: () => void): void {
+    this.look()
+    if (this.#ended) return then()
+    if (this.#reports) return this.end(then)
+    this.#reports = true
+    const notSlow = tellIfSlow(this.#loop, () => ({
+      message:
+        `closing has waited ${this.#loop._slowJoin}ms for ${this.#name()} (${this.#state}), ` +
+        `which has not ended; it is killed ${this.#killGrace}ms after it was told to`
+    }))
+    this.end(() => {
+      notSlow()
+      then()
+    })
+  }
+
+  /**
+   * Ends it and its own group: SIGTERM, after the grace SIGKILL. Calls `then` once, from anywhere, when all of it has
+   * ended; at once if it has. A process that is stopped is continued, so that it can heed the signal.
+   *
+   * The grace passes in real time, as the process does; under a clock that is not the live one (TestClock) also when
+   * that has moved so far, whichever is first: a closing under a clock that nobody moves still ends.
+   */
+  end(then: () => void): void {
+    this.look()
+    if (this.#ended) return then()
+    this.#onEnd.push(then)
+    if (this.#state !== "running") return
+    this.#state = "terminating"
+    this.#signal(TERM)
+    this.#signal(CONT)
+    const { _clock: clock } = this.#loop
+    const insist = (): void => this.#kill()
+    if (this.#killGrace <= LONGEST) {
+      const timer = setTimeout(insist, this.#killGrace)
+      this.#timers.push(() => clearTimeout(timer))
+    }
+    if (!clock.live && this.#killGrace !== Infinity)
+      this.#timers.push(after(this.#loop, this.#killGrace, insist))
+    this.#watch(LOOK_FIRST)
+  }
+
+  /** SIGKILL at once, for it and its group; its pipes are closed. `then` is as in `end`. */
+  discard(then: () => void): void {
+    this.look()
+    this.closePipes()
+    if (this.#ended) return then()
+    this.#onEnd.push(then)
+    this.#kill()
+    this.#watch(LOOK_FIRST)
+  }
+
+  /** @internal The loop lets go of it: SIGKILL, no waiting, and nothing of it keeps the process. */
+  release(): void {
+    this.closePipes()
+    if (this.#ended) return
+    this.#kill()
+    this.#process.unref()
+    this.#end()
+  }
+
+  /** @internal Its group may have ended unseen. */
+  look(): void {
+    if (!this.#ended && this.#returncode !== null && !(this.leads && groupLives(this.pid))) this.#end()
+  }
+
+  /** @internal For reports. */
+  describe(): Leftover {
+    return {
+      what: "process",
+      name: this.#name(),
+      age: this.#loop.time() - this.#startedAt,
+      state: this.#state,
+      waitingOn: this.#returncode === null ? "its exit" : "the processes of its group",
+      createdAt: createdAt(this).replace(/^ created at /, "") || this.#what
+    }
+  }
+
+  #name(): string {
+    return `pid ${this.pid}: ${this.command}`
+  }
+
+  readonly #exited = (code: number | null, signal: NodeJS.Signals | null): void => {
+    this.#returncode = returncodeOf(code, signal)
+    const listeners = this.#onExit.splice(0)
+    this.#loop._afterQueued(() => {
+      for (const f of listeners) f()
+    })
+    this.look()
+    this.#watch(LOOK_FIRST)
+  }
+
+  /** To all of its own group, else to the process; nothing happens to what has gone. */
+  #signal(signal: number): void {
+    if (this.leads && (this.#returncode === null || groupLives(this.pid))) {
+      if (send(-this.pid, signal) !== "ESRCH") return
+    }
+    if (this.#returncode === null) send(this.pid, signal)
+  }
+
+  #kill(): void {
+    this.#state = "killed"
+    this.#signal(KILL)
+  }
+
+  /** Somebody waits for the rest of its group, which nobody tells of. */
+  #watch(delay: number): void {
+    if (this.#ended || this.#returncode === null || this.#onEnd.length === 0 || this.#look !== undefined)
+      return
+    this.#look = setTimeout(() => {
+      this.#look = undefined
+      // What was forked while the signal was on its way has not got it.
+      if (this.#state === "killed") this.#signal(KILL)
+      this.look()
+      this.#watch(Math.min(2 * delay, LOOK_LAST))
+    }, delay)
+  }
+
+  #end(): void {
+    this.#ended = true
+    for (const cancel of this.#timers.splice(0)) cancel()
+    clearTimeout(this.#look)
+    this.#forget()
+    for (const f of this.#onEnd.splice(0)) f()
+  }
+
+  /** The parent's ends are closed; what is in them still is dropped. */
+  closePipes(): void {
+    for (const pipe of this.pipes.values()) pipe.destroy()
+  }
+
+  #forget(): void {
+    if (this.#ended && this.#open === 0) this.#processes.delete(this)
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * What ended processes have still to say when the loop closes: step 7, after the children themselves. What is in their
+ * pipes is told, and so is the end of each, as long as there is a loop to tell it.
+ */
+import type { Capability, Held } from "../Capability.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import type { Leftover } from "../Leftovers.js"
+import type { SubprocessTransport } from "./Subprocess.js"
+
+const kept = new WeakMap<EffectLoop, LastWords>()
+
+/** The capability of a loop, made when it is first asked for. */
+export const lastWordsOf = (loop: EffectLoop): LastWords => {
+  let lastWords = kept.get(loop)
+  if (lastWords === undefined) {
+    lastWords = new LastWords(loop)
+    kept.set(loop, lastWords)
+    loop._capabilities.add(lastWords)
+  }
+  return lastWords
+}
+
+/**
+ * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else
+ * who has got the pipe, and may go on for ever.
+ */
+const ROUNDS = 100
+
+/** Legal states: open, released. */
+export class LastWords implements Capability {
+  readonly step = "processes"
+  /** The transports that are not lost. */
+  readonly #transports = new Set<SubprocessTransport>()
+  #released = false
+
+  constructor(private readonly loop: EffectLoop) {}
+
+  add(transport: SubprocessTransport): void {
+    this.#transports.add(transport)
+  }
+
+  delete(transport: SubprocessTransport): void {
+    this.#transports.delete(transport)
+  }
+
+  numbers(): Partial<Held> {
+    return {}
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    return []
+  }
+
+  quiet(): boolean {
+    return this.#ending().length === 0
+  }
+
+  /** A round of Node's event loop in which nothing came has looked into every pipe: the pipes are empty. */
+  close(then: () => void): void {
+    let told = -1
+    let rounds = 0
+    const look = (): void => {
+      const ending = this.#ending()
+      if (this.#released || this.loop.isClosed() || ending.length === 0) return then()
+      const now = ending.reduce((sum, { _told }) => sum + _told, 0)
+      if (now === told || ++rounds > ROUNDS) for (const transport of ending) transport.close()
+      told = now
+      // Twice: what a poll has found is told in the pass after it.
+      setImmediate(() => setImmediate(look))
+    }
+    setImmediate(look)
+  }
+
+  release(): void {
+    this.#released = true
+    for (const transport of this.#transports) transport.close()
+    this.#transports.clear()
+  }
+
+  #ending(): ReadonlyArray<SubprocessTransport> {
+    return [...this.#transports].filter(({ _ending }) => _ending)
+  }
+}

@@ -1,0 +1,225 @@
+/** A child process with streams and Futures. `createSubprocess.ts` makes one; `Subprocess.ts` tells it to a protocol. */
+import type { EffectLoop } from "../EffectLoop.js"
+import { FlowControl } from "../stream/FlowControl.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { BrokenPipeError, InvalidStateError } from "../kernel/errors.js"
+import type { Future } from "../kernel/Future.js"
+import { StreamReader } from "../stream/StreamReader.js"
+import { StreamWriter } from "../stream/StreamWriter.js"
+import type { SubprocessProtocol, SubprocessTransport } from "./Subprocess.js"
+
+/**
+ * Both directions of a pipe beyond the first three.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProcessPipe {
+  readonly reader: StreamReader
+  readonly writer: StreamWriter
+}
+
+/** The protocol behind a `Process`: readers are fed, and writers told to wait. */
+export class ProcessStreams implements SubprocessProtocol {
+  readonly #readers = new Map<number, StreamReader>()
+  readonly #writers = new Map<number, StreamWriter>()
+  readonly #flows = new Map<number, FlowControl>()
+
+  constructor(
+    private readonly loop: EffectLoop,
+    private readonly limit: number
+  ) {}
+
+  reader(fd: number): StreamReader | null {
+    return this.#readers.get(fd) ?? null
+  }
+
+  writer(fd: number): StreamWriter | null {
+    return this.#writers.get(fd) ?? null
+  }
+
+  connectionMade(transport: SubprocessTransport): void {
+    for (const fd of transport._fds()) {
+      const pipe = transport.getPipeTransport(fd)
+      if (pipe === null) continue
+      let reader: StreamReader | null = null
+      if (fd !== 0) {
+        reader = new StreamReader({ limit: this.limit, loop: this.loop })
+        reader.setTransport(pipe)
+        this.#readers.set(fd, reader)
+      }
+      if (!pipe.canWriteEof()) continue
+      const flow = new FlowControl(
+        this.loop,
+        () => pipe._broken(),
+        () => transport._brokenPipe(fd, pipe._cause)
+      )
+      this.#flows.set(fd, flow)
+      this.#writers.set(fd, new StreamWriter(pipe, flow, reader))
+    }
+  }
+
+  pipeDataReceived(fd: number, data: Buffer): void {
+    this.#readers.get(fd)?.feedData(data)
+  }
+
+  pipeConnectionLost(fd: number, error: Error | null): void {
+    this.#flows.get(fd)?.connectionLost(error)
+    const reader = this.#readers.get(fd)
+    // That nothing can be written any more does not end what can be read.
+    if (error === null || error instanceof BrokenPipeError) reader?.feedEof()
+    else reader?.setException(error)
+  }
+
+  pauseWriting(fd: number): void {
+    this.#flows.get(fd)?.pauseWriting()
+  }
+
+  resumeWriting(fd: number): void {
+    this.#flows.get(fd)?.resumeWriting()
+  }
+}
+
+/** What `communicate` gives for a stream: all of it, where there is one. */
+type Collected<R> = R extends StreamReader ? Buffer : null
+
+/**
+ * A child process. asyncio: `Process`.
+ *
+ * `stdin`, `stdout` and `stderr` are streams where they were asked for with `"pipe"`, else `null`. A process that is
+ * dropped goes on running: it is terminated, then killed, when the loop closes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Process<
+  In extends StreamWriter | null = StreamWriter | null,
+  Out extends StreamReader | null = StreamReader | null,
+  Err extends StreamReader | null = StreamReader | null
+> {
+  readonly pid: number
+  readonly stdin: In
+  readonly stdout: Out
+  readonly stderr: Err
+  readonly #loop: EffectLoop
+  readonly #transport: SubprocessTransport
+  readonly #streams: ProcessStreams
+
+  /** @internal */
+  constructor(loop: EffectLoop, transport: SubprocessTransport, streams: ProcessStreams) {
+    this.pid = transport.getPid()
+    // Which of them there are is what the types say of the options that it was started with.
+    this.stdin = streams.writer(0) as In
+    this.stdout = streams.reader(1) as Out
+    this.stderr = streams.reader(2) as Err
+    this.#loop = loop
+    this.#transport = transport
+    this.#streams = streams
+  }
+
+  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  get returncode(): number | null {
+    return this.#transport.getReturncode()
+  }
+
+  /** The transport behind it: the way to close it and all its pipes at once. */
+  get transport(): SubprocessTransport {
+    return this.#transport
+  }
+
+  /** The streams of a pipe that was asked for with `fds`, by the child's number; `null` where there is none. */
+  pipe(fd: number): ProcessPipe | null {
+    const reader = this.#streams.reader(fd)
+    const writer = this.#streams.writer(fd)
+    return reader === null || writer === null ? null : { reader, writer }
+  }
+
+  /**
+   * Its return code, once it has exited. Cancelling it ends the waiting and nothing else.
+   *
+   * **Gotchas** A child whose output nobody reads stops when its pipe is full, and never exits: read it, or use
+   * `communicate`. What it has written may still be read after this.
+   */
+  wait(): Future<number> {
+    return this.#transport._wait()
+  }
+
+  /**
+   * Writes `input`, closes stdin, reads stdout and stderr to their ends, waits for the exit, and gives both outputs:
+   * `null` where there is no pipe. A child that does not read its input is no failure.
+   *
+   * Cancelling it ends the waiting: the child goes on, and what was read so far can be read again. Throws
+   * InvalidStateError for input without a stdin pipe, and `TypeError` for input that is neither string nor bytes.
+   *
+   * @example
+   * const sort = await loop.createSubprocessExec("sort", ["-n"], { stdin: "pipe", stdout: "pipe" })
+   * const [sorted] = await sort.communicate("10\n9\n")
+   * console.log(sorted.toString()) // => "9\n10\n"
+   */
+  communicate(input?: string | Uint8Array): Future<[stdout: Collected<Out>, stderr: Collected<Err>]> {
+    if (input !== undefined && typeof input !== "string" && !(input instanceof Uint8Array))
+      throw new TypeError(`communicate takes a string or bytes, not ${describeValue(input)}`)
+    const { stderr, stdin, stdout } = this
+    if (input !== undefined && stdin === null)
+      throw new InvalidStateError(
+        `communicate(input) with pid ${this.pid}, which was started without stdin: "pipe"`
+      )
+    const wait = (): Future<number> => this.wait()
+    return this.#loop.createTask(
+      function* () {
+        const out = stdout?.read()
+        const err = stderr?.read()
+        try {
+          if (stdin !== null) yield* feed(stdin, input)
+          const collected = [out === undefined ? null : yield* out, err === undefined ? null : yield* err]
+          yield* wait()
+          return collected as [Collected<Out>, Collected<Err>]
+        } finally {
+          out?.cancel()
+          err?.cancel()
+        }
+      },
+      { name: `communicate with pid ${this.pid}` }
+    )
+  }
+
+  /**
+   * Sends a signal, by name or number. Throws ProcessLookupError once it has exited, SignalError for a signal that is
+   * unknown or may not be sent.
+   */
+  sendSignal(signal: NodeJS.Signals | number): void {
+    this.#transport.sendSignal(signal)
+  }
+
+  /** Sends SIGTERM. Throws ProcessLookupError once it has exited. */
+  terminate(): void {
+    this.#transport.terminate()
+  }
+
+  /** Sends SIGKILL. Throws ProcessLookupError once it has exited. */
+  kill(): void {
+    this.#transport.kill()
+  }
+
+  toString(): string {
+    return `<Process ${this.pid}${this.returncode === null ? "" : ` returncode=${this.returncode}`}>`
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
+
+/** Writes all of it and closes the stream. Who does not want it, need not take it. */
+function* feed(stdin: StreamWriter, input: string | Uint8Array | undefined) {
+  try {
+    if (input !== undefined) {
+      stdin.write(input)
+      yield* stdin.drain()
+    }
+  } catch (error) {
+    if (!(error instanceof BrokenPipeError)) throw error
+  }
+  stdin.close()
+}

@@ -1,0 +1,286 @@
+/** A child process as Effect code sees it: owned by a Scope, its pipes Streams and Sinks, its exit an Effect. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import { callback, dyingSink, dyingStream } from "../../effect.js"
+import type { Child } from "./Child.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import {
+  type BrokenPipeError,
+  InvalidStateError,
+  type LoopClosedError,
+  ProcessLookupError,
+  type QueueFullError,
+  SignalError,
+  type SpawnError
+} from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import { fromFuture } from "../Outcome.js"
+import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"
+import { spawnChild } from "./spawnChild.js"
+import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
+import { after, awaitDone, Waiting, waitFor } from "../Wait.js"
+
+/** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
+const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "inherit", detached: true }
+
+const words = ["stdin", "stdout", "stderr"] as const
+
+/**
+ * A pipe of a child beyond the first three, which both sides can read and write.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SubprocessPipe {
+  /** What the child reads from it. */
+  readonly sink: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
+  /** What the child writes to it. */
+  readonly stream: Stream.Stream<Uint8Array, LoopClosedError>
+}
+
+/**
+ * A running child process, from `Loop.subprocess`.
+ *
+ * Its output waits until it is read: a child that writes more than the pipe holds waits, too. What it has written can
+ * be read after it has exited.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Subprocess {
+  readonly pid: number
+  /** The program and its arguments, shortened, for reports. */
+  readonly command: string
+  /**
+   * What the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when the Stream
+   * that was run into it has ended, however. Fails with {@link BrokenPipeError} where the child has closed it or ended
+   * before it had been given everything. Used once.
+   */
+  readonly stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
+  /**
+   * What the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early closes
+   * the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something unread (Node's
+   * pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the child end.
+   */
+  readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
+  /** As `stdout`, where `stderr: "pipe"` was asked for. */
+  readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
+  readonly #loop: EffectLoop
+  readonly #child: Child
+  readonly #extra = new Map<number, SubprocessPipe>()
+  readonly #users = new Map<number, Set<string>>()
+  #toldUnread = false
+
+  /** @internal */
+  constructor(loop: EffectLoop, child: Child) {
+    this.#loop = loop
+    this.#child = child
+    this.pid = child.pid
+    this.command = child.command
+    for (const fd of child.pipes.keys()) {
+      this.#users.set(fd, new Set())
+      if (fd > 2) this.#extra.set(fd, { sink: this.#sink(fd), stream: this.#stream(fd) })
+    }
+    this.stdin = this.#sink(0)
+    this.stdout = this.#stream(1)
+    this.stderr = this.#stream(2)
+  }
+
+  /** As `exitCode` gives it, once the process has exited; `null` before. */
+  get returncode(): number | null {
+    return this.#child.returncode
+  }
+
+  /** A pipe beyond the first three, by the child's number. Throws `RangeError` for what is none. */
+  fd(fd: number): SubprocessPipe {
+    const pipe = this.#extra.get(fd)
+    if (pipe === undefined) {
+      const there = [...this.#extra.keys()].join(", ") || "none"
+      throw new RangeError(
+        `${this.#name(fd)} is no extra pipe; there are: ${there} (ask for one with fds: { 3: "pipe" })`
+      )
+    }
+    return pipe
+  }
+
+  /**
+   * Waits until the process has exited: its exit code, or the negative number of the signal that ended it (-15 for
+   * SIGTERM). Does not wait for its output. Interrupting it stops waiting and nothing else. A child that cannot exit
+   * because nobody reads its output is reported once (`slowJoin`).
+   */
+  readonly exitCode: Effect.Effect<number, LoopClosedError> = callback<number, LoopClosedError>((resume) => {
+    const child = this.#child
+    const loop = this.#loop
+    if (child.returncode !== null) return resume(Effect.succeed(child.returncode))
+    loop._start()
+    const exited = new Future<void>(loop)
+    const cleanup = (): void => {
+      off()
+      seen()
+    }
+    const waiting = new Waiting(loop, () => {
+      cleanup()
+      resume(
+        child.returncode === null
+          ? Effect.fail(loop._closedError(`the exit of ${this.#name()} was not seen`))
+          : Effect.succeed(child.returncode)
+      )
+    })
+    const off = child.onExit(() => {
+      seen()
+      if (!exited.done()) exited._settleValue(undefined)
+    })
+    const seen = this.#watchUnread()
+    exited._await(waiting)
+    return Effect.sync(() => {
+      exited._remove(waiting)
+      cleanup()
+    })
+  })
+
+  /** Whether it has not exited. */
+  readonly isRunning: Effect.Effect<boolean> = Effect.sync(() => this.#child.returncode === null)
+
+  /**
+   * Sends a signal, by name or number, to the process alone, not to its group. Fails with {@link ProcessLookupError} when
+   * it has exited, {@link SignalError} for a signal that does not exist or may not be sent.
+   */
+  sendSignal(signal: NodeJS.Signals | number): Effect.Effect<void, ProcessLookupError | SignalError> {
+    return Effect.suspend(() => {
+      try {
+        this.#child.sendSignal(signal)
+        return Effect.void
+      } catch (error) {
+        return error instanceof ProcessLookupError || error instanceof SignalError
+          ? Effect.fail(error)
+          : Effect.die(error)
+      }
+    })
+  }
+
+  /** Sends SIGTERM to the process, and does not wait. */
+  readonly terminate: Effect.Effect<void, ProcessLookupError | SignalError> = Effect.suspend(() =>
+    this.sendSignal("SIGTERM")
+  )
+
+  /** Sends SIGKILL to the process, and does not wait. */
+  readonly kill: Effect.Effect<void, ProcessLookupError | SignalError> = Effect.suspend(() =>
+    this.sendSignal("SIGKILL")
+  )
+
+  toString(): string {
+    const { returncode } = this
+    return `<Subprocess ${this.#name()} ${returncode === null ? "running" : `exited ${returncode}`}>`
+  }
+
+  toJSON(): unknown {
+    return { _id: "Subprocess", pid: this.pid, command: this.command, returncode: this.returncode }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  #name(fd?: number): string {
+    const process = `pid ${this.pid}: ${this.command}`
+    return fd === undefined ? process : `${words[fd] ?? `fd ${fd}`} of ${process}`
+  }
+
+  #pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
+    const socket = this.#child.pipes.get(fd)
+    const users = this.#users.get(fd)
+    return socket === undefined || users === undefined
+      ? undefined
+      : [{ loop: this.#loop, child: this.#child, socket, name: this.#name(fd), bothWays: fd > 2 }, users]
+  }
+
+  #noPipe(fd: number): InvalidStateError {
+    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${words[fd]}: "pipe"`)
+  }
+
+  #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
+    const pipe = this.#pipe(fd)
+    return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : streamOf(...pipe)
+  }
+
+  #sink(fd: number): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
+    const pipe = this.#pipe(fd)
+    return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : sinkFor(...pipe)
+  }
+
+  /** Looks now and then, while somebody waits for the exit, whether that waits for a reader. Tells once. */
+  #watchUnread(): () => void {
+    let stop: () => void = () => {}
+    const look = (): void => {
+      if (this.#toldUnread) return
+      const unread = this.#fullAndUnread()
+      if (unread.length === 0) {
+        stop = after(this.#loop, this.#loop._slowJoin, look)
+        return
+      }
+      this.#toldUnread = true
+      const names = unread.map((fd) => words[fd] ?? `fd ${fd}`).join(" and ")
+      this.#loop.callExceptionHandler({
+        kind: "slowJoin",
+        message:
+          `exitCode waits for ${this.#name()}, whose ${names} is full, with nobody to read it: the process may be waiting ` +
+          `for that. Run the Stream before exitCode or beside it (Stream.runDrain at the least), or lead it to "devnull"`
+      })
+    }
+    if (Number.isFinite(this.#loop._slowJoin)) stop = after(this.#loop, this.#loop._slowJoin, look)
+    return () => stop()
+  }
+
+  #fullAndUnread(): ReadonlyArray<number> {
+    return [...this.#child.pipes].flatMap(([fd, pipe]) =>
+      fd !== 0 &&
+      this.#users.get(fd)?.has("read") !== true &&
+      pipe.readable &&
+      pipe.readableLength >= pipe.readableHighWaterMark
+        ? [fd]
+        : []
+    )
+  }
+}
+
+/** Ends the process and its group, waits for that, and closes its pipes. Also where the loop is closed at once meanwhile. */
+const end = (loop: EffectLoop, child: Child): Effect.Effect<void> =>
+  callback<void>((resume) => {
+    loop._start()
+    const waiting = new Waiting(loop, () => resume(Effect.void))
+    child.stop(() => {
+      child.closePipes()
+      loop._afterQueued(() => waiting.run())
+    })
+  })
+
+/** @internal `Loop.subprocess` on a loop. */
+export const subprocess = (
+  loop: EffectLoop,
+  command: string | URL,
+  args: ReadonlyArray<string | URL>,
+  options: SubprocessOptions
+): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.catchTag(
+        waitFor(
+          loop,
+          () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults),
+          (started) => fromFuture(started, (error) => error as SpawnError),
+          (started) => {
+            started.cancel()
+            return awaitDone(loop, started)
+          }
+        ),
+        // Nobody else has the Future.
+        "CancelledError",
+        Effect.die
+      ),
+      (child) => end(loop, child)
+    ),
+    (child) => new Subprocess(loop, child)
+  )

@@ -1,0 +1,201 @@
+/** The parent's ends of a child's pipes, as a Stream and a Sink of Effect. Each is used once. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import type { Socket } from "node:net"
+import { pulled, sinkOf } from "../../effect.js"
+import type { Child } from "./Child.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { BrokenPipeError, InvalidStateError, type LoopClosedError } from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import { awaitDone } from "../Wait.js"
+
+/** One pipe, as its user sees it. */
+export interface Pipe {
+  readonly loop: EffectLoop
+  readonly child: Child
+  readonly socket: Socket
+  /** `stdout of pid 12: sort -n` */
+  readonly name: string
+  /** Whether the child may read from it and write to it. */
+  readonly bothWays: boolean
+}
+
+/** A fiber that waits for the next event of a pipe. Events resume it from the loop's pass, never from inside Node. */
+class Events {
+  #next: Future<void> | undefined
+
+  constructor(
+    private readonly loop: EffectLoop,
+    private readonly socket: Socket,
+    private readonly names: ReadonlyArray<string>
+  ) {
+    for (const name of names) socket.on(name, this.#wake)
+  }
+
+  /** The wait begins with this call, so that no event can come between what was seen and the wait. */
+  next(): Effect.Effect<void> {
+    this.loop._start()
+    this.#next = new Future<void>(this.loop)
+    return awaitDone(this.loop, this.#next)
+  }
+
+  end(): void {
+    for (const name of this.names) this.socket.off(name, this.#wake)
+  }
+
+  readonly #wake = (): void => {
+    const next = this.#next
+    this.#next = undefined
+    if (next !== undefined && !next.done()) next._settleValue(undefined)
+  }
+}
+
+/**
+ * Reads a pipe. Node reads ahead until its buffer is full, 64 KiB or less; then the child has to wait.
+ *
+ * Legal states: reading; at the end; cut off, by the loop's close or that of the process's Scope.
+ */
+class Reading {
+  readonly #events: Events
+
+  constructor(private readonly pipe: Pipe) {
+    this.#events = new Events(pipe.loop, pipe.socket, ["readable", "end", "close"])
+  }
+
+  readonly pull: Effect.Effect<ReadonlyArray<Uint8Array> | undefined, LoopClosedError> = Effect.suspend(
+    () => {
+      const { child, loop, name, socket } = this.pipe
+      const bytes: unknown = socket.read()
+      if (bytes instanceof Uint8Array) return Effect.succeed([bytes])
+      const error = socket.errored as NodeJS.ErrnoException | null
+      // A socket is "reset" where the child has left something unread in it; what it has written has arrived before.
+      if (socket.readableEnded || error?.code === "ECONNRESET") {
+        // What the loop's closing has made an end of is no whole.
+        return loop._closing !== undefined && child.told
+          ? Effect.fail(loop._closedError(`the end of ${name} was not reached`))
+          : Effect.succeed(undefined)
+      }
+      if (loop.isClosed()) return Effect.fail(loop._closedError(`the end of ${name} was not reached`))
+      if (error !== null) return Effect.die(error)
+      if (socket.destroyed) {
+        return Effect.die(
+          new InvalidStateError(`${name} was read after the Scope of the process had closed; read it inside`)
+        )
+      }
+      return Effect.flatMap(this.#events.next(), () => this.pull)
+    }
+  )
+
+  left(): void {
+    this.#events.end()
+    const { bothWays, socket } = this.pipe
+    if (!socket.readableEnded && !(bothWays && socket.writable)) socket.destroy()
+  }
+}
+
+/** Writes to a pipe, no faster than the child reads. Legal states: writing; ending; ended or broken. */
+class Writing {
+  readonly #events: Events
+
+  constructor(private readonly pipe: Pipe) {
+    this.#events = new Events(pipe.loop, pipe.socket, ["drain", "finish", "close"])
+  }
+
+  readonly write = (
+    items: ReadonlyArray<Uint8Array | string>
+  ): Effect.Effect<void, BrokenPipeError | LoopClosedError> =>
+    Effect.forEach(
+      items,
+      (item) =>
+        Effect.suspend(() => {
+          const { socket } = this.pipe
+          if (socket.destroyed || !socket.writable) return this.#broken()
+          return socket.write(item) ? Effect.void : this.#drained
+        }),
+      { discard: true }
+    )
+
+  readonly #drained: Effect.Effect<void, BrokenPipeError | LoopClosedError> = Effect.suspend(() => {
+    const { socket } = this.pipe
+    if (socket.destroyed) return this.#broken()
+    return socket.writableNeedDrain
+      ? Effect.flatMap(this.#events.next(), () =>
+          this.pipe.loop.isClosed() ? this.#broken() : this.#drained
+        )
+      : Effect.void
+  })
+
+  readonly end: Effect.Effect<void, BrokenPipeError | LoopClosedError> = Effect.suspend(() => {
+    this.pipe.socket.end()
+    return this.#finished
+  })
+
+  readonly #finished: Effect.Effect<void, BrokenPipeError | LoopClosedError> = Effect.suspend(() => {
+    const { loop, socket } = this.pipe
+    if (socket.writableFinished) return Effect.void
+    if (socket.destroyed || loop.isClosed()) return this.#broken()
+    return Effect.flatMap(this.#events.next(), () => this.#finished)
+  })
+
+  /** Whoever reads it must not wait for more. What is in the buffer of this process still is dropped. */
+  left(): void {
+    this.#events.end()
+    const { bothWays, socket } = this.pipe
+    if (socket.writableFinished) return
+    if (bothWays) socket.end()
+    else socket.destroy()
+  }
+
+  #broken(): Effect.Effect<never, BrokenPipeError | LoopClosedError> {
+    const { child, loop, name, socket } = this.pipe
+    if (loop.isClosed()) return Effect.fail(loop._closedError(`${name} was not written to its end`))
+    const { returncode } = child
+    return Effect.fail(
+      new BrokenPipeError(
+        `${name} has no reader: ` +
+          (returncode === null ? "the process has closed it" : `the process has ended with ${returncode}`),
+        socket.errored === null ? undefined : { cause: socket.errored }
+      )
+    )
+  }
+}
+
+/** The first user of a pipe gets it, the next one is told. */
+const opening = <A extends { left(): void }>(
+  pipe: Pipe,
+  users: Set<string>,
+  use: "read" | "written",
+  open: (pipe: Pipe) => A
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.suspend(() => {
+      if (users.has(use)) {
+        return Effect.die(
+          new InvalidStateError(
+            `${pipe.name} can be ${use} once: split one Stream (Stream.broadcast, Stream.tee) or join several into it`
+          )
+        )
+      }
+      users.add(use)
+      return Effect.sync(() => open(pipe))
+    }),
+    (opened) => Effect.sync(() => opened.left())
+  )
+
+/** What the child writes to a pipe. */
+export const streamOf = (pipe: Pipe, users: Set<string>): Stream.Stream<Uint8Array, LoopClosedError> =>
+  pulled(
+    Effect.map(
+      opening(pipe, users, "read", (of) => new Reading(of)),
+      ({ pull }) => pull
+    )
+  )
+
+/** What the child reads from a pipe. */
+export const sinkFor = (
+  pipe: Pipe,
+  users: Set<string>
+): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> =>
+  sinkOf(opening(pipe, users, "written", (of) => new Writing(of)))

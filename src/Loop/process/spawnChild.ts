@@ -1,0 +1,216 @@
+/** Starting a child process: the plan carried out, and what the system says when it cannot be. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs"
+import type { Socket } from "node:net"
+import { resolve } from "node:path"
+import type { Stream } from "node:stream"
+import { Child } from "./Child.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { LoopClosedError, SpawnError } from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import { type Processes, processesOf } from "./Processes.js"
+import { socketPair, type SocketPair } from "./socketPair.js"
+import {
+  type Redirect,
+  type SpawnPlan,
+  spawnPlan,
+  type SubprocessDefaults,
+  type SubprocessOptions
+} from "./SubprocessOptions.js"
+
+/** What Node takes for one file descriptor of a child. */
+type Entry = "pipe" | "ignore" | "inherit" | number | Stream
+
+/** The system's own words for what can go wrong. */
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  E2BIG: "the arguments and the environment are too long",
+  EAGAIN: "there are too many processes",
+  ENOMEM: "there is not enough memory",
+  EMFILE: "this process has too many files open",
+  ENFILE: "the system has too many files open",
+  EBADF: "a file descriptor that it is given is not open",
+  ENOEXEC: "it is no program"
+}
+
+/** What is wrong with the working directory, if that is why: the system says the same of a missing program. */
+const aboutCwd = (cwd: string | undefined): string | undefined => {
+  if (cwd === undefined) return undefined
+  try {
+    if (!statSync(cwd).isDirectory()) return `its working directory ${cwd} is no directory`
+    accessSync(cwd, constants.X_OK)
+    return undefined
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === "ENOENT") return `its working directory ${cwd} does not exist`
+    return `its working directory ${cwd} cannot be entered (${code})`
+  }
+}
+
+const why = (code: string, { cwd, file }: SpawnPlan): string => {
+  const about = code === "ENOENT" || code === "EACCES" || code === "ENOTDIR" ? aboutCwd(cwd) : undefined
+  if (about !== undefined) return about
+  if (code !== "ENOENT") return reasons[code] ?? "the system refused"
+  if (!file.includes("/")) return `there is no program ${file} on the PATH of its environment`
+  // The system looks for it from where the child is to work.
+  return existsSync(resolve(cwd ?? "", file))
+    ? `${file} is there, but the interpreter that it names is not`
+    : `there is no program ${file}`
+}
+
+const spawnError = (cause: unknown, plan: SpawnPlan): SpawnError => {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "UNKNOWN"
+  return new SpawnError({ command: plan.command, cwd: plan.cwd, code, why: why(code, plan), cause })
+}
+
+/** What Node takes for the child's file descriptors, and the ones that were opened for that. */
+const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<number>): Array<Entry> => {
+  const entry = (to: Redirect, fd: number): Entry => {
+    if (to === "pipe" || to === "inherit" || typeof to === "number") return to
+    // Beyond the first three, Node takes "ignore" to mean that there is none.
+    if (to === "devnull" && fd < 3) return "ignore"
+    if (to === "devnull") {
+      opened.push(openSync("/dev/null", "r+"))
+      return opened.at(-1) as number
+    }
+    return to as Stream
+  }
+  const stdout = both ?? entry(plan.stdout, 1)
+  const stderr = plan.stderr !== "stdout" ? entry(plan.stderr, 2) : stdout === "inherit" ? 1 : stdout
+  const entries: Array<Entry> = [entry(plan.stdin, 0), stdout, stderr]
+  for (const [fd, to] of plan.fds) {
+    while (entries.length < fd) entries.push("ignore")
+    entries[fd] = entry(to, fd)
+  }
+  return entries
+}
+
+const hasStarted = (child: ChildProcess): child is ChildProcess & { readonly pid: number } =>
+  child.pid !== undefined
+
+/**
+ * The start of one child, as a Future.
+ *
+ * Legal states while pending: joining the two ends of what stdout and stderr share; waiting for the system's answer, or
+ * for the pass that tells it. Cancelling kills what has been started, and the Future is cancelled when that has ended.
+ */
+class Spawning extends Future<Child> {
+  readonly #loop: EffectLoop
+  readonly #processes: Processes
+  readonly #what: string
+  readonly #plan: SpawnPlan
+  #pair: SocketPair | undefined
+  #child: Child | undefined
+  #discarded = false
+
+  constructor(loop: EffectLoop, processes: Processes, what: string, plan: SpawnPlan) {
+    super(loop, (message) => this.#cancel(message))
+    this.#loop = loop
+    this.#processes = processes
+    this.#what = what
+    this.#plan = plan
+    if (plan.stderr === "stdout" && plan.stdout === "pipe") {
+      this.#pair = socketPair((error, ours, theirs) => {
+        if (error === undefined) this.#start(ours, theirs)
+        else this.#fail(error)
+      })
+    } else this.#start()
+  }
+
+  #start(ours?: Socket, theirs?: Socket): void {
+    const { args, argv0, cwd, detached, env, file, gid, uid } = this.#plan
+    const opened: Array<number> = []
+    try {
+      if (this.done()) return
+      this.#processes.refuse(this.#what)
+      const child = spawn(file, args, {
+        argv0,
+        cwd,
+        env,
+        detached,
+        stdio: entriesFor(this.#plan, theirs, opened),
+        windowsHide: true,
+        ...(uid === undefined ? {} : { uid }),
+        ...(gid === undefined ? {} : { gid })
+      })
+      if (hasStarted(child)) this.#started(child, ours)
+      else {
+        // The reason comes as an event.
+        child.once("error", (error) => this.#fail(error))
+        for (const pipe of child.stdio ?? []) pipe?.destroy()
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      for (const fd of opened) closeSync(fd)
+      theirs?.destroy()
+      if (this.#child === undefined) ours?.destroy()
+      this.#pair = undefined
+    }
+  }
+
+  #started(process: ChildProcess & { readonly pid: number }, ours: Socket | undefined): void {
+    const pipes = new Map<number, Socket>()
+    process.stdio.forEach((pipe, fd) => {
+      if (pipe !== null && pipe !== undefined) pipes.set(fd, pipe as Socket)
+    })
+    if (ours !== undefined) pipes.set(1, ours)
+    const { command, detached, killGrace } = this.#plan
+    const child = new Child(this.#loop, this.#processes, process, pipes, {
+      command,
+      killGrace,
+      leads: detached && globalThis.process.platform !== "win32",
+      what: this.#what
+    })
+    this.#child = child
+    this.#loop._afterQueued(() => {
+      if (!this.done() && !this.#discarded) this._settleValue(child)
+      else if (!this.#discarded) child.discard(() => {})
+    })
+  }
+
+  #fail(error: unknown): void {
+    const failure = error instanceof LoopClosedError ? error : spawnError(error, this.#plan)
+    this.#loop._afterQueued(() => {
+      if (!this.done()) this._settleError(failure)
+    })
+  }
+
+  #cancel(message: unknown): boolean {
+    this.#pair?.destroy()
+    this.#pair = undefined
+    const child = this.#child
+    if (child === undefined) return false
+    if (!this.#discarded) {
+      this.#discarded = true
+      child.discard(() => {
+        if (!this.done()) this._settleCancelled(message)
+      })
+    }
+    return true
+  }
+}
+
+// In texts it is what it is to its users.
+Object.defineProperty(Spawning, "name", { value: "Future" })
+
+/**
+ * Starts a program, at once. Throws what is wrong with the arguments and LoopClosedError; the Future fails with
+ * {@link SpawnError} if the system refuses. Cancelling it while it is pending kills what may have been started, and
+ * waits for its end.
+ */
+export const spawnChild = (
+  loop: EffectLoop,
+  what: string,
+  program: string | URL,
+  args: ReadonlyArray<string | URL>,
+  options: SubprocessOptions,
+  defaults: SubprocessDefaults
+): Future<Child> => {
+  const plan = spawnPlan(program, args, options, defaults)
+  loop._refuse(what)
+  const processes = processesOf(loop)
+  processes.refuse(what)
+  return new Spawning(loop, processes, what, plan)
+}

@@ -1,0 +1,95 @@
+/** Who waits to write, and for the end of a connection or pipe: what a `StreamWriter` asks. asyncio: `FlowControlMixin`. */
+import type { EventLoop } from "../kernel/EventLoop.js"
+import { Future } from "../kernel/Future.js"
+
+/**
+ * Legal states: open, paused (drains wait), lost. A lost connection stays lost.
+ */
+export class FlowControl {
+  #paused = false
+  #lost: { readonly error: Error | null } | undefined
+  readonly #drains = new Set<Future<void>>()
+  readonly #ends = new Set<Future<void>>()
+
+  /**
+   * `broken` says whether the other end has gone: `connectionLost` is then on its way. `gone` makes the error of a write
+   * after that.
+   */
+  constructor(
+    private readonly loop: EventLoop,
+    private readonly broken: () => boolean,
+    private readonly gone: () => Error
+  ) {}
+
+  pauseWriting(): void {
+    this.#paused = true
+  }
+
+  resumeWriting(): void {
+    this.#paused = false
+    settle(this.#drains, null)
+  }
+
+  /** With or without an error: a drain that still waits has something that was not written. */
+  connectionLost(error: Error | null): void {
+    if (this.#lost !== undefined) return
+    this.#lost = { error }
+    settle(this.#drains, error ?? this.gone())
+    settle(this.#ends, error)
+  }
+
+  /**
+   * Done when more may be written. `closing`: it was told to close, and the end may still be on its way: one trip round
+   * the loop, so that who writes in a loop of its own hears of it.
+   */
+  drain(closing: boolean): Future<void> {
+    const drain = this.#waiter(this.#drains)
+    if (closing && this.#lost === undefined && !this.broken()) {
+      this.loop._afterQueued(() => {
+        if (!drain.done()) this.#answer(drain)
+      })
+    } else this.#answer(drain)
+    return drain
+  }
+
+  /** Done when the connection is lost; fails with what it was lost for. */
+  waitClosed(): Future<void> {
+    const end = this.#waiter(this.#ends)
+    if (this.#lost === undefined) this.#ends.add(end)
+    else finish(end, this.#lost.error)
+    return end
+  }
+
+  /** A drain whose connection has failed on the reading side. */
+  failed(error: unknown): Future<void> {
+    const drain = this.#waiter(this.#drains)
+    drain._settleError(error)
+    return drain
+  }
+
+  #answer(drain: Future<void>): void {
+    if (this.#lost !== undefined) drain._settleError(this.#lost.error ?? this.gone())
+    else if (this.broken()) drain._settleError(this.gone())
+    else if (this.#paused) this.#drains.add(drain)
+    else drain._settleValue(undefined)
+  }
+
+  #waiter(waiters: Set<Future<void>>): Future<void> {
+    const waiter: Future<void> = new Future<void>(this.loop, () => {
+      waiters.delete(waiter)
+      return false
+    })
+    return waiter
+  }
+}
+
+const finish = (waiter: Future<void>, error: Error | null): void => {
+  if (error === null) waiter._settleValue(undefined)
+  else waiter._settleError(error)
+}
+
+const settle = (waiters: Set<Future<void>>, error: Error | null): void => {
+  const all = [...waiters]
+  waiters.clear()
+  for (const waiter of all) finish(waiter, error)
+}

@@ -1,0 +1,380 @@
+/** Reading bytes as they come: the receiving half of a connection or pipe. `StreamWriter.ts` is the other. */
+import { Buffer } from "node:buffer"
+import { ByteQueue } from "./ByteQueue.js"
+import { runningLoop } from "../kernel/current.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { IncompleteReadError, InvalidStateError, LimitOverrunError } from "../kernel/errors.js"
+import type { EventLoop } from "../kernel/EventLoop.js"
+import { Future } from "../kernel/Future.js"
+import type { Runnable } from "../kernel/ports.js"
+
+/** How many bytes a reader lets wait before it holds the sender up; it may come to twice as many. */
+export const defaultLimit = 64 * 1024
+
+const newline = Buffer.from("\n")
+
+/** Throws what a `limit` that is none gets. */
+export const checkLimit = (what: string, limit: unknown): number => {
+  if (typeof limit !== "number")
+    throw new TypeError(`${what}: limit is a number, not ${describeValue(limit)}`)
+  if (!(limit >= 1)) throw new RangeError(`${what}: limit is in bytes from 1 on, not ${limit}`)
+  return limit
+}
+
+/** What comes from, and can be held up. */
+export interface Pausable {
+  pauseReading(): void
+  resumeReading(): void
+}
+
+/** A read in steps: `undefined` where it needs more. Throws what the read fails with. */
+interface Attempt<A> {
+  next(): Answer<A> | undefined
+  /** Puts back what it has taken so far. */
+  undo?(): void
+}
+
+/** What a read gives, and the bytes that it took out of the stream for that. */
+interface Answer<A> {
+  readonly value: A
+  readonly taken: Buffer
+}
+
+const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/**
+ * The outcome of a read. A value that a cancel kept from its only receiver goes back into the stream.
+ */
+class Read<A> extends Future<A> {
+  _undo: (() => void) | undefined
+  #receivers = 0
+
+  override _add(runnable: Runnable): void {
+    this.#receivers++
+    super._add(runnable)
+  }
+
+  override _overtaken(): void {
+    super._overtaken()
+    if (this.#receivers === 1) this._undo?.()
+    this._undo = undefined
+  }
+}
+// In texts it is what it is to its users.
+Object.defineProperty(Read, "name", { value: "Future" })
+
+/**
+ * Bytes as they come, read in the pieces that the program asks for. asyncio: `StreamReader`.
+ *
+ * Legal states: open (at most one read waits); at its end, when `feedEof` was called and the rest can be read; failed,
+ * when every read fails with the same error. While twice `limit` or more wait to be read, the sender is held up.
+ *
+ * Every read gives a Future and takes nothing out of the stream until it is done: a read that is cancelled, also by a
+ * deadline, loses no bytes. Wrong arguments are thrown as `TypeError` or `RangeError`.
+ *
+ * @example
+ * const tail = await loop.createSubprocessExec("tail", ["-f", "app.log"], { stdout: "pipe" })
+ * for await (const line of tail.stdout) if (line.includes("ERROR")) console.error(line.toString())
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamReader {
+  readonly #loop: EventLoop
+  readonly #limit: number
+  readonly #bytes = new ByteQueue()
+  #transport: Pausable | undefined
+  #paused = false
+  #eof = false
+  #failure: { readonly error: unknown } | undefined
+  /** The read that waits, and what tries it again. */
+  #waiting:
+    { readonly what: string; readonly retry: () => void; readonly fail: (e: unknown) => void } | undefined
+  /** How many reads took something: only the last of them can be undone. */
+  #taken = 0
+
+  /**
+   * Makes a reader that is fed by hand. `limit` is in bytes, 65536 by default; the loop is the running one unless it is
+   * named. Throws NoRunningLoopError where there is neither.
+   */
+  constructor(options: { readonly limit?: number | undefined; readonly loop?: EventLoop | undefined } = {}) {
+    this.#limit = checkLimit("new StreamReader()", options.limit ?? defaultLimit)
+    this.#loop = options.loop ?? runningLoop("new StreamReader()")
+  }
+
+  /**
+   * Up to `n` bytes, as soon as there are any; without `n`, everything up to the end. An empty Buffer is the end.
+   * Fails with {@link InvalidStateError} while another read waits.
+   */
+  read(n: number = -1): Future<Buffer> {
+    if (typeof n !== "number") throw new TypeError(`read takes a number of bytes, not ${describeValue(n)}`)
+    if (n < 0) return this.#begin("read", this.#untilEnd())
+    const count = Math.floor(n)
+    if (!(count > 0) && n !== 0) throw new RangeError(`read takes a whole number of bytes, not ${n}`)
+    return this.#begin("read", {
+      next: () => {
+        if (count > 0 && this.#bytes.size === 0 && !this.#eof) return undefined
+        return this.#answer(this.#bytes.take(count))
+      }
+    })
+  }
+
+  /** Exactly `n` bytes, whatever the limit is. Fails with {@link IncompleteReadError} if the end comes first. */
+  readexactly(n: number): Future<Buffer> {
+    if (typeof n !== "number")
+      throw new TypeError(`readexactly takes a number of bytes, not ${describeValue(n)}`)
+    if (!Number.isInteger(n) || n < 0)
+      throw new RangeError(`readexactly takes a whole number of bytes from 0 on, not ${n}`)
+    return this.#begin("readexactly", {
+      next: () => {
+        if (this.#bytes.size >= n) return this.#answer(this.#bytes.take(n))
+        if (this.#eof) throw new IncompleteReadError({ partial: this.#takeAll(), expected: n })
+        return undefined
+      }
+    })
+  }
+
+  /**
+   * The next line, with its newline; the last one may have none. An empty Buffer is the end. Fails with
+   * {@link LimitOverrunError} for a line that is longer than the limit, of which what has come is dropped.
+   */
+  readline(): Future<Buffer> {
+    return this.#begin(
+      "readline",
+      this.#line((line) => line)
+    )
+  }
+
+  /**
+   * Everything up to the separator, and the separator: a string or bytes, a newline by default. Fails with
+   * {@link IncompleteReadError} if the end comes first, and with {@link LimitOverrunError} if there is more than the
+   * limit before it, which then is still there to be read in another way.
+   */
+  readuntil(separator: string | Uint8Array = newline): Future<Buffer> {
+    if (typeof separator !== "string" && !(separator instanceof Uint8Array))
+      throw new TypeError(`readuntil takes a string or bytes, not ${describeValue(separator)}`)
+    if (separator.length === 0) throw new RangeError("readuntil takes a separator of at least one byte")
+    const until = this.#until(typeof separator === "string" ? Buffer.from(separator) : asBuffer(separator))
+    return this.#begin("readuntil", { next: () => this.#perhaps(until()) })
+  }
+
+  /** Whether everything was read, and no more comes. */
+  atEof(): boolean {
+    return this.#eof && this.#bytes.size === 0
+  }
+
+  /** What every read fails with, if it does. */
+  exception(): unknown {
+    return this.#failure?.error
+  }
+
+  /** Line by line, as `readline` gives them, to the end. A loop over it that is left goes on with another. */
+  [Symbol.asyncIterator](): {
+    next(): Future<IteratorResult<Buffer, undefined>>
+    [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined>
+  } {
+    const next = (): Future<IteratorResult<Buffer, undefined>> =>
+      this.#begin(
+        "readline",
+        this.#line((line) => (line.length === 0 ? noMore : { done: false, value: line }))
+      )
+    return {
+      next,
+      [Symbol.asyncIterator]() {
+        return this
+      }
+    }
+  }
+
+  // ---- for the sending side ----
+
+  /** Adds bytes, which must not be changed any more. Throws {@link InvalidStateError} after the end. */
+  feedData(data: Uint8Array): void {
+    if (!(data instanceof Uint8Array)) throw new TypeError(`feedData takes bytes, not ${describeValue(data)}`)
+    if (this.#eof) throw new InvalidStateError("feedData() after feedEof(): the stream has ended")
+    this.#bytes.push(asBuffer(data))
+    this.#waiting?.retry()
+    this.#pauseIfFull()
+  }
+
+  /** No more comes. */
+  feedEof(): void {
+    this.#eof = true
+    this.#waiting?.retry()
+  }
+
+  /** Lets the read that waits, and all that follow, fail with `error`. */
+  setException(error: unknown): void {
+    this.#failure = { error }
+    this.#waiting?.fail(error)
+  }
+
+  /** Says what is held up while too much waits. Throws {@link InvalidStateError} the second time. */
+  setTransport(transport: Pausable): void {
+    if (this.#transport !== undefined)
+      throw new InvalidStateError("setTransport(): it has a transport already")
+    this.#transport = transport
+  }
+
+  toString(): string {
+    const words = [
+      ...(this.#bytes.size > 0 ? [`${this.#bytes.size} bytes`] : []),
+      ...(this.#eof ? ["eof"] : []),
+      ...(this.#limit !== defaultLimit ? [`limit=${this.#limit}`] : []),
+      ...(this.#waiting !== undefined ? [`waiting=${this.#waiting.what}`] : []),
+      ...(this.#failure !== undefined ? [`exception=${describeValue(this.#failure.error)}`] : []),
+      ...(this.#paused ? ["paused"] : [])
+    ]
+    return `<${["StreamReader", ...words].join(" ")}>`
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  // ---- the reads ----
+
+  #begin<A>(what: string, attempt: Attempt<A>): Future<A> {
+    const read: Read<A> = new Read<A>(this.#loop, () => {
+      if (this.#waiting === waiting) this.#waiting = undefined
+      attempt.undo?.()
+      this.#pauseIfFull()
+      return false
+    })
+    const settle = (): boolean => {
+      try {
+        const answer = attempt.next()
+        if (answer === undefined) return false
+        const turn = ++this.#taken
+        read._undo = () => {
+          if (this.#taken === turn) this.#bytes.unshift(answer.taken)
+        }
+        this.#resumeIfEmpty()
+        read._settleValue(answer.value)
+      } catch (error) {
+        this.#resumeIfEmpty()
+        read._settleError(error)
+      }
+      return true
+    }
+    const waiting = {
+      what,
+      retry: () => {
+        if (settle()) this.#waiting = undefined
+      },
+      fail: (error: unknown) => {
+        this.#waiting = undefined
+        attempt.undo?.()
+        read._settleError(error)
+      }
+    }
+    if (this.#failure !== undefined) read._settleError(this.#failure.error)
+    else if (this.#waiting !== undefined) {
+      const other = this.#waiting.what
+      read._settleError(
+        new InvalidStateError(`${what}() called while another read, ${other}(), is already waiting for data`)
+      )
+    } else if (!settle()) {
+      this.#waiting = waiting
+      // Waiting for data from a sender that is held up would never end.
+      this.#resume()
+    }
+    return read
+  }
+
+  #answer(taken: Buffer): Answer<Buffer> {
+    return { value: taken, taken }
+  }
+
+  #perhaps(taken: Buffer | undefined): Answer<Buffer> | undefined {
+    return taken === undefined ? undefined : this.#answer(taken)
+  }
+
+  /** Takes what comes out of the queue as it comes, so that the sender is never held up. */
+  #untilEnd(): Attempt<Buffer> {
+    let blocks: Array<Buffer> = []
+    return {
+      next: () => {
+        if (this.#bytes.size > 0) blocks.push(this.#takeAll())
+        if (!this.#eof) return undefined
+        const all = blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks)
+        blocks = []
+        return this.#answer(all)
+      },
+      undo: () => {
+        for (const block of blocks.reverse()) this.#bytes.unshift(block)
+        blocks = []
+      }
+    }
+  }
+
+  /** A search that goes on where it stopped. It gives what it takes, or `undefined` where it needs more. */
+  #until(separator: Buffer): () => Buffer | undefined {
+    let searched = 0
+    return () => {
+      const at = this.#bytes.indexOf(separator, searched)
+      if (at < 0) {
+        searched = Math.max(0, this.#bytes.size + 1 - separator.length)
+        if (searched > this.#limit) throw this.#overrun(searched, false)
+        if (this.#eof) throw new IncompleteReadError({ partial: this.#takeAll(), expected: null })
+        return undefined
+      }
+      if (at > this.#limit) throw this.#overrun(at, true)
+      return this.#bytes.take(at + separator.length)
+    }
+  }
+
+  #line<A>(wrap: (line: Buffer) => A): Attempt<A> {
+    const until = this.#until(newline)
+    const line = (): Buffer | undefined => {
+      try {
+        return until()
+      } catch (error) {
+        if (error instanceof IncompleteReadError) return error.partial as Buffer
+        if (error instanceof LimitOverrunError) {
+          const whole = this.#bytes.indexOf(newline, error.consumed) === error.consumed
+          this.#bytes.take(whole ? error.consumed + 1 : this.#bytes.size)
+        }
+        throw error
+      }
+    }
+    return {
+      next: () => {
+        const taken = line()
+        return taken === undefined ? undefined : { value: wrap(taken), taken }
+      }
+    }
+  }
+
+  #overrun(consumed: number, found: boolean): LimitOverrunError {
+    return new LimitOverrunError({ consumed, limit: this.#limit, found })
+  }
+
+  #takeAll(): Buffer {
+    return this.#bytes.take(this.#bytes.size)
+  }
+
+  // ---- holding the sender up ----
+
+  /** A read that waits for more than the limit gets it. */
+  #pauseIfFull(): void {
+    if (this.#paused || this.#waiting !== undefined || this.#bytes.size <= 2 * this.#limit) return
+    if (this.#transport === undefined) return
+    this.#paused = true
+    this.#transport.pauseReading()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#transport?.resumeReading()
+  }
+
+  #resumeIfEmpty(): void {
+    if (this.#bytes.size <= this.#limit) this.#resume()
+  }
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,0 +1,102 @@
+/** Writing bytes: the sending half of a connection or pipe. `StreamReader.ts` is the other. */
+import type { FlowControl } from "./FlowControl.js"
+import type { Future } from "../kernel/Future.js"
+import type { StreamReader } from "./StreamReader.js"
+import type { WriteTransport } from "./Transport.js"
+
+/**
+ * Bytes for the other end of a connection or pipe. asyncio: `StreamWriter`.
+ *
+ * `write` never waits; `drain` does, while more than a certain amount (64 KiB) has not been taken: write, then drain.
+ *
+ * @example
+ * const sort = await loop.createSubprocessExec("sort", [], { stdin: "pipe" })
+ * for (const name of names) {
+ *   sort.stdin.write(`${name}\n`)
+ *   await sort.stdin.drain()
+ * }
+ * sort.stdin.close()
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamWriter {
+  readonly #transport: WriteTransport
+  readonly #flow: FlowControl
+  readonly #reader: StreamReader | null
+
+  /** @internal */
+  constructor(transport: WriteTransport, flow: FlowControl, reader: StreamReader | null) {
+    this.#transport = transport
+    this.#flow = flow
+    this.#reader = reader
+  }
+
+  get transport(): WriteTransport {
+    return this.#transport
+  }
+
+  /**
+   * Sends a string, as UTF-8, or bytes, as soon as the other end takes them. Once the other end has gone, or after
+   * `close()`, it is dropped, and `drain` tells. Throws `TypeError` for anything else, InvalidStateError after
+   * `writeEof()`.
+   *
+   * **Gotchas** Bytes are not copied: do not change them before they are written.
+   */
+  write(data: string | Uint8Array): void {
+    this.#transport.write(data)
+  }
+
+  /** `write` for each of them. */
+  writelines(data: Iterable<string | Uint8Array>): void {
+    this.#transport.writelines(data)
+  }
+
+  /**
+   * Done when more may be written: at once, unless too much waits to be taken. Fails with BrokenPipeError once the other
+   * end has gone, or this end was closed. Cancelling it ends the waiting and nothing else.
+   */
+  drain(): Future<void> {
+    const failure = this.#reader?.exception()
+    if (failure === undefined) return this.#flow.drain(this.#transport.isClosing())
+    return this.#flow.failed(failure)
+  }
+
+  /** Ends the stream once everything is written. The connection stays, to be read. */
+  writeEof(): void {
+    this.#transport.writeEof()
+  }
+
+  canWriteEof(): boolean {
+    return this.#transport.canWriteEof()
+  }
+
+  /** Closes it once everything is written. Idempotent. `waitClosed` waits for that. */
+  close(): void {
+    this.#transport.close()
+  }
+
+  /** Whether it was closed, or the other end has gone. */
+  isClosing(): boolean {
+    return this.#transport.isClosing()
+  }
+
+  /** Done when it is closed. Fails with BrokenPipeError if something could not be written. */
+  waitClosed(): Future<void> {
+    return this.#flow.waitClosed()
+  }
+
+  /** What the transport knows under this name, else `fallback`. */
+  getExtraInfo(name: string, fallback?: unknown): unknown {
+    return this.#transport.getExtraInfo(name, fallback)
+  }
+
+  toString(): string {
+    return `<StreamWriter transport=${String(this.#transport)}>`
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
