@@ -38,6 +38,7 @@ export { Subprocess, type SubprocessPipe } from "./Loop/process/ScopedProcess.js
 export type { Redirect, SubprocessOptions } from "./Loop/process/SubprocessOptions.js"
 export { causeOf } from "./Loop/Outcome.js"
 export { copyContext } from "./Loop/AsyncContext.js"
+export type { Watchable } from "./Loop/readers/fdOf.js"
 
 export { Process, type ProcessPipe } from "./Loop/process/Process.js"
 export type { ProcessOf, ProcessOptions } from "./Loop/process/createSubprocess.js"

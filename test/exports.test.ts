@@ -134,6 +134,7 @@ const types = [
   "Timeout",
   "ToAioOptions",
   "ToAioVisitOptions",
+  "Watchable",
   "WriteTransport"
 ]
 

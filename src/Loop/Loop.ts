@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
 import type { LoopStatistics } from "./EffectLoop.js"
+import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { NodeLoop } from "./NodeLoop.js"
 import type {
   FdError,
@@ -20,6 +21,7 @@ import type {
 import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./Main.js"
 import { debugFromEnvironment, NodeHost } from "./NodeHost.js"
+import { untilReady } from "./readers/Readers.js"
 import { logReport, sourceOf } from "./Reporter.js"
 import { type Subprocess, subprocess } from "./process/ScopedProcess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
@@ -201,6 +203,42 @@ export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
       })
     )
   )
+
+  /**
+   * Completes when a file descriptor or stream can be read, once: see `addReader` for what may be given. Several fibers may
+   * wait for the same one, beside a reader.
+   *
+   * **Flavor** Effect. **Starts** it watches from when the Effect is run. **Cancel** interruption takes the wait back and
+   * leaves nothing registered. **Loop closed** fails with LoopClosedError.
+   *
+   * **Gotchas** Fails with FdError and FdPollUnavailableError where `addReader` throws them; what has no descriptor, and
+   * what belongs to a transport, is a defect. A wake may be spurious: expect EAGAIN. Several fibers that wait for one
+   * descriptor are all resumed, and the first one may read it all.
+   *
+   * @example
+   * yield* Loop.readable(fd)
+   * const read = fs.readSync(fd, buffer)
+   */
+  static readable(
+    fd: Watchable
+  ): Effect.Effect<void, FdError | FdPollUnavailableError | LoopClosedError | QueueFullError, Loop> {
+    checkWatchable("Loop.readable", fd)
+    return Effect.flatMap(Loop, (loop) => untilReady(loop, () => loop._readers, "reader", fd))
+  }
+
+  /**
+   * `Loop.readable` for writing: completes when something can be written, or the write will say why not.
+   *
+   * @example
+   * yield* Loop.writable(fd)
+   * const written = fs.writeSync(fd, buffer)
+   */
+  static writable(
+    fd: Watchable
+  ): Effect.Effect<void, FdError | FdPollUnavailableError | LoopClosedError | QueueFullError, Loop> {
+    checkWatchable("Loop.writable", fd)
+    return Effect.flatMap(Loop, (loop) => untilReady(loop, () => loop._readers, "writer", fd))
+  }
 
   /**
    * Starts a program as a child process that belongs to the caller's Scope. Closing the Scope sends SIGTERM to the process

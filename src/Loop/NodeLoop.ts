@@ -10,9 +10,11 @@ import {
 } from "./process/createSubprocess.js"
 import type { DurationInput } from "../effect.js"
 import { EffectLoop } from "./EffectLoop.js"
+import type { Watchable } from "./readers/fdOf.js"
 import { rememberSite } from "./kernel/describe.js"
 import type { Future } from "./kernel/Future.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
+import { Readers } from "./readers/Readers.js"
 import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/Subprocess.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
@@ -25,6 +27,108 @@ import type { SubprocessOptions } from "./process/SubprocessOptions.js"
  * @since 0.1.0
  */
 export class NodeLoop extends EffectLoop {
+  // ---- readers and writers ----
+
+  #readers: Readers | undefined
+
+  /** @internal */
+  get _readers(): Readers {
+    return (this.#readers ??= new Readers(this))
+  }
+
+  /** @internal What is watched is watched while the loop runs. */
+  override _start(): void {
+    super._start()
+    this.#readers?.follow()
+  }
+
+  /**
+   * Runs `callback(...args)` as a callback of the loop whenever a file descriptor or stream can be read, in the
+   * async-local state of this call, until the Handle is cancelled or `removeReader` is called. Level-triggered: it runs
+   * again as long as there is something to read, which an end or an error is too. A second reader of the same target on
+   * this loop replaces the first; a writer, other loops and Effects that wait are not disturbed. asyncio: `add_reader`.
+   *
+   * A number is a file descriptor: a pipe, socket, terminal, eventfd, timerfd, inotify, pidfd. It is neither read nor
+   * closed, nor is its blocking mode changed. Of an object, `fileno()` or `fd` is watched, but a stream of Node
+   * (`net.Socket`, `Readable`, `process.stdin`) as a stream: ready when `read()` gives something, has ended or is
+   * destroyed.
+   *
+   * Throws {@link FdError} for what the system refuses (`EBADF` not open, `EPERM` a regular file), {@link
+   * FdPollUnavailableError} for descriptors where `koffi` is not there, `RangeError` for numbers that are no descriptor,
+   * `TypeError` for objects without one, {@link InvalidStateError} for a descriptor of a transport of this loop, {@link
+   * LoopClosedError}. Nothing is registered then.
+   *
+   * **Gotchas** A wake may be spurious, because others may read first: expect EAGAIN. Remove the reader before you close
+   * the descriptor: one that was closed is silent, and its number may come back as another file. A destroyed stream is
+   * ready once more, then silent. A descriptor keeps the process alive while it is watched, unless `unref()` says
+   * otherwise; a stream does so by itself. A reader stops the flow of a stream; removing it restores that, but
+   * `process.stdin` is left paused. A thread that `terminate()` ends leaves two descriptors of the library's own open.
+   *
+   * @example
+   * const handle = loop.addReader(socket, () => console.log(socket.read()))
+   */
+  addReader<Args extends ReadonlyArray<unknown>>(
+    fd: Watchable,
+    callback: (...args: Args) => unknown,
+    ...args: Args
+  ): WatchHandle {
+    return this.#site(this._readers.add("addReader", "reader", fd, callback, args), this.addReader)
+  }
+
+  /**
+   * Takes the reader of a target back, and what is queued of it; true if there was one. From then on the descriptor is
+   * watched no more, and may be closed or used again. False on a closed loop. Throws `TypeError`, `RangeError` and
+   * {@link InvalidStateError} as `addReader` does.
+   */
+  removeReader(fd: Watchable): boolean {
+    return this._readers.remove("removeReader", "reader", fd)
+  }
+
+  /**
+   * `addReader` for when something can be written. What has lost its reader is ready: the write says so. A stream is
+   * ready as long as it does not ask to wait for `drain`. Remove the writer when there is nothing to write: it runs
+   * in every turn otherwise. asyncio: `add_writer`.
+   *
+   * @example
+   * loop.addWriter(fd, () => {
+   *   fs.writeSync(fd, "hello")
+   *   loop.removeWriter(fd)
+   * })
+   */
+  addWriter<Args extends ReadonlyArray<unknown>>(
+    fd: Watchable,
+    callback: (...args: Args) => unknown,
+    ...args: Args
+  ): WatchHandle {
+    return this.#site(this._readers.add("addWriter", "writer", fd, callback, args), this.addWriter)
+  }
+
+  /** `removeReader` for the writer. */
+  removeWriter(fd: Watchable): boolean {
+    return this._readers.remove("removeWriter", "writer", fd)
+  }
+
+  /**
+   * Marks a file descriptor or object, to be closed when the loop is, after readers and writers have been dropped: a
+   * number by `close(2)`, an object by its own `destroy` or `close`. Marking twice is the same. What goes wrong is
+   * reported as `late`, also that a number is closed already, because it may be somebody else's by then. Throws as
+   * `addReader` does for what has no descriptor. trio-asyncio: `autoclose`.
+   */
+  autoclose(fd: Watchable): void {
+    this._readers.autoclose(fd)
+  }
+
+  /** Takes the mark of `autoclose` back. Throws {@link InvalidStateError} for what is not marked. */
+  noAutoclose(fd: Watchable): void {
+    this._readers.noAutoclose(fd)
+  }
+
+  /** In debug mode, the caller of a method is where its Handle was created. */
+  #site(handle: WatchHandle, above: object): WatchHandle {
+    if (this.getDebug()) rememberSite(handle, above)
+    return handle
+  }
+
   // ---- child processes ----
 
   /**

@@ -1,0 +1,229 @@
+/**
+ * Readers and writers: callbacks and Effects that wait until a file descriptor or stream is ready.
+ *
+ * Legal states: open, released. While the loop stands still nothing is watched, so that what is ready then does not spin;
+ * it is found when the loop runs again.
+ */
+import * as Effect from "effect/Effect"
+import { Autoclose } from "./Autoclose.js"
+import type { Capability, Held } from "../Capability.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { fdBackend } from "./fdBackend.js"
+import {
+  checkWatchable,
+  closableIn,
+  descriptorIn,
+  type NodeStream,
+  type Side,
+  type Watchable,
+  watchedIn
+} from "./fdOf.js"
+import { FdPoller } from "./FdPoller.js"
+import { value as describeValue } from "../kernel/describe.js"
+import {
+  FdError,
+  FdPollUnavailableError,
+  InvalidStateError,
+  LoopClosedError,
+  type QueueFullError
+} from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import type { WatchHandle } from "../kernel/WatchHandle.js"
+import type { Leftover } from "../Leftovers.js"
+import { Registrations } from "./Registrations.js"
+import { StreamReadiness } from "./StreamReadiness.js"
+import { waitFor } from "../Wait.js"
+
+export class Readers implements Capability {
+  readonly step = "watchers"
+  readonly #loop: EffectLoop
+  readonly #autoclose: Autoclose
+  #fds: Registrations<number> | undefined
+  #streams: Registrations<NodeStream> | undefined
+  #following = false
+  #released: boolean
+
+  constructor(loop: EffectLoop) {
+    this.#loop = loop
+    this.#autoclose = new Autoclose(loop)
+    this.#released = loop.isClosed()
+    loop._capabilities.add(this)
+  }
+
+  add(
+    what: string,
+    side: Side,
+    source: unknown,
+    callback: (...args: Array<never>) => unknown,
+    args: ReadonlyArray<unknown>
+  ): WatchHandle {
+    const target = watchedIn(what, source, side)
+    if (typeof callback !== "function") {
+      throw new TypeError(`${what} takes a function, not ${describeValue(callback)}`)
+    }
+    this.#accept(what, source, target)
+    const handle =
+      typeof target === "number"
+        ? this.#numbers().add(target, side, source, callback, args)
+        : this.#objects().add(target, side, source, callback, args)
+    this.follow()
+    return handle
+  }
+
+  remove(what: string, side: Side, source: unknown): boolean {
+    const target = this.#registered(what, side, source)
+    if (this.#released) return false
+    this.#refuseTransport(source, target)
+    return (
+      (typeof target === "number" ? this.#fds?.remove(target, side) : this.#streams?.remove(target, side)) ??
+      false
+    )
+  }
+
+  /** Pending until the side is ready. A failure that is the descriptor's is the Future's; all else is thrown. */
+  wait(what: string, side: Side, source: unknown): Future<void> {
+    const target = watchedIn(what, source, side)
+    this.#accept(what, source, target)
+    const future = new Future<void>(this.#loop, () => {
+      if (typeof target === "number") this.#fds?.forgo(target, side, future)
+      else this.#streams?.forgo(target, side, future)
+      return false
+    })
+    try {
+      if (typeof target === "number") this.#numbers().wait(target, side, future)
+      else this.#objects().wait(target, side, future)
+    } catch (error) {
+      if (!isFailure(error)) throw error
+      future._settleError(error)
+    }
+    this.follow()
+    return future
+  }
+
+  autoclose(source: Watchable): void {
+    const fd = closableIn("autoclose", source)
+    this.#accept("autoclose", source, fd)
+    this.#autoclose.mark(source, fd)
+  }
+
+  noAutoclose(source: Watchable): void {
+    checkWatchable("noAutoclose", source)
+    this.#autoclose.unmark(source, typeof source === "number" ? source : descriptorIn(source))
+  }
+
+  /** Watches while the loop runs, and not while it stands still. */
+  follow(): void {
+    if (this.#following || this.#released || !this.#loop.isRunning()) return
+    this.#following = true
+    this.#fds?.resume()
+    this.#streams?.resume()
+    this.#loop._onStopped(() => {
+      this.#following = false
+      // A loop that is being stopped for good goes on at once.
+      this.follow()
+      if (this.#following) return
+      this.#fds?.pause()
+      this.#streams?.pause()
+    })
+  }
+
+  numbers(): Partial<Held> {
+    return {
+      readers: (this.#fds?.readers ?? 0) + (this.#streams?.readers ?? 0),
+      writers: (this.#fds?.writers ?? 0) + (this.#streams?.writers ?? 0)
+    }
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    return [...(this.#fds?.held() ?? []), ...(this.#streams?.held() ?? [])]
+  }
+
+  quiet(): boolean {
+    return true
+  }
+
+  close(then: () => void): void {
+    then()
+  }
+
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#fds?.release()
+    this.#streams?.release()
+    this.#autoclose.closeAll()
+  }
+
+  #numbers(): Registrations<number> {
+    if (this.#fds === undefined) {
+      const backend = fdBackend()
+      this.#fds = new Registrations(this.#loop, (onReady) => new FdPoller(backend, onReady))
+      if (this.#following) this.#fds.resume()
+    }
+    return this.#fds
+  }
+
+  #objects(): Registrations<NodeStream> {
+    if (this.#streams === undefined) {
+      this.#streams = new Registrations(this.#loop, (onReady) => new StreamReadiness(onReady))
+      if (this.#following) this.#streams.resume()
+    }
+    return this.#streams
+  }
+
+  #accept(what: string, source: unknown, target: number | NodeStream | undefined): void {
+    this.#loop._refuse(what)
+    // Between the end of what was watched and the end of the loop, which still runs what that has queued.
+    if (this.#released) throw this.#loop._closedError(`${what}() on a loop that is closing`)
+    this.#refuseTransport(source, target)
+  }
+
+  #refuseTransport(source: unknown, target: number | NodeStream | undefined): void {
+    const { _transportFds: transports } = this.#loop
+    if (transports.size === 0) return
+    const fd =
+      typeof target === "number"
+        ? target
+        : typeof source === "object" && source !== null
+          ? descriptorIn(source)
+          : undefined
+    const transport = fd === undefined ? undefined : transports.get(fd)
+    if (transport === undefined) return
+    throw new InvalidStateError(`file descriptor ${fd} is used by transport ${describeValue(transport)}`)
+  }
+
+  /** What is removed may have lost its descriptor since it was added. */
+  #registered(what: string, side: Side, source: unknown): number | NodeStream {
+    try {
+      return watchedIn(what, source, side)
+    } catch (error) {
+      const target = typeof source === "object" ? this.#fds?.targetOf(source, side) : undefined
+      if (target === undefined) throw error
+      return target
+    }
+  }
+}
+
+/** What the system, or its absence, refuses. */
+type Failure = FdError | FdPollUnavailableError
+
+const isFailure = (error: unknown): error is Failure =>
+  error instanceof FdError || error instanceof FdPollUnavailableError
+
+/** Waits once, in Effect. Interrupted, it leaves nothing registered. */
+export const untilReady = (
+  loop: EffectLoop,
+  readers: () => Readers,
+  side: Side,
+  source: Watchable
+): Effect.Effect<void, Failure | LoopClosedError | QueueFullError> =>
+  waitFor(
+    loop,
+    () => readers().wait(side === "reader" ? "Loop.readable" : "Loop.writable", side, source),
+    (future) => {
+      if (future._peek() === "value") return Effect.void
+      const error = future._error()
+      return isFailure(error) || error instanceof LoopClosedError ? Effect.fail(error) : Effect.die(error)
+    },
+    (future) => Effect.sync(() => void future.cancel())
+  )
