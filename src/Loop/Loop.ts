@@ -26,6 +26,7 @@ import { logReport, sourceOf } from "./Reporter.js"
 import { type Subprocess, subprocess } from "./process/ScopedProcess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
 import { shutdown } from "./Shutdown.js"
+import { checkSignalType } from "./Signals.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import { supervise } from "./Supervise.js"
 import { Waiting } from "./Wait.js"
@@ -203,6 +204,27 @@ export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
       })
     )
   )
+
+  /**
+   * The deliveries of a signal, by its name, for as long as the Stream runs: beside `addSignalHandler`, other Streams and
+   * what else listens in the process. Deliveries that come while the consumer is busy are kept, all of them.
+   *
+   * **Flavor** Effect. **Starts** it watches from when the Stream is run, for every run anew. **Cancel** leaving the
+   * Stream ends the watch; there is nothing to wait for. **Loop closed** fails with LoopClosedError, after what was
+   * delivered before.
+   *
+   * **Gotchas** See `addSignalHandler`, also for which signals are refused: here with a failure, SignalError. Under
+   * `Loop.run`, SIGINT and SIGTERM interrupt the program all the same.
+   *
+   * @example
+   * yield* Effect.forkScoped(Stream.runForEach(Loop.signal("SIGHUP"), () => reload))
+   */
+  static signal(
+    signal: NodeJS.Signals | number
+  ): Stream.Stream<NodeJS.Signals, SignalError | LoopClosedError, Loop> {
+    checkSignalType("Loop.signal", signal)
+    return pulled(Effect.flatMap(Loop, (loop) => loop._signals.open(signal)))
+  }
 
   /**
    * Completes when a file descriptor or stream can be read, once: see `addReader` for what may be given. Several fibers may

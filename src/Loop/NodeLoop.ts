@@ -15,6 +15,7 @@ import { rememberSite } from "./kernel/describe.js"
 import type { Future } from "./kernel/Future.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import { Readers } from "./readers/Readers.js"
+import { Signals } from "./Signals.js"
 import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/Subprocess.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
@@ -127,6 +128,49 @@ export class NodeLoop extends EffectLoop {
   #site(handle: WatchHandle, above: object): WatchHandle {
     if (this.getDebug()) rememberSite(handle, above)
     return handle
+  }
+
+  // ---- signals ----
+
+  #signals: Signals | undefined
+
+  /** @internal */
+  get _signals(): Signals {
+    return (this.#signals ??= new Signals(this))
+  }
+
+  /**
+   * Runs `callback(...args)` as a callback of the loop for every delivery of a signal, in the async-local state of this
+   * call, until the Handle is cancelled. A second handler for the signal on this loop replaces the first; handlers of
+   * other loops, Streams of `Loop.signal` and listeners of the process get it too. When nobody is left, the signal does
+   * what it did before. asyncio: `add_signal_handler`.
+   *
+   * Throws {@link SignalError} for what is no signal here, for SIGKILL and SIGSTOP, for faults of the machine (SIGSEGV,
+   * SIGBUS, SIGFPE, SIGILL), and in worker threads, where no signal arrives; `TypeError` for coroutine functions;
+   * {@link LoopClosedError}.
+   *
+   * **Gotchas** A handler does not keep the process alive, unless the Handle's `ref()` asks for that. Deliveries that
+   * come at the same time may be one, as everywhere in Unix; those that come while a SyncLoop is at rest run in its next
+   * run. `Loop.run` still ends the program at SIGINT and SIGTERM: the handler runs first. Node opens its debugger at
+   * SIGUSR1, which it does no more once that had a handler, and profiles with SIGPROF.
+   *
+   * @example
+   * loop.addSignalHandler("SIGHUP", reload, "config.json")
+   */
+  addSignalHandler<Args extends ReadonlyArray<unknown>>(
+    signal: NodeJS.Signals | number,
+    callback: (...args: Args) => unknown,
+    ...args: Args
+  ): WatchHandle {
+    return this._signals.add(signal, callback, args)
+  }
+
+  /**
+   * Takes the handler of this loop for a signal back, and what is queued of it. False where it has none, and for what
+   * never has one (SIGKILL, a closed loop). Throws for what is no signal.
+   */
+  removeSignalHandler(signal: NodeJS.Signals | number): boolean {
+    return this._signals.remove(signal)
   }
 
   // ---- child processes ----
