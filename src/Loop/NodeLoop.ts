@@ -10,7 +10,11 @@ import {
 } from "./process/createSubprocess.js"
 import type { DurationInput } from "../effect.js"
 import { EffectLoop } from "./EffectLoop.js"
+import type { Executor } from "./thread/Executor.js"
+import { Executors } from "./thread/Executors.js"
+import { Handles, type OfferedHandle, type OfferOptions } from "./thread/Handles.js"
 import type { Watchable } from "./readers/fdOf.js"
+import type { JobArguments, JobContext, JobValue, ModuleJob } from "./thread/Job.js"
 import { rememberSite } from "./kernel/describe.js"
 import type { Future } from "./kernel/Future.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
@@ -19,6 +23,7 @@ import { Signals } from "./Signals.js"
 import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/Subprocess.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
+import type { ThreadFunctions } from "./thread/threadMessages.js"
 
 /**
  * The event loop of an Effect program: asyncio's methods, and `effectAsFuture` and `runEffectTask` to start Effects
@@ -242,5 +247,113 @@ export class NodeLoop extends EffectLoop {
     options?: Known<O>
   ): Future<ProcessOf<O>> {
     return createSubprocess<O>(this, "createSubprocessShell", shellCommand(command), options)
+  }
+
+  // ---- executors ----
+
+  #executors: Executors | undefined
+
+  /** @internal */
+  get _executors(): Executors {
+    return (this.#executors ??= new Executors(this))
+  }
+
+  /**
+   * Runs a job in a worker thread, and gives its result. `executor` is `null` for the loop's default one, which is made at
+   * its first job: as many threads as the machine can run at once, named `effect-aio-1` and so on. Jobs for which no thread
+   * is free wait in line. asyncio: `run_in_executor`.
+   *
+   * A job is `{ module, export }`, which is the recommended form, or a function. Of a function its source is sent: it may
+   * use its parameters, globals and `import()`, and nothing else of the file it stands in. Both see a JobContext as `this`
+   * (arrow functions see none). Arguments and results are copied as `structuredClone` does, arguments at this call; what is
+   * given through `transfer` moves instead.
+   *
+   * The Future fails with what the job threw (name, message, stack, cause, code and own fields), with
+   * {@link JobRefusedError} where the job did not run because of what it is, or its result cannot be cloned, and with
+   * {@link WorkerDiedError} where its thread died. Throws `JobRefusedError` for an argument that cannot be cloned, and for a
+   * function that cannot be sent (a method, a class, a native or bound function); {@link ExecutorClosedError};
+   * `TypeError` for anything else than jobs and executors; {@link LoopClosedError}. Nothing is queued then.
+   *
+   * Cancelling the Future takes a queued job out of the line at once. A running one is told through `this.signal` and
+   * `this.cancelled()`, and its thread is terminated after the executor's `grace`; the Future is pending until the job has
+   * ended. A value or error that it still gives is delivered, unless it is an AbortError.
+   *
+   * **Gotchas** What a function refers to outside of itself is missing only when it comes to use it: JobRefusedError then
+   * names it. Build tools may add such names (test coverage does). Workers of Node 20 do not take on `--import`, so modules
+   * in TypeScript need JavaScript there. A job that the system holds up (`execSync`) cannot be terminated until that
+   * returns.
+   *
+   * @example
+   * const sum = await loop.runInExecutor(null, (a: number, b: number) => a + b, 40, 2)
+   * const job: ModuleJob<typeof import("./parse.js").parse> = {
+   *   module: new URL("./parse.js", import.meta.url),
+   *   export: "parse"
+   * }
+   * const parsed = await loop.runInExecutor(null, job, text)
+   */
+  runInExecutor<Args extends ReadonlyArray<unknown>, R>(
+    executor: Executor | null,
+    job: (this: JobContext, ...args: Args) => R,
+    ...args: JobArguments<Args>
+  ): Future<JobValue<R>>
+  runInExecutor<
+    F extends (this: JobContext, ...args: never) => unknown = (...args: Array<unknown>) => unknown
+  >(
+    executor: Executor | null,
+    job: ModuleJob<F>,
+    ...args: JobArguments<Parameters<F>>
+  ): Future<JobValue<ReturnType<F>>>
+  runInExecutor(executor: unknown, job: unknown, ...args: ReadonlyArray<unknown>): Future<unknown> {
+    const future = this._executors.run(executor, job, args)
+    if (this.getDebug()) rememberSite(future, this.runInExecutor)
+    return future
+  }
+
+  /**
+   * Makes `executor` the one that `null` stands for. It belongs to this loop then, which shuts it down when it closes; one
+   * that was set before goes back to its owner. Throws `TypeError` for anything but an Executor. asyncio:
+   * `set_default_executor`.
+   *
+   * @example
+   * loop.setDefaultExecutor(Executor.make({ maxWorkers: 8 }))
+   */
+  setDefaultExecutor(executor: Executor): void {
+    this._executors.setDefault(executor)
+  }
+
+  /**
+   * Shuts the default executor down, and waits for the jobs it has; `null` stands for none from now on. When `deadline` has
+   * passed, the jobs that are left are reported as leftovers, by name, and their threads are terminated. Cancelling the
+   * Future only stops waiting. Closing the loop does all this by itself. asyncio: `shutdown_default_executor`.
+   *
+   * @example
+   * await loop.shutdownDefaultExecutor("5 seconds")
+   */
+  shutdownDefaultExecutor(deadline?: DurationInput): Future<void> {
+    return this._executors.shutdownDefault(deadline)
+  }
+
+  // ---- other threads ----
+
+  #handles: Handles | undefined
+
+  /**
+   * Offers functions to one other thread, which calls them by name through the `LoopHandle` that it makes of the result's
+   * `port`: as callbacks of this loop, and as its tasks. It is open until `close()`, until the other thread ends, or until
+   * the loop closes; what that thread has asked for is then cancelled. Calls for a SyncLoop at rest wait for its next run.
+   * asyncio: `call_soon_threadsafe` and `run_coroutine_threadsafe`.
+   *
+   * Throws `TypeError` for what is no object of functions, and {@link LoopClosedError}.
+   *
+   * **Gotchas** It keeps the process alive while it is open, unless it is `unref()`ed. A thread that is to call this loop
+   * needs a handle of its own. Functions of the prototype are not offered.
+   *
+   * @example
+   * const { port } = loop.threadHandle({ add: async (a: number, b: number) => a + b })
+   * new Worker(file, { workerData: { port }, transferList: [port] })
+   */
+  threadHandle<F extends ThreadFunctions<F>>(functions: F, options: OfferOptions = {}): OfferedHandle {
+    this.#handles ??= new Handles(this)
+    return this.#handles.offer(functions, options)
   }
 }

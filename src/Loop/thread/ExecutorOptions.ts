@@ -1,0 +1,70 @@
+/** What may be said when an executor is made, checked before anything is. */
+import { availableParallelism } from "node:os"
+import type { ResourceLimits } from "node:worker_threads"
+import type { DurationInput } from "../../effect.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { count, Limiter } from "./Limiter.js"
+import { millis } from "../Settings.js"
+
+/**
+ * How an executor is made. Durations are milliseconds or anything Effect's Duration takes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecutorOptions {
+  /** How many worker threads it may have. Default: as many as the machine can run at once. */
+  readonly maxWorkers?: number | undefined
+  /** How many jobs may run at once: a number, or a Limiter that other executors have too. Default: no limit of its own. */
+  readonly limiter?: number | Limiter | undefined
+  /** After how long without a job a worker thread ends. Real time. Default 10 seconds. */
+  readonly idleTimeout?: DurationInput | undefined
+  /** How long a running job that is cancelled has to end by itself, before its thread is terminated. Default 1 second. */
+  readonly grace?: DurationInput | undefined
+  /** What its worker threads are called, with a number. Default `executor-1`, and so on. */
+  readonly name?: string | undefined
+  /** How much memory each worker thread may use. See `resourceLimits` of Node's Worker. */
+  readonly resourceLimits?: ResourceLimits | undefined
+}
+
+/** @internal */
+export interface ExecutorSettings {
+  readonly name: string
+  readonly maxWorkers: number
+  readonly limiter: Limiter | undefined
+  /** Milliseconds. */
+  readonly idleTimeout: number
+  /** Milliseconds. */
+  readonly grace: number
+  readonly resourceLimits: ResourceLimits | undefined
+}
+
+let executors = 0
+
+const limiterOf = (limiter: unknown): Limiter | undefined => {
+  if (limiter === undefined || limiter instanceof Limiter) return limiter
+  if (typeof limiter === "number") return Limiter.make(count("limiter", limiter))
+  throw new TypeError(`limiter is a number or a Limiter, not ${describeValue(limiter)}`)
+}
+
+/** Throws `TypeError` or `RangeError` that names the option. @internal */
+export const executorSettings = (options: ExecutorOptions): ExecutorSettings => {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`the options of an executor are an object, not ${describeValue(options)}`)
+  }
+  const { grace, idleTimeout, limiter, maxWorkers, name, resourceLimits } = options
+  if (name !== undefined && typeof name !== "string") {
+    throw new TypeError(`name is a string, not ${describeValue(name)}`)
+  }
+  if (resourceLimits !== undefined && (typeof resourceLimits !== "object" || resourceLimits === null)) {
+    throw new TypeError(`resourceLimits is an object, not ${describeValue(resourceLimits)}`)
+  }
+  return {
+    maxWorkers: maxWorkers === undefined ? availableParallelism() : count("maxWorkers", maxWorkers),
+    limiter: limiterOf(limiter),
+    idleTimeout: millis("idleTimeout", idleTimeout, 10_000),
+    grace: millis("grace", grace, 1_000),
+    name: name ?? `executor-${++executors}`,
+    resourceLimits
+  }
+}

@@ -1,0 +1,360 @@
+/** The loop's end of handles for other threads: what is asked for runs as callbacks and tasks of the loop. */
+import { MessageChannel, type MessagePort } from "node:worker_threads"
+import { unmarked } from "../AsyncContext.js"
+import type { Capability, Held } from "../Capability.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
+import { tellToStop } from "../kernel/Follower.js"
+import { Handle } from "../kernel/Handle.js"
+import type { Context } from "../kernel/ports.js"
+import type { Task } from "../kernel/Task.js"
+import type { Leftover } from "../Leftovers.js"
+import { packError, type PackedError } from "./packError.mjs"
+import { type Answer, type Asking, type Hello, PROTOCOL } from "./threadMessages.js"
+import { unpackError } from "./unpackError.js"
+
+type Callable = (...args: ReadonlyArray<unknown>) => unknown
+
+/** A coroutine that another thread has asked for; without a task until its turn has come. */
+interface Run {
+  readonly name: string
+  task: Task<unknown> | undefined
+}
+
+/**
+ * How functions are offered to another thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OfferOptions {
+  /** For reports. Default: `handle-<n>`. */
+  readonly name?: string | undefined
+}
+
+/** Whether a function is declared as a coroutine: called as a callback, nobody would wait for it. */
+const isCoroutineFunction = (f: Callable): boolean =>
+  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(Object.prototype.toString.call(f))
+
+const checkFunctions = (functions: unknown): ReadonlyArray<readonly [string, Callable]> => {
+  if (typeof functions !== "object" || functions === null) {
+    throw new TypeError(`threadHandle takes an object of functions, not ${describeValue(functions)}`)
+  }
+  const entries = Object.entries(functions)
+  if (entries.length === 0) throw new TypeError("threadHandle was given no functions to offer")
+  return entries.map(([name, f]) => {
+    if (typeof f === "function") return [name, (f as Callable).bind(functions)] as const
+    throw new TypeError(`threadHandle offers functions, and ${name} is ${describeValue(f)}`)
+  })
+}
+
+/**
+ * What a loop offers to one other thread: the thread makes a `LoopHandle` of its `port`.
+ *
+ * Legal states: open; closed, by `close()`, with the loop, or because the other thread has ended or closed its end. What
+ * the other thread has asked for and not got is cancelled then.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class OfferedHandle {
+  /** To be given to the other thread, which must be the only one that uses it: list it among the transferred. */
+  readonly port: MessagePort
+  readonly name: string
+  readonly #loop: EffectLoop
+  readonly #functions: ReadonlyMap<string, Callable>
+  readonly #onClose: (handle: OfferedHandle) => void
+  readonly #context: Context | undefined
+  readonly #inner: MessagePort
+  readonly #runs = new Map<number, Run>()
+  readonly #since: number
+  #ref = true
+  #closed = false
+  /** Calls that came when the loop took none. */
+  #refused = 0
+
+  /** @internal */
+  constructor(
+    loop: EffectLoop,
+    name: string,
+    functions: ReadonlyArray<readonly [string, Callable]>,
+    coroutines: ReadonlySet<string>,
+    onClose: (handle: OfferedHandle) => void
+  ) {
+    const { port1, port2 } = new MessageChannel()
+    this.#inner = port1
+    this.port = port2
+    this.name = name
+    this.#loop = loop
+    this.#functions = new Map(functions)
+    this.#onClose = onClose
+    this.#context = loop.host.contexts.capture()
+    this.#since = loop.time()
+    const hello: Hello = {
+      protocol: PROTOCOL,
+      loop: loop.name,
+      functions: functions.map(([of]) => [of, coroutines.has(of)])
+    }
+    port1.postMessage(hello)
+    // A port has the async-local state of its making, which may be a task's: what comes through it is from outside.
+    port1.on("message", (message: Asking) => unmarked(() => this.#on(message)))
+    port1.on("messageerror", (error) => unmarked(() => this.#unreadable(error)))
+    port1.on("close", () => this.#end("the thread that asked for it has closed its LoopHandle, or ended"))
+  }
+
+  /** Whether it was closed, from whichever end. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Ends it, at once: what was asked for is cancelled, and the other thread sees LoopClosedError for it. To wait for it,
+   * let the other thread cancel and await it, or the loop's Scope close it. Idempotent.
+   */
+  close(): void {
+    this._close(
+      new LoopClosedError(`the handle ${this.name} of the event loop ${this.#loop.name} was closed`)
+    )
+  }
+
+  /** Whether this handle alone keeps the process alive. */
+  hasRef(): boolean {
+    return this.#ref && !this.#closed
+  }
+
+  /** Lets it keep the process alive again. As a port of Node that is listened to, it begins so. */
+  ref(): this {
+    this.#ref = true
+    if (!this.#closed) this.#inner.ref()
+    return this
+  }
+
+  /** Lets the process end although another thread may still call. */
+  unref(): this {
+    this.#ref = false
+    if (!this.#closed) this.#inner.unref()
+    return this
+  }
+
+  toString(): string {
+    return `<OfferedHandle ${this.name} ${this.#closed ? "closed" : "open"} of ${this.#loop.name}>`
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  /** @internal Tells the other end why. */
+  _close(error: LoopClosedError): void {
+    if (this.#closed) return
+    this.#answer(["closed", undefined, error.message, causeOf(error)])
+    this.#end(error)
+  }
+
+  /** @internal For reports. */
+  _describe(): Leftover {
+    return {
+      what: "handle",
+      name: this.name,
+      age: this.#loop.time() - this.#since,
+      state: "open",
+      waitingOn: "another thread",
+      createdAt: "threadHandle"
+    }
+  }
+
+  #end(reason: unknown): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#inner.close()
+    this.#onClose(this)
+    const { name } = this
+    for (const { task } of this.#runs.values()) {
+      if (task !== undefined && !this.#loop.isClosed()) this.#push(() => tellToStop(task, reason))
+    }
+    this.#runs.clear()
+    if (this.#refused <= 1) return
+    this.#loop.callExceptionHandler({
+      kind: "late",
+      message: `${this.#refused} calls of another thread through ${name} came when ${this.#loop.name} took none`
+    })
+  }
+
+  #on(message: Asking): void {
+    if (this.#closed) return
+    switch (message[0]) {
+      case "call":
+        return this.#call(message[1], message[2])
+      case "run":
+        return this.#run(message[1], message[2], message[3])
+      case "cancel":
+        return this.#cancel(message[1], message[2])
+    }
+  }
+
+  #call(name: string, args: ReadonlyArray<unknown>): void {
+    const refusal = this.#refusal("callSoonThreadsafe")
+    if (refusal === undefined) return this.#push(this.#functions.get(name) as Callable, args)
+    // A flood of calls is not to become a flood of reports.
+    if (this.#refused++ > 0) return
+    this.#loop.callExceptionHandler({
+      kind: "late",
+      message: `a call of ${name} by another thread through ${this.name} was dropped`,
+      exception: refusal
+    })
+  }
+
+  #run(id: number, name: string, args: ReadonlyArray<unknown>): void {
+    const refusal = this.#refusal("runCoroutineThreadsafe")
+    if (refusal !== undefined) return this.#fail(id, refusal)
+    const body = this.#functions.get(name) as Callable
+    const run: Run = { name, task: undefined }
+    this.#runs.set(id, run)
+    this.#push(() => {
+      // It may have been closed meanwhile.
+      if (!this.#runs.has(id)) return
+      try {
+        const task = this.#loop.createTask(() => body(...args), { name: `${name} of ${this.name}`, body })
+        task._add({ resumes: false, run: () => this.#settled(id, name, task) })
+        run.task = task
+      } catch (exception) {
+        this.#runs.delete(id)
+        this.#fail(id, exception)
+        // No callback of the program has failed: this does not crash the loop.
+        this.#loop.callExceptionHandler({
+          message: `the task of ${name}, which another thread asked for through ${this.name}, could not be made`,
+          exception
+        })
+      }
+    })
+  }
+
+  /** It comes after its `run` in the queue, too. */
+  #cancel(id: number, message: PackedError): void {
+    this.#push(() => {
+      const task = this.#runs.get(id)?.task
+      if (task !== undefined) tellToStop(task, unpackError(message))
+    })
+  }
+
+  #settled(id: number, name: string, task: Task<unknown>): void {
+    const asked = this.#runs.delete(id)
+    const outcome = task._peek()
+    if (!asked) {
+      if (outcome !== "error" || this.#loop.isClosed()) return
+      return this.#loop.callExceptionHandler({
+        kind: "late",
+        message: `${task.getName()} failed when the thread that had asked for it was gone`,
+        exception: task._error(),
+        task
+      })
+    }
+    if (outcome === "value") {
+      try {
+        this.#inner.postMessage(["value", id, task._value()] satisfies Answer)
+      } catch (cause) {
+        const why = `the result of ${name} cannot be sent to another thread: ${describeValue(cause)}`
+        this.#fail(id, new TypeError(why, { cause }))
+      }
+    } else this.#fail(id, task._error())
+  }
+
+  #fail(id: number, error: unknown): void {
+    // A task is cancelled with the reason that its loop closes.
+    const told = isCancelledError(error) ? error.reason : error
+    if (told instanceof LoopClosedError) this.#answer(["closed", id, told.message, causeOf(told)])
+    else if (isCancelledError(error))
+      this.#answer(["cancelled", id, packError((error as CancelledError).reason)])
+    else this.#answer(["error", id, packError(error)])
+  }
+
+  #answer(answer: Answer): void {
+    this.#inner.postMessage(answer)
+  }
+
+  /** As a callback of the loop, in the async-local state in which this was offered. */
+  #push(callback: Callable, args: ReadonlyArray<unknown> = []): void {
+    this.#loop._push(new Handle(this.#loop, callback, args.length === 0 ? undefined : args, this.#context))
+  }
+
+  #refusal(what: string): unknown {
+    try {
+      this.#loop._refuse(what)
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+
+  /** Whoever waits for the message that was lost would wait for ever. */
+  #unreadable(exception: unknown): void {
+    this.#loop.callExceptionHandler({
+      kind: "late",
+      message: `a message of another thread to ${this.name} cannot be read: the handle is closed`,
+      exception
+    })
+    this.close()
+  }
+}
+
+const causeOf = (error: Error) => (error.cause === undefined ? undefined : packError(error.cause))
+
+let handles = 0
+
+/**
+ * The handles that one loop offers.
+ *
+ * Legal states: open, then released: from then on it offers nothing.
+ */
+export class Handles implements Capability {
+  readonly step = "watchers"
+  readonly #open = new Set<OfferedHandle>()
+  #released = false
+
+  constructor(private readonly loop: EffectLoop) {
+    loop._capabilities.add(this)
+  }
+
+  offer(functions: unknown, { name }: OfferOptions): OfferedHandle {
+    const entries = checkFunctions(functions)
+    if (name !== undefined && typeof name !== "string") {
+      throw new TypeError(`threadHandle takes a string as its name, not ${describeValue(name)}`)
+    }
+    this.loop._refuse("threadHandle")
+    if (this.#released) throw this.loop._closedError("threadHandle() on a loop that is closing")
+    const coroutines = entries.filter(([, f]) => isCoroutineFunction(f)).map(([of]) => of)
+    const handle = new OfferedHandle(
+      this.loop,
+      name ?? `handle-${++handles}`,
+      entries,
+      new Set(coroutines),
+      () => this.#open.delete(handle)
+    )
+    this.#open.add(handle)
+    return handle
+  }
+
+  numbers(): Partial<Held> {
+    return { handles: this.#open.size }
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    return [...this.#open].map((handle) => handle._describe())
+  }
+
+  quiet(): boolean {
+    return true
+  }
+
+  close(then: () => void): void {
+    then()
+  }
+
+  release(): void {
+    this.#released = true
+    const error = this.loop._closedError("another thread asked for it")
+    for (const handle of [...this.#open]) handle._close(error)
+  }
+}
