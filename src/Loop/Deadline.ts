@@ -9,14 +9,23 @@ import { blamedIn, leftoversOf, reportLeftovers, tableOf } from "./Leftovers.js"
 /** After so many real milliseconds a clock that is not the live one is taken to stand still. */
 const STUCK = 2_000
 
+/** After this part of the time, what has not been told to stop yet is told. */
+const HURRY = 3 / 4
+
+/** The states of what somebody has told to stop, and waits for. */
+const joining = ["cancelling", "terminating", "killed"]
+
 /** @internal */
 export class Deadline {
   readonly #loop: EffectLoop
   readonly #what: string
   readonly #cancels: Array<() => void> = []
 
-  /** `what` is being waited for, in words; `expire` is called when the deadline has passed. */
-  constructor(loop: EffectLoop, what: string, expire: () => void) {
+  /**
+   * `what` is being waited for, in words; `expire` is called when the deadline has passed, `hurry` when a quarter of the
+   * time is left.
+   */
+  constructor(loop: EffectLoop, what: string, expire: () => void, hurry: () => void = () => {}) {
     this.#loop = loop
     this.#what = what
     const { _clock: clock, _closeDeadline: closeDeadline, _slowJoin: slowJoin } = loop
@@ -24,6 +33,7 @@ export class Deadline {
       const begun = loop._closingSince ?? loop.time()
       const remaining = Math.max(0, closeDeadline - (loop.time() - begun))
       this.#cancels.push(
+        clock.after(remaining * HURRY, hurry),
         clock.after(remaining, () => {
           this.cancel()
           loop._gaveUp = true
@@ -35,8 +45,8 @@ export class Deadline {
     if (slowJoin < closeDeadline) {
       this.#cancels.push(
         clock.after(slowJoin, () => {
-          // A body that joins cancelled work is slow because of that, and the join has said so already.
-          const joins = loop._body !== undefined && leftoversOf(loop).some((l) => l.state === "cancelling")
+          // A body that joins what it has told to stop is slow because of that, and the join has said so already.
+          const joins = loop._body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
           if (!joins) this.#tell(`has waited ${slowJoin}ms`)
         })
       )

@@ -13,7 +13,8 @@
  *    10 closed
  *
  * Everything happens inside `closeDeadline`, counted from when stopping began. When it passes, what has not settled is
- * reported as leftovers and closing moves on: a leftover cannot block exit. After each of the steps 5 to 7 comes step 4
+ * reported as leftovers and closing moves on: a leftover cannot block exit. When a quarter of it is left, steps 6 and 7
+ * begin even if an earlier one has not ended: a child process may need a moment, and is not to blame. After each of the steps 5 to 7 comes step 4
  * again, for what their callbacks started.
  */
 import * as Effect from "effect/Effect"
@@ -83,7 +84,12 @@ class Sweep {
     const capability =
       left + crossings.length > 0 ? undefined : capabilitiesOf(this.loop).find((held) => !held.quiet())
     if (left + crossings.length === 0 && capability === undefined) return this.#end()
-    this.#deadline ??= new Deadline(this.loop, `closing ${this.loop.name}`, () => this.#end())
+    this.#deadline ??= new Deadline(
+      this.loop,
+      `closing ${this.loop.name}`,
+      () => this.#end(),
+      () => this.#hurry()
+    )
     const settled = (): void => {
       // The next look comes after the callbacks of what has settled: they may belong to the same cleanup.
       if (--left === 0) again()
@@ -122,6 +128,16 @@ class Sweep {
       }
     })
     tellToStop(task, reason)
+  }
+
+  /**
+   * Something does not stop, and the deadline will leave it behind. Jobs and processes are not to be ended without a word
+   * because of it: they are told now, while there is time for them to clean up.
+   */
+  #hurry(): void {
+    for (const capability of capabilitiesOf(this.loop)) {
+      if (!capability.quiet()) capability.close(() => {})
+    }
   }
 
   #end(): void {
