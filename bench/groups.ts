@@ -1,10 +1,13 @@
 /** What there is to measure. Each group runs in a process of its own. */
 import { border } from "./cases/border.js"
 import { callSoon } from "./cases/callSoon.js"
+import { executors } from "./cases/executor.js"
 import { fromAio } from "./cases/fromAio.js"
 import { futures } from "./cases/futures.js"
 import { life } from "./cases/life.js"
 import { memory } from "./cases/memory.js"
+import { processes } from "./cases/processes.js"
+import { readers } from "./cases/readers.js"
 import { streams } from "./cases/streams.js"
 import { syncLoop } from "./cases/syncLoop.js"
 import { tasks } from "./cases/tasks.js"
@@ -23,5 +26,8 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   border,
   life,
   syncLoop,
+  readers,
+  processes,
+  executors,
   memory
 }

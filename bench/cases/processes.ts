@@ -1,0 +1,153 @@
+import { spawn } from "node:child_process"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { Loop } from "effect-aio"
+import { ours } from "../loops.js"
+import { type Case, fail, peer } from "../measure.js"
+import { oneByOne } from "../waits.js"
+
+const MIB = 2 ** 20
+
+/** A program that does nothing, as quickly as any. */
+const nothing = "/bin/true"
+
+const spawned = (): Promise<void> =>
+  new Promise((resolve, reject) => {
+    spawn(nothing, { stdio: ["ignore", "ignore", "ignore"] })
+      .on("error", reject)
+      .on("close", (code) => (code === 0 ? resolve() : reject(new Error(`exit code ${code}`))))
+  })
+
+const devnull = { stdin: "devnull", stdout: "devnull", stderr: "devnull" } as const
+
+/** `n` runs, `width` at a time. */
+const atATime = async (n: number, width: number, one: () => PromiseLike<void>): Promise<number> => {
+  let left = n
+  const lane = async (): Promise<void> => {
+    while (left-- > 0) await one()
+  }
+  await Promise.all(Array.from({ length: width }, lane))
+  return n
+}
+
+const source = (n: number): ReadonlyArray<string> => ["-c", `${n * MIB}`, "/dev/zero"]
+
+const check = (bytes: number, n: number): number =>
+  bytes === n * MIB ? n : fail(`${bytes} bytes came of ${n * MIB}`)
+
+const exec = ours(({ loop }, n) => {
+  const one = async (): Promise<void> => {
+    const process = await loop.createSubprocessExec(nothing, [], devnull)
+    if ((await process.wait()) !== 0) fail("it failed")
+  }
+  return () => oneByOne(n, one)
+}, "createSubprocessExec")
+
+const execEight = ours(({ loop }, n) => {
+  const one = async (): Promise<void> => {
+    const process = await loop.createSubprocessExec(nothing, [], devnull)
+    if ((await process.wait()) !== 0) fail("it failed")
+  }
+  return () => atATime(n, 8, one)
+}, "createSubprocessExec")
+
+const inScope = ours(
+  ({ run }, n) =>
+    () =>
+      oneByOne(n, () =>
+        run(
+          Effect.scoped(
+            Effect.flatMap(Loop.subprocess(nothing, [], devnull), ({ exitCode }) =>
+              Effect.map(exitCode, (code) => void (code === 0 || fail("it failed")))
+            )
+          )
+        )
+      ),
+  "Loop.subprocess"
+)
+
+export const processes: ReadonlyArray<Case> = [
+  {
+    name: "spawn, one after the other",
+    what: "children started and ended",
+    n: 100,
+    measures: "latency",
+    contenders: [...exec, ...inScope, peer("node:child_process", (n) => () => oneByOne(n, spawned))]
+  },
+  {
+    name: "spawn, 8 at a time",
+    what: "children started and ended",
+    n: 100,
+    contenders: [...execEight, peer("node:child_process", (n) => () => atATime(n, 8, spawned))]
+  },
+  {
+    name: "pipe",
+    what: "MiB read from a child",
+    n: 256,
+    contenders: [
+      ...ours(
+        ({ loop }, n) =>
+          () =>
+            new Promise((resolve) => {
+              let bytes = 0
+              loop.subprocessExec(
+                () => ({
+                  pipeDataReceived: (_, data) => {
+                    bytes += data.length
+                  },
+                  connectionLost: () => resolve(check(bytes, n))
+                }),
+                "head",
+                source(n)
+              )
+            }),
+        "protocol"
+      ),
+      ...ours(
+        ({ loop }, n) =>
+          async () => {
+            const { stdout } = await loop.createSubprocessExec("head", source(n), { stdout: "pipe" })
+            let bytes = 0
+            for (;;) {
+              const data = await stdout.read(MIB)
+              if (data.length === 0) return check(bytes, n)
+              bytes += data.length
+            }
+          },
+        "Process.stdout.read"
+      ),
+      ...ours(
+        ({ run }, n) =>
+          () =>
+            run(
+              Effect.scoped(
+                Effect.flatMap(Loop.subprocess("head", source(n)), ({ stdout }) =>
+                  Effect.map(
+                    Stream.runFold(stdout, 0, (bytes, data) => bytes + data.length),
+                    (bytes) => check(bytes, n)
+                  )
+                )
+              )
+            ),
+        "Loop.subprocess, Stream"
+      ),
+      peer("node:child_process, for await", (n) => async () => {
+        let bytes = 0
+        for await (const data of spawn("head", source(n)).stdout) bytes += (data as Buffer).length
+        return check(bytes, n)
+      }),
+      peer(
+        "node:child_process, on data",
+        (n) => () =>
+          new Promise((resolve) => {
+            let bytes = 0
+            const child = spawn("head", source(n))
+            child.stdout.on("data", (data: Buffer) => {
+              bytes += data.length
+            })
+            child.on("close", () => resolve(check(bytes, n)))
+          })
+      )
+    ]
+  }
+]
