@@ -14,8 +14,8 @@ declare module "./kernel/ports.js" {
   }
 }
 
-/** The longest delay that Node's timers take; longer ones are armed again on the way. */
-const LONGEST = 2 ** 31 - 1
+/** The longest delay that Node's timers take, in milliseconds; longer ones are armed again on the way, or never come. */
+export const LONGEST = 2 ** 31 - 1
 
 const resolved = Promise.resolve()
 

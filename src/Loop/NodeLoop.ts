@@ -233,7 +233,17 @@ export class NodeLoop extends EffectLoop {
    * const [count] = await wc.communicate("a\nb\n")
    * console.log(Number(count), wc.returncode) // => 2 0
    */
-  createSubprocessExec<const O extends ProcessOptions = Record<never, never>>(
+  createSubprocessExec(
+    program: string | URL,
+    args?: ReadonlyArray<string | URL>,
+    options?: undefined
+  ): Future<ProcessOf<Record<never, never>>>
+  createSubprocessExec<const O extends ProcessOptions>(
+    program: string | URL,
+    args: ReadonlyArray<string | URL> | undefined,
+    options: Known<O>
+  ): Future<ProcessOf<O>>
+  createSubprocessExec<const O extends ProcessOptions>(
     program: string | URL,
     args: ReadonlyArray<string | URL> = [],
     options?: Known<O>
@@ -242,7 +252,12 @@ export class NodeLoop extends EffectLoop {
   }
 
   /** `createSubprocessExec` for a command line, which `/bin/sh` runs (on Windows `cmd.exe`): see `subprocessShell`. */
-  createSubprocessShell<const O extends ProcessOptions = Record<never, never>>(
+  createSubprocessShell(command: string, options?: undefined): Future<ProcessOf<Record<never, never>>>
+  createSubprocessShell<const O extends ProcessOptions>(
+    command: string,
+    options: Known<O>
+  ): Future<ProcessOf<O>>
+  createSubprocessShell<const O extends ProcessOptions>(
     command: string,
     options?: Known<O>
   ): Future<ProcessOf<O>> {
@@ -280,8 +295,8 @@ export class NodeLoop extends EffectLoop {
    *
    * **Gotchas** What a function refers to outside of itself is missing only when it comes to use it: JobRefusedError then
    * names it. Build tools may add such names (test coverage does). Workers of Node 20 do not take on `--import`, so modules
-   * in TypeScript need JavaScript there. A job that the system holds up (`execSync`) cannot be terminated until that
-   * returns.
+   * in TypeScript need JavaScript there. A job that the system holds up (`openSync` of a FIFO that nobody writes to)
+   * cannot be terminated until that returns.
    *
    * @example
    * const sum = await loop.runInExecutor(null, (a: number, b: number) => a + b, 40, 2)

@@ -10,7 +10,7 @@ import { outsideFibers } from "../effect.js"
 import type { Capability, Held } from "./Capability.js"
 import type { EffectLoop } from "./EffectLoop.js"
 import { isThenable } from "./kernel/adopt.js"
-import { functionName, value as describeValue } from "./kernel/describe.js"
+import { functionName, value as describeValue, isCoroutineFunction } from "./kernel/describe.js"
 import { LoopClosedError, QueueFullError, SignalError } from "./kernel/errors.js"
 import { Future } from "./kernel/Future.js"
 import type { Settleable } from "./kernel/ports.js"
@@ -189,9 +189,6 @@ interface Watched {
   readonly readings: Set<Reading>
   readonly stop: () => void
 }
-
-const isCoroutineFunction = (f: unknown): boolean =>
-  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(Object.prototype.toString.call(f))
 
 const checkCallback = (callback: unknown): void => {
   if (typeof callback !== "function") {

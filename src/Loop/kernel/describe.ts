@@ -81,3 +81,7 @@ export const createdAt = (object: object): string => {
   const place = /\(?((?:file:\/\/)?[^()\s]+:\d+):\d+\)?$/.exec(frame)
   return ` created at ${(place?.[1] ?? frame.trim()).replace(/^file:\/\//, "")}`
 }
+
+/** Whether a function is declared as a coroutine: called as a callback, nobody would wait for it. */
+export const isCoroutineFunction = (f: unknown): boolean =>
+  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(Object.prototype.toString.call(f))

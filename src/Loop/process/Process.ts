@@ -7,6 +7,7 @@ import type { Future } from "../kernel/Future.js"
 import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./Subprocess.js"
+import { lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
 
 /**
  * Both directions of a pipe beyond the first three.
@@ -24,6 +25,9 @@ export class ProcessStreams implements SubprocessProtocol {
   readonly #readers = new Map<number, StreamReader>()
   readonly #writers = new Map<number, StreamWriter>()
   readonly #flows = new Map<number, FlowControl>()
+  /** Of the readers that are full: ends the look at whether somebody waits for the process. */
+  readonly #looks = new Map<number, () => void>()
+  #toldUnread = false
 
   constructor(
     private readonly loop: EffectLoop,
@@ -45,7 +49,19 @@ export class ProcessStreams implements SubprocessProtocol {
       let reader: StreamReader | null = null
       if (fd !== 0) {
         reader = new StreamReader({ limit: this.limit, loop: this.loop })
-        reader.setTransport(pipe)
+        reader.setTransport({
+          pauseReading: () => {
+            pipe.pauseReading()
+            this.#looks.set(
+              fd,
+              lookNowAndThen(this.loop, () => this.#lookAt(fd, transport))
+            )
+          },
+          resumeReading: () => {
+            this.#lookNoMore(fd)
+            pipe.resumeReading()
+          }
+        })
         this.#readers.set(fd, reader)
       }
       if (!pipe.canWriteEof()) continue
@@ -64,6 +80,7 @@ export class ProcessStreams implements SubprocessProtocol {
   }
 
   pipeConnectionLost(fd: number, error: Error | null): void {
+    this.#lookNoMore(fd)
     this.#flows.get(fd)?.connectionLost(error)
     const reader = this.#readers.get(fd)
     // That nothing can be written any more does not end what can be read.
@@ -77,6 +94,24 @@ export class ProcessStreams implements SubprocessProtocol {
 
   resumeWriting(fd: number): void {
     this.#flows.get(fd)?.resumeWriting()
+  }
+
+  /** Tells once of a wait that may never end, because nobody reads this pipe: true when no more is to be looked for. */
+  #lookAt(fd: number, transport: SubprocessTransport): boolean {
+    if (this.#toldUnread) return true
+    if (!transport._full(fd)) return false
+    const reads = [...this.#readers].find(([, { _waits }]) => _waits)?.[0]
+    if (reads === undefined && !transport._awaited) return false
+    this.#toldUnread = true
+    const who = reads === undefined ? "wait()" : `a read of ${nameOfFd(reads)}`
+    const process = `pid ${transport.getPid()}: ${String(transport.getExtraInfo("command"))}`
+    tellUnread(this.loop, who, process, [fd], "Read it as well, as communicate() does with stdout and stderr")
+    return true
+  }
+
+  #lookNoMore(fd: number): void {
+    this.#looks.get(fd)?.()
+    this.#looks.delete(fd)
   }
 }
 

@@ -20,12 +20,11 @@ import { fromFuture } from "../Outcome.js"
 import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"
 import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
-import { after, awaitDone, Waiting, waitFor } from "../Wait.js"
+import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
+import { awaitDone, Waiting, waitFor } from "../Wait.js"
 
 /** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
 const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "inherit", detached: true }
-
-const words = ["stdin", "stdout", "stderr"] as const
 
 /**
  * A pipe of a child beyond the first three, which both sides can read and write.
@@ -132,7 +131,7 @@ export class Subprocess {
       seen()
       if (!exited.done()) exited._settleValue(undefined)
     })
-    const seen = this.#watchUnread()
+    const seen = this.#watchUnread(() => "exitCode")
     exited._await(waiting)
     return Effect.sync(() => {
       exited._remove(waiting)
@@ -186,7 +185,7 @@ export class Subprocess {
 
   #name(fd?: number): string {
     const process = `pid ${this.pid}: ${this.command}`
-    return fd === undefined ? process : `${words[fd] ?? `fd ${fd}`} of ${process}`
+    return fd === undefined ? process : `${nameOfFd(fd)} of ${process}`
   }
 
   #pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
@@ -194,11 +193,22 @@ export class Subprocess {
     const users = this.#users.get(fd)
     return socket === undefined || users === undefined
       ? undefined
-      : [{ loop: this.#loop, child: this.#child, socket, name: this.#name(fd), bothWays: fd > 2 }, users]
+      : [
+          {
+            loop: this.#loop,
+            child: this.#child,
+            socket,
+            name: this.#name(fd),
+            bothWays: fd > 2,
+            watchUnread: (waits) =>
+              this.#watchUnread(() => (waits() ? `a Stream of ${nameOfFd(fd)}` : undefined))
+          },
+          users
+        ]
   }
 
   #noPipe(fd: number): InvalidStateError {
-    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${words[fd]}: "pipe"`)
+    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${nameOfFd(fd)}: "pipe"`)
   }
 
   #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
@@ -211,37 +221,21 @@ export class Subprocess {
     return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : sinkFor(...pipe)
   }
 
-  /** Looks now and then, while somebody waits for the exit, whether that waits for a reader. Tells once. */
-  #watchUnread(): () => void {
-    let stop: () => void = () => {}
-    const look = (): void => {
-      if (this.#toldUnread) return
-      const unread = this.#fullAndUnread()
-      if (unread.length === 0) {
-        stop = after(this.#loop, this.#loop._slowJoin, look)
-        return
-      }
+  /** While `waiting` says who waits: looks now and then whether that waits for a reader. Tells once. */
+  readonly #watchUnread = (waiting: () => string | undefined): (() => void) =>
+    lookNowAndThen(this.#loop, () => {
+      const who = waiting()
+      const unread = who === undefined || this.#toldUnread ? [] : this.#fullAndUnread()
+      if (who === undefined || unread.length === 0) return this.#toldUnread
       this.#toldUnread = true
-      const names = unread.map((fd) => words[fd] ?? `fd ${fd}`).join(" and ")
-      this.#loop.callExceptionHandler({
-        kind: "slowJoin",
-        message:
-          `exitCode waits for ${this.#name()}, whose ${names} is full, with nobody to read it: the process may be waiting ` +
-          `for that. Run the Stream before exitCode or beside it (Stream.runDrain at the least), or lead it to "devnull"`
-      })
-    }
-    if (Number.isFinite(this.#loop._slowJoin)) stop = after(this.#loop, this.#loop._slowJoin, look)
-    return () => stop()
-  }
+      const remedy = "Run its Stream before that or beside it (Stream.runDrain at the least)"
+      tellUnread(this.#loop, who, this.#name(), unread, remedy)
+      return true
+    })
 
   #fullAndUnread(): ReadonlyArray<number> {
     return [...this.#child.pipes].flatMap(([fd, pipe]) =>
-      fd !== 0 &&
-      this.#users.get(fd)?.has("read") !== true &&
-      pipe.readable &&
-      pipe.readableLength >= pipe.readableHighWaterMark
-        ? [fd]
-        : []
+      fd !== 0 && this.#users.get(fd)?.has("read") !== true && isFull(pipe) ? [fd] : []
     )
   }
 }

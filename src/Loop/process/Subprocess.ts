@@ -1,12 +1,14 @@
 /** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
 import type { Child } from "./Child.js"
 import type { EffectLoop } from "../EffectLoop.js"
+import { isThenable } from "../kernel/adopt.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { BrokenPipeError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"
 import { lastWordsOf } from "./LastWords.js"
+import { isFull } from "./unread.js"
 import {
   type BaseTransport,
   type PipeOwner,
@@ -184,6 +186,17 @@ export class SubprocessTransport implements BaseTransport {
     return [...this.#pipes.keys()]
   }
 
+  /** @internal Whether somebody waits for its return code. */
+  get _awaited(): boolean {
+    return this.#waits.size > 0
+  }
+
+  /** @internal Whether the child has to wait before it can write more to this pipe. */
+  _full(fd: number): boolean {
+    const pipe = this.#child.pipes.get(fd)
+    return pipe !== undefined && isFull(pipe)
+  }
+
   /** @internal Its return code, once it has exited. Cancelling it ends the waiting and nothing else. */
   _wait(): Future<number> {
     const wait: Future<number> = new Future<number>(this.#loop, () => {
@@ -280,6 +293,6 @@ export class SubprocessTransport implements BaseTransport {
 
 /** Throws `TypeError` for what cannot be told anything. */
 export const checkProtocol = (what: string, protocol: unknown): SubprocessProtocol => {
-  if (typeof protocol === "object" && protocol !== null) return protocol
+  if (typeof protocol === "object" && protocol !== null && !isThenable(protocol)) return protocol
   throw new TypeError(`${what} takes a protocol, an object, not ${describeValue(protocol)}`)
 }

@@ -168,7 +168,7 @@ const redirect = (what: string, u: unknown): Redirect => {
 
 const environment = (env: unknown): Record<string, string> | undefined => {
   if (env === undefined) return undefined
-  if (typeof env !== "object" || env === null || Array.isArray(env))
+  if (typeof env !== "object" || env === null || Symbol.iterator in env)
     throw new TypeError(`env is an object of strings, not ${describeValue(env)}`)
   const checked: Record<string, string> = {}
   for (const [key, value] of Object.entries(env)) {
@@ -183,7 +183,7 @@ const environment = (env: unknown): Record<string, string> | undefined => {
 const extra = (fds: unknown): ReadonlyMap<number, Redirect> => {
   const checked = new Map<number, Redirect>()
   if (fds === undefined) return checked
-  if (typeof fds !== "object" || fds === null)
+  if (typeof fds !== "object" || fds === null || Symbol.iterator in fds)
     throw new TypeError(`fds is an object by the child's numbers, not ${describeValue(fds)}`)
   for (const [key, to] of Object.entries(fds)) {
     const fd = Number(key)

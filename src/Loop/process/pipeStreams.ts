@@ -20,6 +20,8 @@ export interface Pipe {
   readonly name: string
   /** Whether the child may read from it and write to it. */
   readonly bothWays: boolean
+  /** Tells if others of the process's pipes are full and unread while this one `waits`; the result ends that. */
+  readonly watchUnread: (waits: () => boolean) => () => void
 }
 
 /** A fiber that waits for the next event of a pipe. Events resume it from the loop's pass, never from inside Node. */
@@ -41,6 +43,11 @@ class Events {
     return awaitDone(this.loop, this.#next)
   }
 
+  /** Whether somebody waits. */
+  get waits(): boolean {
+    return this.#next !== undefined
+  }
+
   end(): void {
     for (const name of this.names) this.socket.off(name, this.#wake)
   }
@@ -59,9 +66,11 @@ class Events {
  */
 class Reading {
   readonly #events: Events
+  readonly #seen: () => void
 
   constructor(private readonly pipe: Pipe) {
     this.#events = new Events(pipe.loop, pipe.socket, ["readable", "end", "close"])
+    this.#seen = pipe.watchUnread(() => this.#events.waits)
   }
 
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array> | undefined, LoopClosedError> = Effect.suspend(
@@ -89,6 +98,7 @@ class Reading {
   )
 
   left(): void {
+    this.#seen()
     this.#events.end()
     const { bothWays, socket } = this.pipe
     if (!socket.readableEnded && !(bothWays && socket.writable)) socket.destroy()

@@ -42,8 +42,8 @@ export interface PollHandle {
 export interface FdBackend {
   /** Throws {@link FdError} where the system gives none; `fd` is what it is for. */
   open(fd: number): FdSet
-  /** Starts at once. */
-  poll(fd: number, callback: () => void): PollHandle
+  /** Starts at once. Throws as `open` does; `target` is what it is for. */
+  poll(fd: number, callback: () => void, target: number): PollHandle
 }
 
 const names = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]))
@@ -100,6 +100,7 @@ export class FdPoller implements Readiness<number> {
 
   watch(fd: number, events: number): void {
     const set = (this.#set ??= this.#backend.open(fd))
+    this.#handle ??= this.#poll(set, fd)
     const known = this.#entries.get(fd)
     const { EBADF, ENOENT } = constants.errno
     // The numbers of the set itself were free until it was opened.
@@ -192,10 +193,15 @@ export class FdPoller implements Readiness<number> {
   #arm(): void {
     if (this.#armed) return
     this.#armed = true
-    if (this.#handle === undefined) {
-      this.#handle = this.#backend.poll((this.#set as FdSet).fd, this.#wake)
-      if (!this.#holds) this.#handle.unref()
-    } else this.#handle.start()
+    this.#handle?.start()
+  }
+
+  /** Stopped, as it is not armed. Made with the set and not when it is armed: then it could be refused no more. */
+  #poll({ fd }: FdSet, target: number): PollHandle {
+    const handle = this.#backend.poll(fd, this.#wake, target)
+    handle.stop()
+    if (!this.#holds) handle.unref()
+    return handle
   }
 
   #disarm(): void {
@@ -251,11 +257,14 @@ export class FdPoller implements Readiness<number> {
    */
   #renew(): void {
     const old = this.#set as FdSet
-    let set: FdSet
+    let set: FdSet | undefined
+    let handle: PollHandle
     try {
       set = this.#backend.open(old.fd)
+      handle = this.#poll(set, old.fd)
     } catch {
       // No descriptor is left for it: the next wake-up tries again.
+      set?.close()
       return
     }
     for (const { events, fd, generation } of this.#entries.values()) {
@@ -265,6 +274,7 @@ export class FdPoller implements Readiness<number> {
     this.#dropHandle()
     old.close()
     this.#set = set
+    this.#handle = handle
   }
 
   #dropHandle(): void {

@@ -4,6 +4,7 @@
  */
 import type { NodeStream } from "./fdOf.js"
 import { type OnReady, READ, type Readiness, WRITE } from "./Readiness.js"
+import { returnFlow, takeFlow } from "./StreamFlow.js"
 
 /** No `error` listener: an error of a stream that nobody else listens to stays as uncaught as it was. */
 const readerEvents = ["readable", "end", "close"] as const
@@ -48,11 +49,10 @@ abstract class StreamSide {
 class ReaderSide extends StreamSide {
   /** A stream that does not say how much it holds is ready once for each event. */
   #signalled = false
-  readonly #flowing: boolean | null | undefined
+
   constructor(stream: NodeStream, listener: () => void) {
-    const flowing = stream.readableFlowing
+    takeFlow(stream)
     super(stream, READ, readerEvents, listener)
-    this.#flowing = flowing
   }
 
   protected hasSome(): boolean {
@@ -67,15 +67,8 @@ class ReaderSide extends StreamSide {
     this.#signalled = true
   }
 
-  /** Leaves the stream as it was found: a `readable` listener has stopped its flow. */
   override detach(): void {
-    super.detach()
-    const { stream } = this
-    // The others go on with it, or it is over.
-    if (stream.destroyed === true || (stream.listenerCount?.("readable") ?? 0) > 0) return
-    if (this.#flowing === true) stream.resume?.()
-    // Node decides about the flow after the listener, in its own tick. Only a pause makes stdin let the process go.
-    else if (this.#flowing === false || isStdin(stream)) process.nextTick(() => pauseUnread(stream))
+    returnFlow(this.stream, () => super.detach())
   }
 }
 
@@ -94,12 +87,6 @@ class WriterSide extends StreamSide {
 const hasEnd = (stream: object): boolean => {
   const state: unknown = "_readableState" in stream ? stream._readableState : undefined
   return typeof state === "object" && state !== null && "ended" in state && state.ended === true
-}
-
-const isStdin = (stream: object): boolean => "fd" in stream && stream.fd === 0
-
-const pauseUnread = (stream: NodeStream): void => {
-  if ((stream.listenerCount?.("readable") ?? 0) === 0) stream.pause?.()
 }
 
 interface Watched {

@@ -86,9 +86,10 @@ const pollOf = (koffi: Koffi, { duplicate }: System, mainThread: boolean): FdBac
   const calls = {
     pipe: library.func("int pipe(void *)"),
     duplicate: (fd: number) => control(fd, duplicate, "int", 0),
-    close: library.func("int close(int)")
+    close: library.func("int close(int)"),
+    errno: () => koffi.errno()
   }
-  return (fd, callback) => pipePoll(calls, fd, callback)
+  return (fd, callback, target) => pipePoll(calls, fd, callback, target)
 }
 
 /** The backend, where there is one. Throws {@link FdPollUnavailableError} with the reason. */

@@ -10,6 +10,7 @@ export interface NodeStream {
   write?(chunk: never): unknown
   pause?(): unknown
   resume?(): unknown
+  isPaused?(): boolean
   readonly readableLength?: number
   readonly readableEnded?: boolean
   readonly readableFlowing?: boolean | null
@@ -65,8 +66,13 @@ const handleFd = (object: object): number | undefined => {
 /** The descriptor behind an object, if it has one now. */
 export const descriptorIn = (object: object): number | undefined => {
   if (isFileLike(object)) {
-    const fd = object.fileno()
-    return typeof fd === "number" ? fd : undefined
+    try {
+      const fd = object.fileno()
+      return typeof fd === "number" ? fd : undefined
+    } catch {
+      // So a closed file says that it has none.
+      return undefined
+    }
   }
   const handle = handleFd(object)
   const fd = field(object, "fd")

@@ -6,7 +6,7 @@
  * be something to read, and reads nothing. No public interface of Node gives that; it is the same from Node 20 to 26.
  */
 import * as net from "node:net"
-import type { PollHandle } from "./FdPoller.js"
+import { fdError, type PollHandle } from "./FdPoller.js"
 import { FdPollUnavailableError } from "../kernel/errors.js"
 
 /** Calls of the C library, for descriptors that belong to a handle. */
@@ -15,6 +15,7 @@ export interface PipeCalls {
   /** A second number for what is behind a descriptor, which children do not inherit. */
   duplicate(fd: number): number
   close(fd: number): number
+  errno(): number
 }
 
 /** What is used of Node's handle of a pipe. */
@@ -58,11 +59,14 @@ const findClass = ({ close, pipe }: PipeCalls): PipeClass => {
 
 let pipeClass: PipeClass | undefined
 
-/** Starts to poll a descriptor. */
-export const pipePoll = (calls: PipeCalls, fd: number, callback: () => void): PollHandle => {
-  const handle = new (pipeClass ??= findClass(calls))(SOCKET)
+/** Starts to poll a descriptor. Throws `FdError` where there is none left for it; `target` is what it is for. */
+export const pipePoll = (calls: PipeCalls, fd: number, callback: () => void, target: number): PollHandle => {
+  const Pipe = (pipeClass ??= findClass(calls))
   // A handle closes what it has, and the set is not the handle's.
-  handle.open(calls.duplicate(fd))
+  const own = calls.duplicate(fd)
+  if (own < 0) throw fdError(target, calls.errno(), "fcntl")
+  const handle = new Pipe(SOCKET)
+  handle.open(own)
   handle.useUserBuffer(nothing)
   handle.onread = callback
   handle.readStart()

@@ -216,6 +216,11 @@ export class StreamReader {
     this.#transport = transport
   }
 
+  /** @internal Whether a read waits. */
+  get _waits(): boolean {
+    return this.#waiting !== undefined
+  }
+
   toString(): string {
     const words = [
       ...(this.#bytes.size > 0 ? [`${this.#bytes.size} bytes`] : []),

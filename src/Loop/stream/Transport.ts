@@ -287,7 +287,10 @@ export class PipeTransport implements ReadTransport, WriteTransport {
       if (this.#paused || this.#closing) return
       // At the end of the stream, this is also what lets Node notice.
       const data = this.#socket.read() as Buffer | null
-      if (data !== null && data.length > 0) this.#owner.dataReceived(data)
+      if (data === null) return
+      // Node 26 gives less than all of it, and says nothing of the rest.
+      if (this.#socket.readableLength > 0) this.#poll()
+      if (data.length > 0) this.#owner.dataReceived(data)
     })
   }
 

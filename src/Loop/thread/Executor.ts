@@ -10,14 +10,12 @@ import { ExecutorClosedError, JobRefusedError, WorkerDiedError } from "../kernel
 import { tableOf } from "../Leftovers.js"
 import { millis } from "../Settings.js"
 import { after, tellIfSlow } from "../Wait.js"
+import { LONGEST } from "../NodeHost.js"
 import { type Ending, Workers } from "./Workers.js"
 import { unpackError } from "./unpackError.js"
 
 /** Calls `f` after `ms`; the result takes it back. @internal */
 export type Timer = (ms: number, f: () => void) => () => void
-
-/** The longest delay that Node's timers take. */
-const LONGEST = 2 ** 31 - 1
 
 /** Real time; what is farther away than Node's timers reach does not come. */
 const inRealTime: Timer = (ms, f) => {
@@ -213,7 +211,7 @@ export class Executor {
         job.state = "cancelling"
         job.reason = reason
         this.#workers.raise(job.slot)
-        job.disarm = timerOf(job.loop)(this.#settings.grace, () => this.#terminate(job))
+        this.#awaitGrace(job)
         return true
       default:
         return true
@@ -322,6 +320,25 @@ export class Executor {
     job.onEnd(job)
     if (this.#busy) return
     for (const idle of this.#onIdle.splice(0)) idle()
+  }
+
+  /** A grace that is long is not to be a silence. Where the loop is closing, that says so itself. */
+  #awaitGrace(job: Job): void {
+    const { loop } = job
+    const { grace } = this.#settings
+    const timers = [timerOf(loop)(grace, () => this.#terminate(job))]
+    job.disarm = () => timers.forEach((cancel) => cancel())
+    if (grace <= loop._slowJoin || loop._closing !== undefined || loop.isClosed()) return
+    timers.push(
+      tellIfSlow(loop, () => ({
+        message:
+          `the job ${job.name} (${this._place(job)}) was cancelled ${loop._slowJoin}ms ago and has not ended; ` +
+          (grace === Infinity
+            ? "its grace has no end"
+            : `its thread is terminated after a grace of ${grace}ms`),
+        future: job.future
+      }))
+    )
   }
 
   #terminate(job: Job): void {

@@ -41,6 +41,18 @@ export interface ExecutorSettings {
 
 let executors = 0
 
+/** More threads than any system starts; each has some memory of its own from the beginning. */
+const MOST = 65_536
+
+const workersOf = (maxWorkers: unknown): number => {
+  if (maxWorkers === undefined) return availableParallelism()
+  const workers = count("maxWorkers", maxWorkers)
+  if (workers <= MOST) return workers
+  throw new RangeError(
+    `maxWorkers is at most ${MOST}, not ${workers}; jobs for which no thread is free wait in line`
+  )
+}
+
 const limiterOf = (limiter: unknown): Limiter | undefined => {
   if (limiter === undefined || limiter instanceof Limiter) return limiter
   if (typeof limiter === "number") return Limiter.make(count("limiter", limiter))
@@ -60,7 +72,7 @@ export const executorSettings = (options: ExecutorOptions): ExecutorSettings => 
     throw new TypeError(`resourceLimits is an object, not ${describeValue(resourceLimits)}`)
   }
   return {
-    maxWorkers: maxWorkers === undefined ? availableParallelism() : count("maxWorkers", maxWorkers),
+    maxWorkers: workersOf(maxWorkers),
     limiter: limiterOf(limiter),
     idleTimeout: millis("idleTimeout", idleTimeout, 10_000),
     grace: millis("grace", grace, 1_000),

@@ -3,7 +3,7 @@ import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { unmarked } from "../AsyncContext.js"
 import type { Capability, Held } from "../Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { value as describeValue, isCoroutineFunction } from "../kernel/describe.js"
 import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import { Handle } from "../kernel/Handle.js"
@@ -32,10 +32,6 @@ export interface OfferOptions {
   /** For reports. Default: `handle-<n>`. */
   readonly name?: string | undefined
 }
-
-/** Whether a function is declared as a coroutine: called as a callback, nobody would wait for it. */
-const isCoroutineFunction = (f: Callable): boolean =>
-  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(Object.prototype.toString.call(f))
 
 const checkFunctions = (functions: unknown): ReadonlyArray<readonly [string, Callable]> => {
   if (typeof functions !== "object" || functions === null) {
@@ -184,19 +180,35 @@ export class OfferedHandle {
 
   #on(message: Asking): void {
     if (this.#closed) return
-    switch (message[0]) {
-      case "call":
-        return this.#call(message[1], message[2])
-      case "run":
-        return this.#run(message[1], message[2], message[3])
-      case "cancel":
-        return this.#cancel(message[1], message[2])
+    try {
+      switch (message[0]) {
+        case "call":
+          return this.#call(message[1], message[2])
+        case "run":
+          return this.#run(message[1], message[2], message[3])
+        case "cancel":
+          return this.#cancel(message[1], message[2])
+        default:
+          throw new TypeError(`${describeValue(message)} is no message of a LoopHandle`)
+      }
+    } catch (exception) {
+      // The other thread has the port, and may have sent anything.
+      this.#unreadable(exception)
     }
   }
 
+  /** What was asked for. A LoopHandle asks for nothing else than what is offered. */
+  #offered(name: string, args: ReadonlyArray<unknown>): Callable {
+    const f = this.#functions.get(name)
+    if (f === undefined) throw new TypeError(`${this.name} offers no ${describeValue(name)}`)
+    if (!Array.isArray(args)) throw new TypeError(`${describeValue(args)} are no arguments for ${name}`)
+    return f
+  }
+
   #call(name: string, args: ReadonlyArray<unknown>): void {
+    const f = this.#offered(name, args)
     const refusal = this.#refusal("callSoonThreadsafe")
-    if (refusal === undefined) return this.#push(this.#functions.get(name) as Callable, args)
+    if (refusal === undefined) return this.#push(f, args)
     // A flood of calls is not to become a flood of reports.
     if (this.#refused++ > 0) return
     this.#loop.callExceptionHandler({
@@ -207,9 +219,9 @@ export class OfferedHandle {
   }
 
   #run(id: number, name: string, args: ReadonlyArray<unknown>): void {
+    const body = this.#offered(name, args)
     const refusal = this.#refusal("runCoroutineThreadsafe")
     if (refusal !== undefined) return this.#fail(id, refusal)
-    const body = this.#functions.get(name) as Callable
     const run: Run = { name, task: undefined }
     this.#runs.set(id, run)
     this.#push(() => {
@@ -233,9 +245,10 @@ export class OfferedHandle {
 
   /** It comes after its `run` in the queue, too. */
   #cancel(id: number, message: PackedError): void {
+    const reason = unpackError(message)
     this.#push(() => {
       const task = this.#runs.get(id)?.task
-      if (task !== undefined) tellToStop(task, unpackError(message))
+      if (task !== undefined) tellToStop(task, reason)
     })
   }
 

@@ -1,20 +1,13 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
-import * as Effect from "effect/Effect"
-import { fiberState, loopClock } from "../../effect.js"
-import type { Capability, Held } from "../Capability.js"
 import { EffectLoop } from "../EffectLoop.js"
 import { checkSignal } from "../Fibers.js"
-import { local } from "../kernel/current.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { JobRefusedError, LoopClosedError } from "../kernel/errors.js"
-import { EventLoop } from "../kernel/EventLoop.js"
-import { Future } from "../kernel/Future.js"
+import type { Future } from "../kernel/Future.js"
 import type { CoroutineValue } from "../kernel/Task.js"
-import type { Leftover } from "../Leftovers.js"
-import { NodeHost } from "../NodeHost.js"
+import { Asked, Asks, homeOfAsked } from "./Asks.js"
 import { packError } from "./packError.mjs"
-import { logReport } from "../Reporter.js"
 import { type Answer, type Asking, type Hello, PROTOCOL, type ThreadFunctions } from "./threadMessages.js"
 import { unpackError } from "./unpackError.js"
 
@@ -45,146 +38,6 @@ export interface LoopCaller<F extends ThreadFunctions<F>> {
     name: K,
     ...args: Parameters<F[K]>
   ): Future<CoroutineValue<ReturnType<F[K]>>>
-}
-
-/** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
-let standIn: EventLoop | undefined
-
-const makeStandIn = (): EventLoop => {
-  const state = Effect.runSync(fiberState)
-  const name = "of a thread without a loop"
-  const host = new NodeHost(Effect.runSync(loopClock), false, (report) => logReport(state, name, report))
-  const loop = new EventLoop(host, { name })
-  loop._start()
-  return loop
-}
-
-/**
- * What one coroutine is known as here. Cancelling it asks the other thread, and it is done when that has answered.
- *
- * Legal states: those of a Future; while it is pending its loop lists it, and `letGo` takes back what waits on its behalf.
- */
-class Asked extends Future<unknown> {
-  readonly since: number
-  /** The other thread was asked to cancel it. */
-  cancelling = false
-  /** What that cancel said. */
-  #message: unknown
-  readonly #held: Array<() => void> = []
-
-  constructor(
-    readonly loop: EventLoop,
-    /** For reports. */
-    readonly name: string,
-    tell: (message: unknown) => boolean
-  ) {
-    super(loop, (message) => {
-      if (this.cancelling) return true
-      if (!tell(message)) return false
-      this.cancelling = true
-      this.#message = message
-      this.holds(loop._watchJoin("a LoopHandle", () => [this]))
-      return true
-    })
-    this.since = loop.time()
-  }
-
-  /** To be called when it is done. */
-  holds(letGo: () => void): void {
-    this.#held.push(letGo)
-  }
-
-  letGo(): void {
-    for (const f of this.#held.splice(0)) f()
-  }
-
-  /** The coroutine was cancelled, for the reason that was given here or for another one. */
-  wasCancelled(reason: unknown): void {
-    this._settleCancelled(this.cancelling ? this.#message : reason)
-  }
-
-  /** The other end is gone. */
-  lost(error: LoopClosedError): void {
-    if (this.cancelling) this._settleCancelled(this.#message)
-    else this._closed(error)
-  }
-
-  protected override _describe(): string {
-    return `${super._describe()} name=${JSON.stringify(this.name)}`
-  }
-
-  protected override _kind(): string {
-    return `Future of ${this.name}`
-  }
-}
-// In texts it is what it is to its users.
-Object.defineProperty(Asked, "name", { value: "Future" })
-
-/**
- * What the tasks and callbacks of one loop have asked of loops in other threads: closing the loop cancels it, and waits
- * for the answers.
- */
-class Asks implements Capability {
-  static readonly #all = new WeakMap<EffectLoop, Asks>()
-  readonly step = "executors"
-  readonly #pending = new Set<Asked>()
-  #onQuiet: Array<() => void> = []
-
-  static of(loop: EffectLoop): Asks {
-    const known = this.#all.get(loop) ?? new Asks(loop)
-    this.#all.set(loop, known)
-    return known
-  }
-
-  private constructor(private readonly loop: EffectLoop) {
-    loop._capabilities.add(this)
-  }
-
-  /** Lists it; the result takes it back. */
-  add(asked: Asked): () => void {
-    this.#pending.add(asked)
-    return () => {
-      this.#pending.delete(asked)
-      if (this.#pending.size > 0) return
-      for (const f of this.#onQuiet.splice(0)) f()
-    }
-  }
-
-  numbers(): Partial<Held> {
-    return {}
-  }
-
-  held(): ReadonlyArray<Leftover> {
-    return [...this.#pending].map(({ cancelling, name, since }) => ({
-      what: "job",
-      name,
-      age: this.loop.time() - since,
-      state: cancelling ? "cancelling" : "running",
-      waitingOn: "another thread",
-      createdAt: "runCoroutineThreadsafe"
-    }))
-  }
-
-  quiet(): boolean {
-    return this.#pending.size === 0
-  }
-
-  close(then: () => void): void {
-    this.#onQuiet.push(then)
-    this.#cancelAll()
-  }
-
-  release(): void {
-    this.#cancelAll()
-    for (const asked of [...this.#pending])
-      asked._closed(this.loop._closedError(`${asked.name} was not done`))
-    this.#pending.clear()
-  }
-
-  #cancelAll(): void {
-    const reason = new LoopClosedError(`the event loop ${this.loop.name} is closing`)
-    for (const asked of [...this.#pending]) asked.cancel(reason)
-  }
 }
 
 /**
@@ -247,7 +100,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     this.#port = port
     port.on("message", (answer: Answer) => this.#on(answer))
     port.on("messageerror", (cause) => {
-      this.#end(new LoopClosedError(`an answer of the event loop ${loop} cannot be read`, { cause }))
+      this.#end(this.#unreadable(cause))
     })
     port.on("close", () =>
       this.#end(new LoopClosedError(`the thread of the event loop ${loop} has ended, or closed its handle`))
@@ -334,7 +187,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
 
   #run(name: string, args: ReadonlyArray<unknown>, options: AskOptions): Future<unknown> {
     this.#check("runCoroutineThreadsafe", name)
-    const loop = (local()?.loop as EventLoop | undefined) ?? (standIn ??= makeStandIn())
+    const loop = homeOfAsked()
     loop._refuse("runCoroutineThreadsafe")
     const { signal } = options
     const id = ++this.#ids
@@ -346,6 +199,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     this.#ask(name, ["run", id, name, args], options)
     if (this.#pending.size === 0) this.#port.ref()
     this.#pending.set(id, asked)
+    asked.holds(() => this.#forget(id))
     if (loop instanceof EffectLoop) asked.holds(Asks.of(loop).add(asked))
     if (signal !== undefined) {
       const abort = (): void => void asked.cancel(signal.reason)
@@ -380,18 +234,27 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
   }
 
   #on(answer: Answer): void {
-    const [kind, id] = answer
-    if (kind === "closed" && id === undefined) return this.#end(closedError(answer))
-    const asked = this.#pending.get(id as number)
+    let settle: (asked: Asked) => void
+    try {
+      if (answer[0] === "closed" && answer[1] === undefined) return this.#end(closedError(answer))
+      settle = settling(answer)
+    } catch (cause) {
+      // Whoever has the other port may have sent anything.
+      return this.#end(this.#unreadable(cause))
+    }
+    const asked = this.#pending.get(answer[1] as number)
     if (asked === undefined) return
-    this.#pending.delete(id as number)
-    if (this.#pending.size === 0) this.#port.unref()
-    // Where closing its loop has settled it, the first outcome stays.
-    if (kind === "value") asked._settleValue(answer[2])
-    else if (kind === "error") asked._settleError(unpackError(answer[2]))
-    else if (kind === "cancelled") asked.wasCancelled(unpackError(answer[2]))
-    else asked.lost(closedError(answer))
+    settle(asked)
     asked.letGo()
+  }
+
+  #unreadable(cause: unknown): LoopClosedError {
+    return new LoopClosedError(`an answer of the event loop ${this.loop} cannot be read`, { cause })
+  }
+
+  /** Nobody waits for its answer any more. */
+  #forget(id: number): void {
+    if (this.#pending.delete(id) && this.#pending.size === 0) this.#port.unref()
   }
 
   #end(error: LoopClosedError): void {
@@ -404,6 +267,28 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
       asked.lost(error)
       asked.letGo()
     }
+  }
+}
+
+/** What an answer means for who has asked. Throws for what is no answer. */
+const settling = (answer: Answer): ((asked: Asked) => void) => {
+  switch (answer[0]) {
+    case "value":
+      return (asked) => asked._settleValue(answer[2])
+    case "error": {
+      const error = unpackError(answer[2])
+      return (asked) => asked._settleError(error)
+    }
+    case "cancelled": {
+      const reason = unpackError(answer[2])
+      return (asked) => asked.wasCancelled(reason)
+    }
+    case "closed": {
+      const error = closedError(answer)
+      return (asked) => asked.lost(error)
+    }
+    default:
+      throw new TypeError(`${describeValue(answer)} is no answer`)
   }
 }
 

@@ -10,6 +10,7 @@ import type { Piscina } from "piscina"
 import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
 import type { EffectLoop } from "../EffectLoop.js"
+import { LONGEST } from "../NodeHost.js"
 import type { Transferred } from "./transfer.js"
 
 /** How the run of a job ended. */
@@ -35,9 +36,6 @@ interface Thread {
   last: { readonly name: string; readonly loop: EffectLoop } | undefined
   error: unknown
 }
-
-/** The longest delay that Node's timers take. */
-const LONGEST = 2 ** 31 - 1
 
 export class Workers {
   readonly #options: WorkersOptions
@@ -123,8 +121,12 @@ export class Workers {
   /** Ends all threads, which have no jobs any more, and waits for them. */
   async close(): Promise<void> {
     this.#closing = true
+    const timers = home.runInAsyncScope(() =>
+      [...this.#threads.values()].map((thread) => this.#tellIfStuck(thread))
+    )
     await home.runInAsyncScope(() => this.#pool?.destroy())
     if (this.#threads.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve))
+    for (const timer of timers) clearTimeout(timer)
   }
 
   #open(): Piscina<JobMessage, JobReply> {
@@ -192,6 +194,20 @@ export class Workers {
       message: `what the job ${last.name} left behind failed in its thread of ${this.#options.name}, which is gone`,
       exception: error
     })
+  }
+
+  /** Waiting for a thread that does not end is not to be a silence. In real time: the last job's loop may be at rest. */
+  #tellIfStuck({ id, last }: Thread): NodeJS.Timeout | undefined {
+    if (last === undefined || last.loop._slowJoin > LONGEST) return undefined
+    const { loop, name } = last
+    const tell = (): void =>
+      loop.callExceptionHandler({
+        kind: "slowJoin",
+        message:
+          `worker ${id} of ${this.#options.name} was terminated ${loop._slowJoin}ms ago and has not ended: is what the ` +
+          `job ${name} left behind in a synchronous call of the system?`
+      })
+    return setTimeout(tell, loop._slowJoin).unref()
   }
 
   #isBusy(threadId: number): boolean {

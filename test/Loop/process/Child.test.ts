@@ -297,6 +297,9 @@ describe("what is refused, before anything is started", () => {
     ["an unknown option", () => RangeError, (loop) => spawn(loop, "ls", [], { cwdd: "/" } as never)],
     ["a cwd that is no path", () => TypeError, (loop) => spawn(loop, "ls", [], { cwd: 1 as never })],
     ["an env that is no object", () => TypeError, (loop) => spawn(loop, "ls", [], { env: "A=1" as never })],
+    ["an env that is a Map", () => TypeError, (loop) => spawn(loop, "ls", [], { env: new Map() as never })],
+    ["stdin that is null", () => TypeError, (loop) => spawn(loop, "ls", [], { stdin: null as never })],
+    ["stdout that is null", () => TypeError, (loop) => spawn(loop, "ls", [], { stdout: null as never })],
     ["a number in env", () => TypeError, (loop) => spawn(loop, "ls", [], { env: { A: 1 as never } })],
     ["a NUL byte in env", () => TypeError, (loop) => spawn(loop, "ls", [], { env: { A: "\0" } })],
     [
@@ -333,6 +336,8 @@ describe("what is refused, before anything is started", () => {
     ],
     ["fds that are no object", () => TypeError, (loop) => spawn(loop, "ls", [], { fds: "3" as never })],
     ["a uid that is no number", () => TypeError, (loop) => spawn(loop, "ls", [], { uid: "root" as never })],
+    ["fds that are a Map", () => TypeError, (loop) => spawn(loop, "ls", [], { fds: new Map() as never })],
+    ["a uid beyond what Node takes", () => RangeError, (loop) => spawn(loop, "ls", [], { uid: 2 ** 31 })],
     ["a negative gid", () => RangeError, (loop) => spawn(loop, "ls", [], { gid: -1 })],
     [
       "detached that is no boolean",
@@ -373,6 +378,14 @@ describe("what is refused, before anything is started", () => {
       })
     )
   }
+
+  it.live("subprocess-015 a hole among the arguments is missed by its number", () =>
+    onLoop(async (loop) => {
+      const args = ["a"]
+      args[2] = "b"
+      expect(() => spawn(loop, "ls", args)).toThrow(new TypeError("argument 1 is a string, not undefined"))
+    })
+  )
 
   it.live("a closed loop refuses, and starts nothing", () =>
     Effect.gen(function* () {
@@ -419,6 +432,15 @@ describe("what the system refuses", () => {
     join(folder, "bad-interpreter"),
     [],
     {}
+  )
+  bad("a path missing in cwd", "ENOENT", /there is no program \.\/test/, "./test", [], { cwd: "/" })
+  bad(
+    "a missing interpreter in cwd",
+    "ENOENT",
+    /the interpreter that it names is not/,
+    "./bad-interpreter",
+    [],
+    { cwd: folder }
   )
   bad("a missing cwd", "ENOENT", /working directory \/no\/such does not exist/, "ls", [], { cwd: "/no/such" })
   bad("a cwd that is a file", "ENOTDIR", /plain.txt is no directory/, "ls", [], { cwd: file })

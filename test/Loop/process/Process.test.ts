@@ -15,6 +15,7 @@ import {
   SpawnError
 } from "../../../src/index.js"
 import { onLoop, openFds, until } from "../../fixtures/subprocess/recording.js"
+import { collecting } from "../../support/scopedLoops.js"
 
 const folder = mkdtempSync(join(tmpdir(), "B-process-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -414,4 +415,47 @@ describe("input to a process that has ended", () => {
       expect(await child.wait()).toBe(-9)
     })
   )
+
+  for (const [who, wait] of [
+    ["wait()", (child: Awaited<ReturnType<typeof sh>>) => child.wait()],
+    ["a read of stdout", (child: Awaited<ReturnType<typeof sh>>) => child.stdout.readline()]
+  ] as const) {
+    it.live(`J6 ${who} that may never end, because nobody reads stderr, is told once`, () => {
+      const { exceptionHandler, reports } = collecting()
+      return onLoop(
+        async (loop) => {
+          const child = await sh(loop, "head -c 2000000 /dev/zero >&2; echo out")
+          const waits = wait(child)
+          await until(() => reports.length > 0)
+          await loop.sleep(30)
+          expect((await child.stderr.read()).length).toBe(2_000_000)
+          await waits
+          expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin"])
+          expect(reports[0]?.message.replaceAll(/\d+:/g, "N:")).toContain(
+            `${who} waits for pid N: sh -c "head -c 2000000 /dev/zero >&2; echo out", whose stderr is full, with nobody`
+          )
+          expect(loop.statistics().timers).toBe(0)
+        },
+        { exceptionHandler, slowJoin: 10 }
+      )
+    })
+  }
+
+  it.live("J6 what is full and nobody waits for is not told", () => {
+    const { exceptionHandler, reports } = collecting()
+    return onLoop(
+      async (loop) => {
+        const child = await sh(loop, "exec head -c 2000000 /dev/zero")
+        await until(() => child.transport._full(1))
+        await loop.sleep(30)
+        const rest = child.stdout.read()
+        expect(loop.statistics().timers).toBe(0)
+        expect((await rest).length).toBe(2_000_000)
+        expect(await child.wait()).toBe(0)
+        expect(reports).toEqual([])
+        expect(loop.statistics().timers).toBe(0)
+      },
+      { exceptionHandler, slowJoin: 5 }
+    )
+  })
 })

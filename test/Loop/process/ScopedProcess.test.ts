@@ -434,6 +434,28 @@ describe("its exit and signals to it", () => {
       })
   )
 
+  it.live("J6 so is a read of one pipe, while another is full with nobody to read it", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      yield* inside(
+        Effect.gen(function* () {
+          const child = yield* sh("head -c 2000000 /dev/zero >&2; echo out", { stderr: "pipe" })
+          const out = yield* Effect.fork(text(child.stdout))
+          yield* eventually(() => reports.length > 0)
+          expect(yield* Stream.runFold(child.stderr, 0, (sum, bytes) => sum + bytes.length)).toBe(2_000_000)
+          expect(yield* Fiber.join(out)).toBe("out\n")
+          const { timers } = yield* Loop.statistics
+          expect(timers).toBe(0)
+        }),
+        { exceptionHandler, slowJoin: 10 }
+      )
+      expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin"])
+      expect(reports[0]?.message).toMatch(
+        /^a Stream of stdout waits for pid \d+: sh -c .*, whose stderr is full, with nobody/
+      )
+    })
+  )
+
   it.live("J6 and one for a child that is slow for other reasons is not", () =>
     Effect.gen(function* () {
       const { exceptionHandler, reports } = collecting()

@@ -13,7 +13,8 @@ import {
   SpawnError,
   type SubprocessOptions,
   type SubprocessProtocol,
-  type SubprocessTransport
+  type SubprocessTransport,
+  SyncLoop
 } from "../../../src/index.js"
 import { onLoop, openFds, Recording, until } from "../../fixtures/subprocess/recording.js"
 import { collecting, open } from "../../support/scopedLoops.js"
@@ -117,6 +118,23 @@ describe("what a protocol is told", () => {
       }
     })
   )
+
+  it("subprocess-059 and where it has ended, and Node has closed its pipes, while the loop was at rest", async () => {
+    const loop = SyncLoop.make()
+    const before = openFds()
+    const told = sh(loop, "exit 0")
+    const streams = loop.createSubprocessExec("true", [], { stdout: "pipe", stderr: "pipe" })
+    expect(openFds()).toBeGreaterThan(before)
+    await until(() => openFds() <= before)
+    await loop.runUntilComplete(async () => {
+      const [, { log, lost }] = await told
+      await lost
+      expect([log[0], log.at(-1), log.length]).toEqual(["made", "lost", 6])
+      const process = await streams
+      expect((await process.communicate()).map(String)).toEqual(["", ""])
+    })
+    await loop.close()
+  })
 
   it.live("subprocess-017 a child that exited with 6 cannot be sent a signal, and may be closed", () =>
     onLoop(async (loop) => {
@@ -234,6 +252,7 @@ describe("what a protocol is told", () => {
       await until(() => transport.getReturncode() !== null)
       expect(first.log).toEqual(["made", "data 1"])
       expect(() => transport.setProtocol(null as never)).toThrow(TypeError)
+      expect(() => transport.setProtocol(Promise.resolve({}) as never)).toThrow(TypeError)
     })
   )
 })

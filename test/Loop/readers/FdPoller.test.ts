@@ -251,6 +251,7 @@ const recording = () => {
   const log: Array<string> = []
   const state = {
     full: false,
+    deaf: false,
     ready: [] as Array<readonly [number, number, number]>,
     wake: () => {},
     sets: 0
@@ -272,7 +273,8 @@ const recording = () => {
         close: () => void log.push(`close ${number}`)
       }
     },
-    poll: (fd, callback) => {
+    poll: (fd, callback, target) => {
+      if (state.deaf) throw new Error(`no poll for ${target}`)
       state.wake = callback
       log.push(`poll ${fd}`)
       return handle(log)
@@ -287,12 +289,12 @@ describe("the poller", () => {
     const poller = new FdPoller(backend, () => {})
     expect(log).toEqual([])
     poller.watch(7, READ)
-    expect(log.splice(0)).toEqual(["open 100", "add 7 to 100"])
+    expect(log.splice(0)).toEqual(["open 100", "poll 100", "stop", "add 7 to 100"])
     // Closed before the set was opened, which got its number.
     expect(() => poller.watch(100, READ)).toThrow(expect.objectContaining({ code: "EBADF" }))
     poller.resume()
     poller.resume()
-    expect(log.splice(0)).toEqual(["poll 100"])
+    expect(log.splice(0)).toEqual(["start"])
     poller.hold(false)
     poller.hold(false)
     poller.pause()
@@ -415,12 +417,48 @@ describe("the poller", () => {
     expect([log, told]).toEqual([["stop"], [7]])
     state.full = false
     await turn()
-    expect(log.splice(0)).toEqual(["stop", "open 101", "add 7 to 101", "close", "close 100"])
+    expect(log.splice(0)).toEqual([
+      "stop",
+      "open 101",
+      "poll 101",
+      "stop",
+      "add 7 to 101",
+      "close",
+      "close 100"
+    ])
     expect(told).toEqual([7, 7])
     state.ready = []
     await turn()
-    expect([log, told]).toEqual([["poll 101"], [7, 7]])
+    expect([log, told]).toEqual([["start"], [7, 7]])
     poller.close()
+  })
+
+  it("where the set cannot be polled: refused before anything is added, and tried again the next time", () => {
+    const { backend, log, state } = recording()
+    const poller = new FdPoller(backend, () => {})
+    poller.resume()
+    state.deaf = true
+    expect(() => poller.watch(7, READ)).toThrow("no poll for 7")
+    expect(log.splice(0)).toEqual(["open 100"])
+    state.deaf = false
+    poller.watch(7, READ)
+    expect(log.splice(0)).toEqual(["poll 100", "stop", "add 7 to 100", "start"])
+    poller.close()
+  })
+
+  it("without a poll handle for the new set it stays with the old one, and leaves nothing open", async () => {
+    const { backend, log, state } = recording()
+    const poller = new FdPoller(backend, () => {})
+    poller.watch(7, READ)
+    poller.resume()
+    log.length = 0
+    state.ready = [[99, READ, 0]]
+    state.deaf = true
+    state.wake()
+    await turn()
+    expect(log.splice(0)).toEqual(["stop", "open 101", "close 101", "start"])
+    poller.close()
+    expect(log).toEqual(["stop", "close", "close 100"])
   })
 })
 
@@ -451,7 +489,7 @@ describe("the backend", () => {
       const backend = makeBackend(platform, () => koffi())
       expect(backend.open(0).fd).toBe(3)
       const listeners = process.listenerCount("exit")
-      const poll = backend.poll(3, () => {})
+      const poll = backend.poll(3, () => {}, 3)
       expect(process.listenerCount("exit")).toBe(listeners + 1)
       poll.close()
       expect(process.listenerCount("exit")).toBe(listeners)
@@ -465,7 +503,7 @@ describe("the backend", () => {
       () => koffi({ load: () => ({ func: (prototype) => () => (prototype.includes("pipe") ? -1 : 3) }) }),
       false
     )
-    expect(() => none.poll(3, () => {})).toThrow(FdPollUnavailableError)
+    expect(() => none.poll(3, () => {}, 3)).toThrow(FdPollUnavailableError)
   })
 
   it("polls in worker threads by a handle of Node's own, which it finds there", async () => {
@@ -496,6 +534,21 @@ describe("the backend", () => {
     poller.close()
     await until(() => fds.countFds() === before + 2)
     expect(process.listenerCount("exit")).toBe(0)
+  })
+
+  it("is an error in worker threads when no descriptor is left for the handle", () => {
+    const full = makeBackend(
+      "linux",
+      () =>
+        koffi({
+          load: () => ({ func: (prototype) => () => (prototype.includes("fcntl") ? -1 : 3) }),
+          errno: () => constants.errno.EMFILE
+        }),
+      false
+    )
+    expect(() => full.poll(3, () => {}, 7)).toThrow(
+      expect.objectContaining({ name: "FdError", code: "EMFILE", syscall: "fcntl", fd: 7 })
+    )
   })
 
   it("is not there on other platforms, for which koffi is not even loaded", () => {

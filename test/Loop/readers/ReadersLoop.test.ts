@@ -326,6 +326,26 @@ describe("autoclose", () => {
     fds.disown(r)
   })
 
+  it("readers-022 a mark is taken back also where an object, of this mark or another, has lost its descriptor", () =>
+    withLoop(async (loop) => {
+      const [r, w] = fds.pipe()
+      const file = {
+        open: true,
+        fileno: () => {
+          if (!file.open) throw new Error("closed file")
+          return r
+        },
+        close: () => expect.unreachable()
+      }
+      const other = { fd: w, close: () => expect.unreachable() }
+      loop.autoclose(file)
+      loop.autoclose(other)
+      file.open = false
+      loop.noAutoclose(w)
+      loop.noAutoclose(file)
+      expect(() => loop.noAutoclose(file)).toThrow(InvalidStateError)
+    }))
+
   it("J4 what goes wrong is reported as late, also that the number is closed already, and the others are closed", async () => {
     const [r, w] = fds.pipe()
     const gone = fds.dup(r)

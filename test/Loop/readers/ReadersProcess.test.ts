@@ -158,6 +158,13 @@ describe.concurrent("a process whose only registration is a reader or writer", (
     })
   })
 
+  it("process.stdin is handed on to who reads it as data in the same turn", options, async () => {
+    expect(await run("standard input handed on", (_, stdin) => void stdin!.end("hello\n"), "pipe")).toEqual({
+      ...done,
+      said: ["ready", "got hello", "end"]
+    })
+  })
+
   it("standard input that is /dev/null or a file cannot be waited for by its number", options, async () => {
     expect(await run("standard input by number")).toEqual({ ...done, said: ["EPERM false"] })
     const file = fs.openSync(fileURLToPath(import.meta.url), "r")

@@ -205,6 +205,56 @@ describe("a reader of a stream", () => {
       }
     }))
 
+  it("what is asked of the flow with the removal is done: resume, pipe, and a new reader", () =>
+    withLoop(async (loop) => {
+      type Ask = (stream: PassThrough, got: Array<string>) => void
+      const keep = (stream: PassThrough, got: Array<string>) =>
+        stream.on("data", (chunk) => got.push(String(chunk)))
+      const asks: Record<string, Ask> = {
+        resume: (stream, got) => keep(stream, got).resume(),
+        pipe: (stream, got) => stream.pipe(keep(new PassThrough(), got)),
+        "resume in the next tick": (stream, got) => process.nextTick(() => keep(stream, got).resume()),
+        "resume in a microtask": (stream, got) => queueMicrotask(() => keep(stream, got).resume())
+      }
+      for (const [name, ask] of Object.entries(asks)) {
+        const stream = new PassThrough()
+        const got: Array<string> = []
+        stream.pause().write("kept")
+        const handle = loop.addReader(stream, () => {
+          handle.cancel()
+          ask(stream, got)
+        })
+        await until(() => handle.cancelled())
+        await settled()
+        expect([name, got]).toEqual([name, ["kept"]])
+        stream.destroy()
+      }
+    }))
+
+  it("removed and added in one turn, it still stops the flow, which the last removal restores", () =>
+    withLoop(async (loop) => {
+      for (const found of ["listener", "resumed", "paused since"]) {
+        const stream = new PassThrough()
+        const log: Array<string> = []
+        if (found === "listener") stream.on("data", (chunk) => log.push(`data ${chunk}`))
+        else stream.resume()
+        await settled()
+        loop.addReader(stream, () => {})
+        await settled()
+        loop.removeReader(stream)
+        const handle = loop.addReader(stream, () => log.push(`read ${stream.read()}`))
+        await settled()
+        log.length = 0
+        stream.write("x")
+        await until(() => log.includes("read x"))
+        handle.cancel()
+        if (found === "paused since") stream.pause()
+        await settled()
+        expect([found, stream.readableFlowing === true]).toEqual([found, found !== "paused since"])
+        stream.destroy()
+      }
+    }))
+
   it("what others read with stays theirs: a `readable` listener beside it is not disturbed", () =>
     withLoop(async (loop) => {
       const stream = new PassThrough()
@@ -301,6 +351,26 @@ describe("a reader of a stream", () => {
       expect(new Set(log)).toEqual(new Set(["outer"]))
       stream.destroy()
     }))
+
+  it("of two loops, the one that lets go last restores the flow", () =>
+    withLoop((first) =>
+      withLoop(async (second) => {
+        const stream = new PassThrough()
+        const got: Array<string> = []
+        stream.on("data", (chunk) => got.push(String(chunk)))
+        await settled()
+        for (const loop of [first, second]) loop.addReader(stream, () => {})
+        await settled()
+        for (const loop of [first, second]) {
+          expect(got).toEqual([])
+          loop.removeReader(stream)
+          await settled()
+        }
+        stream.write("x")
+        await until(() => got.length > 0)
+        stream.destroy()
+      })
+    ))
 
   it("readers-012 of a transport of the loop: refused while it is one", () =>
     withLoop(async (loop) => {

@@ -1,5 +1,11 @@
 import { availableParallelism } from "node:os"
-import threads, { MessageChannel, type MessagePort, threadId, type WorkerOptions } from "node:worker_threads"
+import threads, {
+  MessageChannel,
+  type MessagePort,
+  threadId,
+  type Worker,
+  type WorkerOptions
+} from "node:worker_threads"
 import { afterEach, describe, expect, it } from "vitest"
 import {
   type EventLoop,
@@ -222,6 +228,24 @@ describe("arguments and results", () => {
         return this.transfer(1, [{} as ArrayBuffer])
       }
       expect(await settled(loop.runInExecutor(executor, bad))).toBeInstanceOf(JobRefusedError)
+      const noList = function (this: JobContext) {
+        return this.transfer(1, undefined as never)
+      }
+      expect(await settled(loop.runInExecutor(executor, noList))).toMatchObject({
+        name: "TypeError",
+        message: "this.transfer takes an array of what is to move"
+      })
+      // It is looked at once: what it says the second time would end the thread.
+      const changes = () => {
+        let looked = 0
+        return {
+          get value() {
+            if (looked++ > 0) throw new Error("looked at twice")
+            return 7
+          }
+        }
+      }
+      expect(await loop.runInExecutor(executor, changes)).toEqual({ value: 7 })
       function worker(this: JobContext) {
         return this.worker
       }
@@ -251,6 +275,19 @@ describe("errors of jobs", () => {
       expect(error.stack).toContain("fails")
       const value = await settled(loop.runInExecutor(executor, () => Promise.reject("a string")))
       expect(value).toBe("a string")
+    })
+  })
+
+  it("that throw when they are looked at still end their job", async () => {
+    await withOne(async (loop, executor) => {
+      const job = () => {
+        const throws = () => {
+          throw new Error("do not look")
+        }
+        throw new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws })
+      }
+      expect(await settled(loop.runInExecutor(executor, job))).toBe("<unprintable>")
+      expect(executor.statistics()).toMatchObject({ workers: 1, running: 0 })
     })
   })
 
@@ -316,13 +353,16 @@ describe("modules that cannot be run", () => {
   it("are JobRefusedError, with what went wrong as the cause", async () => {
     await withOne(async (loop, executor) => {
       const broken = new URL("../../fixtures/executor/broken.mjs", import.meta.url)
+      const legacy = new URL("../../fixtures/executor/legacy.cjs", import.meta.url)
+      expect(await loop.runInExecutor(executor, { module: legacy, export: "twice" }, 4)).toBe(8)
       for (const [job, why] of [
         [{ module: new URL("./nothing.mjs", jobs) }, "could not be loaded"],
         [{ module: "no-such-package" }, "Cannot find package 'no-such-package'"],
         [{ module: "no/such", export: "x" }, "could not be loaded"],
         [{ module: broken }, "could not be loaded: RangeError: broken on purpose"],
         [{ module: jobs, export: "nothing" }, "has no export nothing; it has count, default, heeds"],
-        [{ module: jobs, export: "notAFunction" }, "exports notAFunction, which is no function"]
+        [{ module: jobs, export: "notAFunction" }, "exports notAFunction, which is no function"],
+        [{ module: legacy, export: "broken" }, "throws when its export broken is read: RangeError: broken on"]
       ] as const) {
         const error = await settled(loop.runInExecutor(executor, job))
         expect(error).toBeInstanceOf(JobRefusedError)
@@ -395,6 +435,36 @@ describe("threads that die", () => {
     expect(reports).toEqual([])
   })
 
+  it("fail it once they have ended, with whatever was thrown, also null", async () => {
+    const log: Array<string> = []
+    const onWorker = (worker: Worker) => worker.once("exit", () => log.push("exit"))
+    process.on("worker", onWorker)
+    try {
+      await withOne(async (loop, executor) => {
+        for (const thrown of [new RangeError("in a timer"), null, undefined]) {
+          const future = loop.runInExecutor(
+            executor,
+            (what: unknown) => {
+              setTimeout(() => {
+                throw what
+              })
+              return new Promise(() => {})
+            },
+            thrown
+          )
+          const error = (await settled(future)) as WorkerDiedError
+          log.push("failed")
+          expect(error).toBeInstanceOf(WorkerDiedError)
+          expect(error.message).toMatch(thrown ? /died: RangeError: in a timer$/ : /died: (null|undefined)$/)
+          expect(executor.statistics().workers).toBe(0)
+        }
+      })
+    } finally {
+      process.off("worker", onWorker)
+    }
+    expect(log).toEqual(["exit", "failed", "exit", "failed", "exit", "failed"])
+  })
+
   it("out of memory is one of these", async () => {
     await onLoop(async (loop) => {
       await using executor = Executor.make({
@@ -410,8 +480,6 @@ describe("threads that die", () => {
       )
       expect(error).toBeInstanceOf(WorkerDiedError)
       expect((error as Error).cause).toMatchObject({ code: "ERR_WORKER_OUT_OF_MEMORY" })
-      // The thread has ended, not only failed.
-      expect(executor.statistics().workers).toBe(0)
       expect(await loop.runInExecutor(executor, () => 1)).toBe(1)
     })
   })
@@ -516,6 +584,7 @@ describe("Executor", () => {
     for (const options of [
       { maxWorkers: 0 },
       { maxWorkers: 1.5 },
+      { maxWorkers: 1e9 },
       { limiter: 0 },
       { grace: -1 },
       { idleTimeout: NaN }

@@ -268,8 +268,74 @@ describe("cancelling a job", () => {
     })
   })
 
+  it("J6 a job that takes its time under a long grace is reported, once", async () => {
+    for (const [grace, why] of [
+      [never, "its thread is terminated after a grace of 3600000ms"],
+      [Infinity, "its grace has no end"]
+    ] as const) {
+      const { exceptionHandler, reports } = collecting()
+      // Before the executor is closed, which may be slow as well.
+      let told: typeof reports = []
+      await onLoop(
+        async (loop) => {
+          await using executor = Executor.make({ maxWorkers: 1, name: "aio-test", grace })
+          const gate = new Gate()
+          const future = loop.runInExecutor(executor, hold, gate.cells)
+          await gate.entered()
+          future.cancel()
+          future.cancel()
+          await until(() => reports.length > 0)
+          expect(future.done()).toBe(false)
+          gate.open()
+          await settled(future)
+          told = [...reports]
+        },
+        { exceptionHandler, slowJoin: 10 }
+      )
+      expect(told).toMatchObject([{ kind: "slowJoin" }])
+      expect(told[0]?.message).toMatch(
+        /^the job hold\d* \(worker \d+\) was cancelled 10ms ago and has not ended; /
+      )
+      expect(told[0]?.message).toContain(why)
+    }
+  })
+
+  it("J6 a thread that cannot be ended because of what a job left behind is reported, and joined", async () => {
+    const { exceptionHandler, reports } = collecting()
+    await onLoop(
+      async (loop) => {
+        const executor = Executor.make({ maxWorkers: 1, name: "aio-test" })
+        const gate = new Gate()
+        const fifo = `${mkdtempSync("/tmp/aio-executor-")}/fifo`
+        execFileSync("mkfifo", [fifo])
+        const leaves = async (cells: Int32Array, path: string) => {
+          const { openSync } = await import("node:fs")
+          setTimeout(() => {
+            Atomics.add(cells, 0, 1)
+            openSync(path, "r")
+          })
+        }
+        await loop.runInExecutor(executor, leaves, gate.cells, fifo)
+        await gate.entered()
+        const closed = executor.shutdown({ deadline: 0 })
+        await until(() => reports.length > 0)
+        expect(executor.statistics()).toMatchObject({ state: "closing", workers: 1 })
+        closeSync(openSync(fifo, "w"))
+        await closed
+        rmSync(dirname(fifo), { recursive: true })
+      },
+      { exceptionHandler, slowJoin: 10 }
+    )
+    expect(reports).toMatchObject([{ kind: "slowJoin" }])
+    expect(reports[0]?.message).toMatch(
+      /^worker \d+ of aio-test was terminated 10ms ago and has not ended: is what the job leaves left behind/
+    )
+  })
+
   it("J6 a thread that cannot be terminated is reported, and still joined", async () => {
     const { exceptionHandler, reports } = collecting()
+    // Before the executor is closed, which may be slow as well.
+    let told: typeof reports = []
     await onLoop(
       async (loop) => {
         await using executor = Executor.make({ maxWorkers: 1, name: "aio-test", grace: 0 })
@@ -295,13 +361,12 @@ describe("cancelling a job", () => {
         closeSync(openSync(fifo, "w"))
         await settled(future)
         expect(future.cancelled()).toBe(true)
+        told = [...reports]
         rmSync(dirname(fifo), { recursive: true })
       },
       { exceptionHandler, slowJoin: 10 }
     )
-    expect(reports).toMatchObject([{ kind: "slowJoin" }])
-    expect(reports[0]?.message).toMatch(
-      /^the thread of the job held\d* \(worker \d+\) was terminated 10ms ago/
-    )
+    expect(told).toMatchObject([{ kind: "slowJoin" }])
+    expect(told[0]?.message).toMatch(/^the thread of the job held\d* \(worker \d+\) was terminated 10ms ago/)
   })
 })

@@ -20,6 +20,7 @@ import {
   type ThreadFunctions
 } from "../../../src/index.js"
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { type Hello, PROTOCOL } from "../../../src/Loop/thread/threadMessages.js"
 
 const hour = 3_600_000
 
@@ -431,6 +432,8 @@ describe("runCoroutineThreadsafe", () => {
     expect(leftover?.message).toMatch(
       /job +stuck on there +\d+ms +cancelling +another thread +runCoroutineThreadsafe/
     )
+    // It does not keep this thread any more.
+    expect(String(handle)).toBe("<LoopHandle of there open pending=0>")
     release()
     await settled()
     // The answer comes to nobody.
@@ -462,6 +465,49 @@ describe("the life of a LoopHandle", () => {
     const { port } = loop.threadHandle({ f() {} })
     LoopHandle.from(port)
     expect(() => LoopHandle.from(port)).toThrow(/taken over before/)
+  })
+
+  it("ends, with a report, where its port was used for anything else", async () => {
+    for (const forged of [
+      null,
+      1,
+      {},
+      [],
+      ["other", 1],
+      ["call", "nothing", []],
+      ["call", "f"],
+      ["run", 1, "nothing", []],
+      ["run", 1, "f", null],
+      ["cancel", 1],
+      ["cancel", 1, { kind: "error" }]
+    ]) {
+      const { handle, offered, reports } = both({ f() {} })
+      offered.port.postMessage(forged)
+      await expect.poll(() => offered.closed && handle.closed).toBe(true)
+      expect(reports).toMatchObject([
+        {
+          kind: "late",
+          message: `a message of another thread to ${offered.name} cannot be read: the handle is closed`,
+          exception: { name: "TypeError" }
+        }
+      ])
+    }
+  })
+
+  it("ends where the answer is none, and who waits for it is told", async () => {
+    for (const forged of [null, 1, {}, [], ["other", 1], ["error", 1], ["closed", 1, "why", 1]]) {
+      const { port1, port2 } = new MessageChannel()
+      port1.postMessage({ protocol: PROTOCOL, loop: "there", functions: [["f", false]] } satisfies Hello)
+      const handle = LoopHandle.from<{ f: () => void }>(port2)
+      const future = handle.runCoroutineThreadsafe("f")
+      port1.postMessage(forged)
+      expect(await failure(future)).toMatchObject({
+        _tag: "LoopClosedError",
+        message: "an answer of the event loop there cannot be read",
+        cause: { name: "TypeError" }
+      })
+      expect(handle.closed).toBe(true)
+    }
   })
 
   it("says what it is", async () => {

@@ -1,0 +1,44 @@
+/**
+ * Waits that may last for ever, because the child waits as well: for somebody to read what it writes. Nobody can know
+ * that for certain, but it is told.
+ */
+import type { Socket } from "node:net"
+import type { EffectLoop } from "../EffectLoop.js"
+import { after } from "../Wait.js"
+
+const names = ["stdin", "stdout", "stderr"] as const
+
+/** What a person calls the file descriptor of a child. */
+export const nameOfFd = (fd: number): string => names[fd] ?? `fd ${fd}`
+
+/** Whether Node takes no more from a pipe: what the child writes fills the system's buffer now, and then it waits. */
+export const isFull = (pipe: Socket): boolean =>
+  pipe.readable && pipe.readableLength >= pipe.readableHighWaterMark
+
+/** Looks as often as the loop has time to call a wait slow, until `look` has told; the result ends that. */
+export const lookNowAndThen = (loop: EffectLoop, look: () => boolean): (() => void) => {
+  let stop: () => void = () => {}
+  const again = (): void => {
+    stop = after(loop, loop._slowJoin, () => {
+      if (!look()) again()
+    })
+  }
+  if (Number.isFinite(loop._slowJoin)) again()
+  return () => stop()
+}
+
+/** Tells that `waiting` may wait for a reader of these pipes. */
+export const tellUnread = (
+  loop: EffectLoop,
+  waiting: string,
+  process: string,
+  fds: ReadonlyArray<number>,
+  remedy: string
+): void => {
+  loop.callExceptionHandler({
+    kind: "slowJoin",
+    message:
+      `${waiting} waits for ${process}, whose ${fds.map(nameOfFd).join(" and ")} is full, with nobody to read it: ` +
+      `the process may be waiting for that. ${remedy}, or lead it to "devnull"`
+  })
+}

@@ -1,0 +1,157 @@
+/** What this thread has asked of loops in other threads, for as long as it waits for the answer. */
+import * as Effect from "effect/Effect"
+import { fiberState, loopClock } from "../../effect.js"
+import type { Capability, Held } from "../Capability.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { local } from "../kernel/current.js"
+import { LoopClosedError } from "../kernel/errors.js"
+import { EventLoop } from "../kernel/EventLoop.js"
+import { Future } from "../kernel/Future.js"
+import type { Leftover } from "../Leftovers.js"
+import { NodeHost } from "../NodeHost.js"
+import { logReport } from "../Reporter.js"
+
+/** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
+let standIn: EventLoop | undefined
+
+const makeStandIn = (): EventLoop => {
+  const state = Effect.runSync(fiberState)
+  const name = "of a thread without a loop"
+  const host = new NodeHost(Effect.runSync(loopClock), false, (report) => logReport(state, name, report))
+  const loop = new EventLoop(host, { name })
+  loop._start()
+  return loop
+}
+
+/** The loop of the Futures that this thread gets: the one that runs, or the stand-in. */
+export const homeOfAsked = (): EventLoop =>
+  (local()?.loop as EventLoop | undefined) ?? (standIn ??= makeStandIn())
+
+/**
+ * What one coroutine is known as here. Cancelling it asks the other thread, and it is done when that has answered.
+ *
+ * Legal states: those of a Future; while it is pending its loop lists it, and `letGo` takes back what waits on its behalf.
+ */
+export class Asked extends Future<unknown> {
+  readonly since: number
+  /** The other thread was asked to cancel it. */
+  cancelling = false
+  /** What that cancel said. */
+  #message: unknown
+  readonly #held: Array<() => void> = []
+
+  constructor(
+    readonly loop: EventLoop,
+    /** For reports. */
+    readonly name: string,
+    tell: (message: unknown) => boolean
+  ) {
+    super(loop, (message) => {
+      if (this.cancelling) return true
+      if (!tell(message)) return false
+      this.cancelling = true
+      this.#message = message
+      this.holds(loop._watchJoin("a LoopHandle", () => [this]))
+      return true
+    })
+    this.since = loop.time()
+  }
+
+  /** To be called when it is done. */
+  holds(letGo: () => void): void {
+    this.#held.push(letGo)
+  }
+
+  letGo(): void {
+    for (const f of this.#held.splice(0)) f()
+  }
+
+  /** The coroutine was cancelled, for the reason that was given here or for another one. */
+  wasCancelled(reason: unknown): void {
+    this._settleCancelled(this.cancelling ? this.#message : reason)
+  }
+
+  /** The other end is gone. */
+  lost(error: LoopClosedError): void {
+    if (this.cancelling) this._settleCancelled(this.#message)
+    else this._closed(error)
+  }
+
+  protected override _describe(): string {
+    return `${super._describe()} name=${JSON.stringify(this.name)}`
+  }
+
+  protected override _kind(): string {
+    return `Future of ${this.name}`
+  }
+}
+// In texts it is what it is to its users.
+Object.defineProperty(Asked, "name", { value: "Future" })
+
+/**
+ * What the tasks and callbacks of one loop have asked of loops in other threads: closing the loop cancels it, and waits
+ * for the answers.
+ */
+export class Asks implements Capability {
+  static readonly #all = new WeakMap<EffectLoop, Asks>()
+  readonly step = "executors"
+  readonly #pending = new Set<Asked>()
+  #onQuiet: Array<() => void> = []
+
+  static of(loop: EffectLoop): Asks {
+    const known = this.#all.get(loop) ?? new Asks(loop)
+    this.#all.set(loop, known)
+    return known
+  }
+
+  private constructor(private readonly loop: EffectLoop) {
+    loop._capabilities.add(this)
+  }
+
+  /** Lists it; the result takes it back. */
+  add(asked: Asked): () => void {
+    this.#pending.add(asked)
+    return () => {
+      this.#pending.delete(asked)
+      if (this.#pending.size > 0) return
+      for (const f of this.#onQuiet.splice(0)) f()
+    }
+  }
+
+  numbers(): Partial<Held> {
+    return {}
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    return [...this.#pending].map(({ cancelling, name, since }) => ({
+      what: "job",
+      name,
+      age: this.loop.time() - since,
+      state: cancelling ? "cancelling" : "running",
+      waitingOn: "another thread",
+      createdAt: "runCoroutineThreadsafe"
+    }))
+  }
+
+  quiet(): boolean {
+    return this.#pending.size === 0
+  }
+
+  close(then: () => void): void {
+    this.#onQuiet.push(then)
+    this.#cancelAll()
+  }
+
+  release(): void {
+    this.#cancelAll()
+    for (const asked of [...this.#pending]) {
+      asked._closed(this.loop._closedError(`${asked.name} was not done`))
+      asked.letGo()
+    }
+  }
+
+  #cancelAll(): void {
+    const reason = new LoopClosedError(`the event loop ${this.loop.name} is closing`)
+    for (const asked of [...this.#pending]) asked.cancel(reason)
+  }
+}
