@@ -26,7 +26,7 @@ export const value = (u: unknown): string => {
       const name = (Object.getPrototypeOf(u) as { constructor?: { name?: string } } | null)?.constructor?.name
       return Array.isArray(u) ? `[${u.length} items]` : `<${name ?? "object"}>`
     }
-    return String(u)
+    return typeof u === "bigint" ? `${u}n` : String(u)
   } catch {
     return "<unprintable>"
   }
