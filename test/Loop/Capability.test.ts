@@ -140,7 +140,7 @@ describe("capabilities", () => {
           { closeDeadline: 30, slowJoin: 10 }
         )
         // Once in its turn, and once more when a quarter of the time is left.
-      expect(log).toEqual(["close processes", "close processes", "release processes", "release watchers"])
+        expect(log).toEqual(["close processes", "close processes", "release processes", "release watchers"])
         expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin", "leftover"])
         expect(reports[1]?.message).toMatch(/^2 left over on L at the deadline of 30ms for closing L:/)
         expect(reports[1]?.message).toMatch(

@@ -16,7 +16,7 @@ describe("texts for people", () => {
       "null",
       "undefined",
       "true",
-      "5",
+      "5n",
       "Symbol(s)",
       "[2 items]",
       "<Object>",
@@ -26,7 +26,6 @@ describe("texts for people", () => {
     expect(value(Object.create(null))).toBe("<object>")
     expect(value(Object.create(hostile))).toBe("<unprintable>")
     expect(value("x".repeat(100))).toBe(`"${"x".repeat(60)}…"`)
-    expect(value(3n)).toBe("3n")
   })
 
   it("functions show their name, bound ones the inner name, anonymous ones the start of their source", () => {

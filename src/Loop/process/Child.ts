@@ -84,6 +84,8 @@ export class Child {
     if (loop.getDebug()) rememberSite(this, Child)
     processes.add(this)
     process.once("exit", this.#exited)
+    // Node would destroy it at the exit, with what the child has taken to the last byte: see `#exited`.
+    process.stdin = null
     for (const pipe of pipes.values()) {
       // What fails in a pipe is told to whoever uses it. Without these an EPIPE would be nobody's, and uncaught.
       pipe.on("error", nothing)
@@ -237,6 +239,8 @@ export class Child {
 
   readonly #exited = (code: number | null, signal: NodeJS.Signals | null): void => {
     this.#returncode = returncodeOf(code, signal)
+    // What it has taken counts as written. What it has not fails by itself, unless a grandchild reads on.
+    this.pipes.get(0)?.end()
     const listeners = this.#onExit.splice(0)
     this.#loop._afterQueued(() => {
       for (const f of listeners) f()

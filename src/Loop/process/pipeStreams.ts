@@ -129,6 +129,8 @@ class Writing {
 
   readonly #drained: Effect.Effect<void, BrokenPipeError | LoopClosedError> = Effect.suspend(() => {
     const { socket } = this.pipe
+    // The child took it all and has ended, in one turn.
+    if (socket.writableFinished) return Effect.void
     if (socket.destroyed) return this.#broken()
     return socket.writableNeedDrain
       ? Effect.flatMap(this.#events.next(), () =>

@@ -322,7 +322,9 @@ export class PipeTransport implements ReadTransport, WriteTransport {
 
   /** @internal Whether the other end has gone, or Node has closed it. `connectionLost` follows, or has come. */
   _broken(): boolean {
-    return this.#lost || this.#error !== undefined || this.#socket.destroyed
+    // The process has ended, and its input with it.
+    const ended = this.#socket.writableEnded && !this.#eofWritten
+    return this.#lost || this.#error !== undefined || this.#socket.destroyed || ended
   }
 
   #written(length: number): void {

@@ -171,6 +171,18 @@ describe("what goes in and comes out", () => {
     )
   )
 
+  it.live("what was written before the process exited reaches a grandchild that reads on", () =>
+    inside(
+      Effect.gen(function* () {
+        const child = yield* sh("exec 3<&0; cat <&3 & exit 0")
+        const written = yield* Effect.forkScoped(Stream.run(Stream.make("x".repeat(2 ** 20)), child.stdin))
+        const read = yield* text(child.stdout)
+        yield* Fiber.join(written)
+        expect([read.length, yield* child.exitCode]).toEqual([2 ** 20, 0])
+      })
+    )
+  )
+
   it.live("two children make a pipeline, as in the example", () =>
     inside(
       Effect.gen(function* () {

@@ -1,4 +1,5 @@
 // Child processes told to a protocol. What `Child.test.ts` shows of the options and the start is not repeated here.
+import type { Socket } from "node:net"
 import { it } from "@effect/vitest"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { constants } from "node:os"
@@ -631,16 +632,18 @@ describe("pipes", () => {
   it.live("the numbers of what Node has closed are free before anybody hears of the exit", () =>
     onLoop(async (loop) => {
       const [transport, protocol] = await sh(loop, "exit 0")
-      let size = -1
+      const stdin = transport.getPipeTransport(0)
+      const listed = (): boolean => [...loop._transportFds.values()].some((t) => t === stdin)
+      let wrong: boolean | undefined
       const heard = transport._wait()
-      heard.addDoneCallback(
-        () =>
-          (size = [...loop._transportFds.values()].filter((t) => t === transport.getPipeTransport(0)).length)
-      )
+      heard.addDoneCallback(() => {
+        wrong = listed() && (stdin?.getExtraInfo("pipe") as Socket).destroyed
+      })
       await heard
       await loop.sleep(0)
-      expect(size).toBe(0)
+      expect(wrong).toBe(false)
       await protocol.lost
+      expect(listed()).toBe(false)
     })
   )
 
