@@ -19,7 +19,16 @@ import {
   transfer,
   WorkerDiedError
 } from "../../../src/index.js"
-import { Gate, hold, jobs, onLoop, settled, threadsNamed, until } from "../../fixtures/executor/pool.js"
+import {
+  Gate,
+  hold,
+  jobs,
+  noThreadNamed,
+  onLoop,
+  settled,
+  threadsNamed,
+  until
+} from "../../fixtures/executor/pool.js"
 
 /** Runs aio code with a loop and an executor of one thread. */
 const withOne = <A>(body: (loop: EventLoop, executor: Executor) => Promise<A>): Promise<A> =>
@@ -28,9 +37,7 @@ const withOne = <A>(body: (loop: EventLoop, executor: Executor) => Promise<A>): 
     return await body(loop, executor)
   })
 
-afterEach(() => {
-  expect([...threadsNamed("effect-aio"), ...threadsNamed("aio-test")]).toEqual([])
-})
+afterEach(() => noThreadNamed("effect-aio", "aio-test"))
 
 const secret = 41
 

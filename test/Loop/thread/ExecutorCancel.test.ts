@@ -22,6 +22,7 @@ import {
   polite,
   settled,
   spin,
+  noThreadNamed,
   threadsNamed,
   until
 } from "../../fixtures/executor/pool.js"
@@ -30,9 +31,7 @@ import { collecting, scoped } from "../../support/scopedLoops.js"
 /** Longer than a test: the thread may not be terminated. */
 const never = "1 hour"
 
-afterEach(() => {
-  expect(threadsNamed("aio-test")).toEqual([])
-})
+afterEach(() => noThreadNamed("aio-test"))
 
 function worker(this: JobContext) {
   return this.worker
@@ -166,7 +165,7 @@ describe("cancelling a job", () => {
       await gate.entered()
       future.cancel("stop it")
       expect(await settled(future)).toMatchObject({ _tag: "CancelledError", reason: "stop it" })
-      expect(threadsNamed("aio-test")).not.toContain("aio-test-1")
+      await until(() => !threadsNamed("aio-test").includes("aio-test-1"))
       expect(await next).toBe("aio-test-2")
       expect(executor.statistics()).toMatchObject({ running: 0, queued: 0 })
     })

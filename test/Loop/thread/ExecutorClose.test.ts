@@ -16,16 +16,14 @@ import {
   onLoop,
   settled,
   spin,
-  threadsNamed,
+  noThreadNamed,
   until
 } from "../../fixtures/executor/pool.js"
 import { collecting, open, scoped } from "../../support/scopedLoops.js"
 
 const never = "1 hour"
 
-afterEach(() => {
-  expect([...threadsNamed("aio-test"), ...threadsNamed("effect-aio")]).toEqual([])
-})
+afterEach(() => noThreadNamed("aio-test", "effect-aio"))
 
 describe("executor.shutdown", () => {
   it("refuses new jobs, and waits for those that are queued and running", async () => {
@@ -174,7 +172,7 @@ describe("the default executor", () => {
       loop.setDefaultExecutor(second)
       gate.open()
       expect(await made).toBe("let go")
-      await until(() => threadsNamed("effect-aio").length === 0)
+      await noThreadNamed("effect-aio")
     })
     expect(first.statistics().state).toBe("open")
     expect(second.statistics().state).toBe("closed")
@@ -263,7 +261,7 @@ describe("closing a loop", () => {
           }
           expect(loop.statistics().jobs).toBe(0)
           yield* Effect.promise(() => until(() => shared.statistics().workers === 0))
-          yield* Effect.promise(() => until(() => threadsNamed("effect-aio").length === 0))
+          yield* Effect.promise(() => noThreadNamed("effect-aio"))
           expect(shared.statistics()).toMatchObject({ state: "open", running: 0, queued: 0 })
           yield* Effect.promise(() => shared.shutdown())
         })

@@ -11,7 +11,7 @@ import {
   Limiter,
   WorkerDiedError
 } from "../../../src/index.js"
-import { onLoop, settled, threadsNamed } from "../../fixtures/executor/pool.js"
+import { noThreadNamed, onLoop, settled } from "../../fixtures/executor/pool.js"
 
 /** Everything that a job can do. */
 const act = async function (this: JobContext, kind: string, n: number): Promise<number> {
@@ -127,7 +127,7 @@ describe("executors", () => {
               queued: 0
             })
           }
-          expect(threadsNamed("aio-model")).toEqual([])
+          await noThreadNamed("aio-model")
         }
       ),
       { numRuns: Number(process.env["RUNS"] ?? 30) }
