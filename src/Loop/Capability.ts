@@ -35,6 +35,21 @@ export const nothingHeld: Held = {
   handles: 0
 }
 
+/** One of a kind for each loop: made, and listed with the loop, when it is first asked for. */
+export const perLoop = <L extends { readonly _capabilities: Set<Capability> }, C extends Capability>(
+  make: (loop: L) => C
+): ((loop: L) => C) => {
+  const kept = new WeakMap<L, C>()
+  return (loop) => {
+    const known = kept.get(loop)
+    if (known !== undefined) return known
+    const made = make(loop)
+    kept.set(loop, made)
+    loop._capabilities.add(made)
+    return made
+  }
+}
+
 /** The capabilities of the loop that were used, in the order in which closing comes to them. */
 export const capabilitiesOf = ({ _capabilities }: Home): ReadonlyArray<Capability> =>
   steps.flatMap((step) => [..._capabilities].filter((capability) => capability.step === step))

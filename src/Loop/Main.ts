@@ -19,6 +19,7 @@ import {
 import type { EffectLoop } from "./EffectLoop.js"
 import { LoopCrash } from "./kernel/errors.js"
 import { leftoversOf, tableOf } from "./Leftovers.js"
+import { LONGEST } from "./NodeHost.js"
 import { logAs } from "./Reporter.js"
 
 /**
@@ -89,7 +90,7 @@ export const runMain = <A, E>(
     let accident = false
     let leaving = false
     let deadline: NodeJS.Timeout | undefined
-    const keepAlive = setInterval(() => {}, 2 ** 31 - 1)
+    const keepAlive = setInterval(() => {}, LONGEST)
 
     const log = (level: "warning" | "error", message: string, cause?: Cause.Cause<unknown>): void => {
       if (opened === undefined) return console.error(message, cause ?? "")
@@ -108,7 +109,7 @@ export const runMain = <A, E>(
           leaving = true
           leaveProcess(signal === undefined ? 1 : codes[signal])
         },
-        Math.min(options.closeDeadline + LAST_STEPS, 2 ** 31 - 1)
+        Math.min(options.closeDeadline + LAST_STEPS, LONGEST)
       )
     }
     const onSignal = (name: (typeof signals)[number]): void => {
@@ -167,7 +168,7 @@ export const runMain = <A, E>(
         // Nothing of the loop is left. If something else holds the process, say so instead of hanging in silence.
         setTimeout(
           () => log("warning", `the program has ended, and the process is kept alive by: ${keptAliveBy()}`),
-          Math.min(options.slowJoin, 2 ** 31 - 1)
+          Math.min(options.slowJoin, LONGEST)
         ).unref()
       }
       stopListening()

@@ -16,6 +16,7 @@ import { Future } from "./kernel/Future.js"
 import type { Settleable } from "./kernel/ports.js"
 import { WatchHandle } from "./kernel/WatchHandle.js"
 import type { Leftover } from "./Leftovers.js"
+import { LONGEST } from "./NodeHost.js"
 import { awaitDone } from "./Wait.js"
 
 const numbers = Object.entries(constants.signals) as ReadonlyArray<readonly [NodeJS.Signals, number]>
@@ -364,7 +365,7 @@ export class Signals implements Capability {
 
   #refs(): void {
     const wanted = [...this.#watched.values()].some(({ handler }) => handler?.hasRef() === true)
-    if (wanted) this.#hold ??= setInterval(() => {}, 2 ** 31 - 1)
+    if (wanted) this.#hold ??= setInterval(() => {}, LONGEST)
     else {
       clearInterval(this.#hold)
       this.#hold = undefined

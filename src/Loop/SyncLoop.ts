@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { currentFiberState, fiberState, isProgram, runSyncIn, type FiberState } from "../effect.js"
+import { LONGEST } from "./NodeHost.js"
 import { NodeLoop } from "./NodeLoop.js"
 import { checkSignal } from "./Fibers.js"
 import { isThenable } from "./kernel/adopt.js"
@@ -34,7 +35,7 @@ export interface SyncRunOptions {
 
 /** Keeps the process alive until it is called. Node has no other way to say so. */
 const holdProcess = (): (() => void) => {
-  const timer = setInterval(() => {}, 2 ** 31 - 1)
+  const timer = setInterval(() => {}, LONGEST)
   return () => clearInterval(timer)
 }
 

@@ -5,6 +5,7 @@ import type { EffectLoop } from "../EffectLoop.js"
 import { createdAt, rememberSite } from "../kernel/describe.js"
 import { ProcessLookupError, SignalError } from "../kernel/errors.js"
 import type { Leftover } from "../Leftovers.js"
+import { LONGEST } from "../NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
 import { after, tellIfSlow } from "../Wait.js"
@@ -12,9 +13,6 @@ import { after, tellIfSlow } from "../Wait.js"
 const TERM = signalNumber("SIGTERM")
 const KILL = signalNumber("SIGKILL")
 const CONT = process.platform === "win32" ? 0 : signalNumber("SIGCONT")
-
-/** The longest delay of Node's timers: a longer grace never ends. */
-const LONGEST = 2 ** 31 - 1
 
 /** Nobody says when the last process of a group has ended: one has to look, in milliseconds of real time. */
 const LOOK_FIRST = 1

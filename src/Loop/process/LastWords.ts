@@ -2,23 +2,10 @@
  * What ended processes have still to say when the loop closes: step 7, after the children themselves. What is in their
  * pipes is told, and so is the end of each, as long as there is a loop to tell it.
  */
-import type { Capability, Held } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import type { Leftover } from "../Leftovers.js"
 import type { SubprocessTransport } from "./Subprocess.js"
-
-const kept = new WeakMap<EffectLoop, LastWords>()
-
-/** The capability of a loop, made when it is first asked for. */
-export const lastWordsOf = (loop: EffectLoop): LastWords => {
-  let lastWords = kept.get(loop)
-  if (lastWords === undefined) {
-    lastWords = new LastWords(loop)
-    kept.set(loop, lastWords)
-    loop._capabilities.add(lastWords)
-  }
-  return lastWords
-}
 
 /**
  * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else
@@ -81,3 +68,6 @@ export class LastWords implements Capability {
     return [...this.#transports].filter(({ _ending }) => _ending)
   }
 }
+
+/** The capability of a loop, made when it is first asked for. */
+export const lastWordsOf = perLoop((loop: EffectLoop) => new LastWords(loop))

@@ -5,23 +5,10 @@
  * What this cannot do: a parent that leaves by `process.exit`, or is killed itself, without closing the loop leaves its
  * children running. `Loop.run` closes the loop for SIGINT, SIGTERM and what nobody caught.
  */
-import type { Capability, Held } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../Capability.js"
 import type { Child } from "./Child.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import type { Leftover } from "../Leftovers.js"
-
-const kept = new WeakMap<EffectLoop, Processes>()
-
-/** The capability of a loop, made when it is first asked for. */
-export const processesOf = (loop: EffectLoop): Processes => {
-  let processes = kept.get(loop)
-  if (processes === undefined) {
-    processes = new Processes(loop)
-    kept.set(loop, processes)
-    loop._capabilities.add(processes)
-  }
-  return processes
-}
 
 /** Legal states: open; released, when it takes no more children. */
 export class Processes implements Capability {
@@ -88,3 +75,6 @@ export class Processes implements Capability {
     })
   }
 }
+
+/** The capability of a loop, made when it is first asked for. */
+export const processesOf = perLoop((loop: EffectLoop) => new Processes(loop))

@@ -1,7 +1,7 @@
 /** What this thread has asked of loops in other threads, for as long as it waits for the answer. */
 import * as Effect from "effect/Effect"
 import { fiberState, loopClock } from "../../effect.js"
-import type { Capability, Held } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import { local } from "../kernel/current.js"
 import { LoopClosedError } from "../kernel/errors.js"
@@ -93,20 +93,11 @@ Object.defineProperty(Asked, "name", { value: "Future" })
  * for the answers.
  */
 export class Asks implements Capability {
-  static readonly #all = new WeakMap<EffectLoop, Asks>()
   readonly step = "executors"
   readonly #pending = new Set<Asked>()
   #onQuiet: Array<() => void> = []
 
-  static of(loop: EffectLoop): Asks {
-    const known = this.#all.get(loop) ?? new Asks(loop)
-    this.#all.set(loop, known)
-    return known
-  }
-
-  private constructor(private readonly loop: EffectLoop) {
-    loop._capabilities.add(this)
-  }
+  constructor(private readonly loop: EffectLoop) {}
 
   /** Lists it; the result takes it back. */
   add(asked: Asked): () => void {
@@ -155,3 +146,6 @@ export class Asks implements Capability {
     for (const asked of [...this.#pending]) asked.cancel(reason)
   }
 }
+
+/** The asks of a loop, listed with it from the first one on. */
+export const asksOf = perLoop((loop: EffectLoop) => new Asks(loop))

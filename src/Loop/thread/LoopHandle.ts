@@ -6,7 +6,7 @@ import { value as describeValue } from "../kernel/describe.js"
 import { JobRefusedError, LoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
 import type { CoroutineValue } from "../kernel/Task.js"
-import { Asked, Asks, homeOfAsked } from "./Asks.js"
+import { Asked, asksOf, homeOfAsked } from "./Asks.js"
 import { packError } from "./packError.mjs"
 import { type Answer, type Asking, type Hello, PROTOCOL, type ThreadFunctions } from "./threadMessages.js"
 import { unpackError } from "./unpackError.js"
@@ -200,7 +200,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     if (this.#pending.size === 0) this.#port.ref()
     this.#pending.set(id, asked)
     asked.holds(() => this.#forget(id))
-    if (loop instanceof EffectLoop) asked.holds(Asks.of(loop).add(asked))
+    if (loop instanceof EffectLoop) asked.holds(asksOf(loop).add(asked))
     if (signal !== undefined) {
       const abort = (): void => void asked.cancel(signal.reason)
       signal.addEventListener("abort", abort, { once: true })
