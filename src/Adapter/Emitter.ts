@@ -1,8 +1,8 @@
 /** What `fromEmitter` listens to, and its options, checked. */
-import { checkSignal } from "../Loop/Fibers.js"
+import { checkSignal } from "../Loop/fiber/Fibers.js"
 import { value as describeValue } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/kernel/errors.js"
-import { aioError } from "../Loop/Outcome.js"
+import { aioError } from "../Loop/fiber/Outcome.js"
 
 /**
  * What has events as Node's EventEmitter does: `on` and `off`, or `addListener` and `removeListener`.

@@ -25,9 +25,9 @@ import { type AioError, CancelledError, isCancelledError } from "../Loop/kernel/
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { type Coroutine, type CoroutineValue, isGenerator, Task } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
-import { aioError, fromFuture } from "../Loop/Outcome.js"
-import { waitFor } from "../Loop/Wait.js"
-import { cancelAndJoin, join } from "./join.js"
+import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
+import { waitFor } from "../Loop/fiber/Wait.js"
+import { cancelAndJoin, join } from "./task/join.js"
 import { type AioInterrupted, guarded, mapping, nameOf, notAnEffect } from "./runAio.js"
 
 /**

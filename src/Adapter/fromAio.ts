@@ -9,18 +9,18 @@ import type { AioError, LoopClosedError } from "../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
-import { aioError, fromFuture } from "../Loop/Outcome.js"
-import { oncePassed, waitFor } from "../Loop/Wait.js"
+import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
+import { oncePassed, waitFor } from "../Loop/fiber/Wait.js"
 import {
   chunkSizeOf,
   type FromIterableOptions,
   type IterableOptions,
   streamOf,
   streamOfItems
-} from "./fromIterable.js"
-import { type AsyncItems, isAsyncItems, Source } from "./iterator.js"
-import { cancelAndJoin } from "./join.js"
-import { isDisposable, scopedDisposable } from "./Resource.js"
+} from "./runAioGenerator.js"
+import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
+import { cancelAndJoin } from "./task/join.js"
+import { isDisposable, scopedDisposable } from "./acquireAio.js"
 import {
   type AioInterrupted,
   type AioOptions,

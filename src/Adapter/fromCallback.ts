@@ -4,8 +4,8 @@ import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
 import { type AioError, isAbortError } from "../Loop/kernel/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
-import { aioError } from "../Loop/Outcome.js"
-import { getRunningLoop } from "./Flavor.js"
+import { aioError } from "../Loop/fiber/Outcome.js"
+import { getRunningLoop } from "./current.js"
 import type { FromAio } from "./fromAio.js"
 import {
   type AioOptions,

@@ -12,8 +12,8 @@ import {
 import { Future } from "../Loop/kernel/Future.js"
 import type { Context, Settleable } from "../Loop/kernel/ports.js"
 import { Loop } from "../Loop/Loop.js"
-import { fromFuture } from "../Loop/Outcome.js"
-import { awaitDone } from "../Loop/Wait.js"
+import { fromFuture } from "../Loop/fiber/Outcome.js"
+import { awaitDone } from "../Loop/fiber/Wait.js"
 import {
   type EmitterLike,
   type EventTargetLike,

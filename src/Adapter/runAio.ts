@@ -13,9 +13,9 @@ import {
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { Coroutine, CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
-import { aioError, fromFuture } from "../Loop/Outcome.js"
-import { waitFor } from "../Loop/Wait.js"
-import { cancelAndJoin, type OnInterrupt } from "./join.js"
+import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
+import { waitFor } from "../Loop/fiber/Wait.js"
+import { cancelAndJoin, type OnInterrupt } from "./task/join.js"
 
 /**
  * What interruption of the Effect does to the aio work, and what the work is called.

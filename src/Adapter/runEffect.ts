@@ -4,7 +4,7 @@ import type { EffectOptions } from "../Loop/EffectLoop.js"
 import type { Loop } from "../Loop/Loop.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Handle } from "../Loop/kernel/Handle.js"
-import { getRunningLoop } from "./Flavor.js"
+import { getRunningLoop } from "./current.js"
 
 /**
  * Runs an Effect on the running loop, as a Future: `loop.effectAsFuture` of the loop whose aio code this is.

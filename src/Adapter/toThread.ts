@@ -1,7 +1,7 @@
 /** Running a job in another thread from aio code: asyncio's `to_thread`. */
-import type { JobArguments, JobContext, JobValue, ModuleJob } from "../Loop/thread/Job.js"
+import type { JobArguments, JobContext, JobValue, ModuleJob } from "../Loop/executor/Job.js"
 import type { Future } from "../Loop/kernel/Future.js"
-import { getRunningLoop } from "./Flavor.js"
+import { getRunningLoop } from "./current.js"
 
 /**
  * Runs a job in a worker thread of the running loop's default executor: `loop.runInExecutor(null, job, ...args)` of the

@@ -11,23 +11,23 @@ import {
   type ContextFor,
   type FiberHome,
   type RunningEffect
-} from "./Fibers.js"
+} from "./fiber/Fibers.js"
 import { enter } from "./kernel/current.js"
 import { rememberSite } from "./kernel/describe.js"
 import { InvalidStateError, LoopCrash } from "./kernel/errors.js"
 import {
-  EventLoop,
+  BaseEventLoop,
   type EventLoopOptions,
   type LoopStatistics as KernelStatistics
-} from "./kernel/EventLoop.js"
+} from "./kernel/BaseEventLoop.js"
 import type { Event } from "./kernel/Event.js"
 import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
 import type { Host, Settleable } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
-import { capabilitiesOf, type Capability, type Held, nothingHeld } from "./Capability.js"
-import { closeIterators, type Crossing } from "./Crossing.js"
-import { leftoversOf, type StoppingBody, tableOf } from "./Leftovers.js"
+import { capabilitiesOf, type Capability, type Held, nothingHeld } from "./closing/Capability.js"
+import { closeIterators, type Crossing } from "./closing/Crossing.js"
+import { leftoversOf, type StoppingBody, tableOf } from "./closing/Leftovers.js"
 
 /**
  * What a loop holds, as numbers. A snapshot.
@@ -81,12 +81,12 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> 
   effect as Effect.Effect<A, E>
 
 /**
- * The kernel's loop in an Effect program. `NodeLoop.ts` makes it the one that programs see.
+ * The kernel's loop in an Effect program. `EventLoop.ts` makes it the one that programs see.
  *
  * @category models
  * @since 0.1.0
  */
-export class EffectLoop extends EventLoop implements FiberHome {
+export class EffectLoop extends BaseEventLoop implements FiberHome {
   /** @internal */ readonly _effects = new Set<RunningEffect>()
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings = new Set<Crossing>()

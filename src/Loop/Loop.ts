@@ -8,7 +8,7 @@ import type * as Stream from "effect/Stream"
 import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
 import type { LoopStatistics } from "./EffectLoop.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
-import { NodeLoop } from "./NodeLoop.js"
+import { EventLoop } from "./EventLoop.js"
 import type {
   FdError,
   FdPollUnavailableError,
@@ -19,17 +19,17 @@ import type {
   SpawnError
 } from "./kernel/errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
-import { runMain, type Teardown } from "./Main.js"
-import { debugFromEnvironment, NodeHost } from "./NodeHost.js"
+import { runMain, type Teardown } from "./closing/Main.js"
+import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
 import { untilReady } from "./readers/Readers.js"
-import { logReport, sourceOf } from "./Reporter.js"
-import { type Subprocess, subprocess } from "./process/ScopedProcess.js"
+import { logReport, sourceOf } from "./host/Reporter.js"
+import { type Subprocess, subprocess } from "./process/Subprocess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
-import { shutdown } from "./Shutdown.js"
-import { checkSignalType } from "./Signals.js"
+import { shutdown } from "./closing/Shutdown.js"
+import { checkSignalType } from "./signals/Signals.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
-import { supervise } from "./Supervise.js"
-import { Waiting } from "./Wait.js"
+import { supervise } from "./closing/Supervise.js"
+import { Waiting } from "./fiber/Wait.js"
 
 export type { LoopOptions } from "./Settings.js"
 
@@ -46,7 +46,7 @@ export interface RunOptions extends LoopOptions {
 
 /** What is given to the one exception handler and comes to nobody else: logged, and the loop crashes where it must. */
 const defaultReport =
-  (loop: () => NodeLoop, crashesOn: ReadonlyArray<ReportKind>) =>
+  (loop: () => EventLoop, crashesOn: ReadonlyArray<ReportKind>) =>
   (report: Report): void => {
     const { _base, name } = loop()
     logReport(_base, name, report)
@@ -56,8 +56,8 @@ const defaultReport =
   }
 
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
-export const assemble = <L extends NodeLoop>(
-  Class: new (...parts: ConstructorParameters<typeof NodeLoop>) => L,
+export const assemble = <L extends EventLoop>(
+  Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
   { closeDeadline, options, slowJoin }: Settings,
   crashesOn: ReadonlyArray<ReportKind>
 ): Effect.Effect<L> =>
@@ -80,8 +80,8 @@ export const assemble = <L extends NodeLoop>(
   })
 
 /** The loop of an Effect program. */
-const make = (settings: Settings): Effect.Effect<NodeLoop> =>
-  assemble(NodeLoop, settings, [
+const make = (settings: Settings): Effect.Effect<EventLoop> =>
+  assemble(EventLoop, settings, [
     "callback",
     "background",
     ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
@@ -101,12 +101,12 @@ const make = (settings: Settings): Effect.Effect<NodeLoop> =>
  * @category services
  * @since 0.1.0
  */
-export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
+export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
   /**
    * Opens a loop in the caller's Scope. Closing the Scope cancels, awaits and, past `closeDeadline`, names everything
    * that was started on it. A crash begins the closing: see `Loop.crashed`.
    */
-  static open(options: LoopOptions = {}): Effect.Effect<NodeLoop, never, Scope.Scope> {
+  static open(options: LoopOptions = {}): Effect.Effect<EventLoop, never, Scope.Scope> {
     const settings = settingsOf(options)
     return Effect.acquireRelease(
       Effect.tap(make(settings), (loop) =>
@@ -306,6 +306,6 @@ export class Loop extends Tag<Loop, NodeLoop>()("effect-aio/Loop") {
 const openAround = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   settings: Settings,
-  opened: (loop: NodeLoop) => Effect.Effect<void>
+  opened: (loop: EventLoop) => Effect.Effect<void>
 ): Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>> =>
   supervise(Effect.tap(make(settings), opened), (loop) => Effect.provideService(effect, Loop, loop))

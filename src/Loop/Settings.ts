@@ -1,7 +1,7 @@
 /** What may be said when a loop is opened, checked before anything is opened. */
 import { type DurationInput, toMillis } from "../effect.js"
 import { value as describeValue } from "./kernel/describe.js"
-import type { EventLoopOptions } from "./kernel/EventLoop.js"
+import type { EventLoopOptions } from "./kernel/BaseEventLoop.js"
 
 /**
  * How a loop is opened. Durations are milliseconds or anything Effect's Duration takes.

@@ -6,21 +6,21 @@
  */
 import * as Effect from "effect/Effect"
 import { currentFiberState, fiberState, isProgram, runSyncIn, type FiberState } from "../effect.js"
-import { LONGEST } from "./NodeHost.js"
-import { NodeLoop } from "./NodeLoop.js"
-import { checkSignal } from "./Fibers.js"
+import { LONGEST } from "./host/NodeHost.js"
+import { EventLoop } from "./EventLoop.js"
+import { checkSignal } from "./fiber/Fibers.js"
 import { isThenable } from "./kernel/adopt.js"
 import { local } from "./kernel/current.js"
 import { value as describeValue } from "./kernel/describe.js"
 import { InvalidStateError, LoopClosedError, LoopStoppedError, WrongLoopError } from "./kernel/errors.js"
 import type { Event } from "./kernel/Event.js"
-import type { EventLoop } from "./kernel/EventLoop.js"
+import type { BaseEventLoop } from "./kernel/BaseEventLoop.js"
 import { isFuture, type Future } from "./kernel/Future.js"
 import type { Runnable } from "./kernel/ports.js"
 import type { Coroutine, CoroutineValue, Task } from "./kernel/Task.js"
 import { assemble, type Loop } from "./Loop.js"
 import { type LoopOptions, settingsOf } from "./Settings.js"
-import { shutdown } from "./Shutdown.js"
+import { shutdown } from "./closing/Shutdown.js"
 
 /**
  * How a run of a {@link SyncLoop} is broken off.
@@ -70,7 +70,7 @@ const notAnEffect = (returned: unknown): unknown => {
  * @category models
  * @since 0.1.0
  */
-export class SyncLoop extends NodeLoop {
+export class SyncLoop extends EventLoop {
   #running = false
   /** `stop()` came at rest: the next run is one pass. */
   #stopNext = false
@@ -192,7 +192,7 @@ export class SyncLoop extends NodeLoop {
       )
     }
     // A fiber is not held up by a run that it waits for; aio code of a loop that runs would be.
-    const outer = currentFiberState() === undefined ? (local()?.loop as EventLoop | undefined) : undefined
+    const outer = currentFiberState() === undefined ? (local()?.loop as BaseEventLoop | undefined) : undefined
     if (outer?.isRunning() === true) {
       throw new InvalidStateError(
         `${what}() on ${this.name} was called from inside ${outer.name}, which is running: runs cannot be nested; await ` +

@@ -1,6 +1,6 @@
 /** Loops for tests of the kernel, without Effect: on Node, and on a host that moves only when told to. */
-import { NodeHost } from "../../src/Loop/NodeHost.js"
-import { EventLoop, type EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import { NodeHost } from "../../src/Loop/host/NodeHost.js"
+import { BaseEventLoop, type EventLoopOptions } from "../../src/Loop/kernel/BaseEventLoop.js"
 import type { Abort, Contexts, Host } from "../../src/Loop/kernel/ports.js"
 import { enter, enterHandle } from "../../src/Loop/kernel/current.js"
 import type { Report } from "../../src/Loop/kernel/Report.js"
@@ -10,10 +10,10 @@ const liveClock = { live: true, now: () => performance.now(), after: () => () =>
 /** A running loop on Node, and what its default exception handler was given. */
 export const openNodeLoop = (
   options: EventLoopOptions & { readonly asyncContext?: boolean } = {}
-): { readonly loop: EventLoop; readonly reports: Array<Report> } => {
+): { readonly loop: BaseEventLoop; readonly reports: Array<Report> } => {
   const reports: Array<Report> = []
   const host = new NodeHost(liveClock, options.asyncContext ?? true, (report) => void reports.push(report))
-  const loop = new EventLoop(host, options)
+  const loop = new BaseEventLoop(host, options)
   loop._start()
   return { loop, reports }
 }
@@ -99,9 +99,9 @@ export class ManualHost implements Host {
 /** A running loop on a manual host. */
 export const openManualLoop = (
   options: EventLoopOptions = {}
-): { readonly loop: EventLoop; readonly host: ManualHost } => {
+): { readonly loop: BaseEventLoop; readonly host: ManualHost } => {
   const host = new ManualHost()
-  const loop = new EventLoop(host, options)
+  const loop = new BaseEventLoop(host, options)
   loop._start()
   return { loop, host }
 }

@@ -1,11 +1,11 @@
 /** Loops that have to be empty when their test ends: whatever a test leaves behind fails it. */
 import { afterEach, expect } from "vitest"
-import type { EventLoop, EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import type { BaseEventLoop, EventLoopOptions } from "../../src/Loop/kernel/BaseEventLoop.js"
 import { openManualLoop, openNodeLoop } from "./loops.js"
 
-let opened: Array<EventLoop> = []
+let opened: Array<BaseEventLoop> = []
 
-const keep = <A extends { readonly loop: EventLoop }>(made: A): A => {
+const keep = <A extends { readonly loop: BaseEventLoop }>(made: A): A => {
   opened.push(made.loop)
   return made
 }

@@ -1,8 +1,8 @@
 /** Loops that move only when told to, and still know which task awaits: for tests of tasks, of either kind. */
 import { afterEach, expect } from "vitest"
-import { AsyncContexts } from "../../src/Loop/AsyncContext.js"
+import { AsyncContexts } from "../../src/Loop/host/AsyncContext.js"
 import { enter } from "../../src/Loop/kernel/current.js"
-import { EventLoop, type EventLoopOptions } from "../../src/Loop/kernel/EventLoop.js"
+import { BaseEventLoop, type EventLoopOptions } from "../../src/Loop/kernel/BaseEventLoop.js"
 import type { Report } from "../../src/Loop/kernel/Report.js"
 import type { Task } from "../../src/Loop/kernel/Task.js"
 import { ManualHost } from "./loops.js"
@@ -36,14 +36,14 @@ export class TrackingHost extends ManualHost {
   }
 }
 
-let opened: Array<{ readonly loop: EventLoop; readonly host: TrackingHost }> = []
+let opened: Array<{ readonly loop: BaseEventLoop; readonly host: TrackingHost }> = []
 
 /** A running loop on a `TrackingHost`; closed after the test, which has to leave it empty and without reports. */
 export const trackingLoop = (
   options: EventLoopOptions = {}
-): { readonly loop: EventLoop; readonly host: TrackingHost } => {
+): { readonly loop: BaseEventLoop; readonly host: TrackingHost } => {
   const host = new TrackingHost()
-  const loop = new EventLoop(host, options)
+  const loop = new BaseEventLoop(host, options)
   loop._start()
   opened.push({ loop, host })
   return { loop, host }
@@ -109,4 +109,5 @@ export const reportingLoop = (options?: EventLoopOptions) => {
 }
 
 /** Runs `f` as a callback of `loop` would. */
-export const inside = <A>(loop: EventLoop, f: () => A): A => enter(loop, undefined, undefined, f, undefined)
+export const inside = <A>(loop: BaseEventLoop, f: () => A): A =>
+  enter(loop, undefined, undefined, f, undefined)

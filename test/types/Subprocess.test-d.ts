@@ -1,89 +1,64 @@
+// What Loop.subprocess infers.
+import type { Effect, Scope, Sink, Stream } from "effect"
+import type { WriteStream } from "node:fs"
+import type { FileHandle } from "node:fs/promises"
+import type { Socket } from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
-import type {
-  EventLoop,
-  Future,
-  PipeTransport,
-  Process,
-  ProcessOf,
-  ProcessOptions,
-  ReadTransport,
-  StreamReader,
-  StreamWriter,
-  SubprocessProtocol,
-  SubprocessTransport,
-  WriteTransport
+import {
+  type BrokenPipeError,
+  Loop,
+  type LoopClosedError,
+  type ProcessLookupError,
+  type QueueFullError,
+  type SignalError,
+  type SpawnError,
+  type Subprocess
 } from "../../src/index.js"
 
-declare const loop: EventLoop
+declare const child: Subprocess
+declare const socket: Socket
+declare const file: WriteStream
+declare const handle: FileHandle
 
-class Lines {
-  readonly lines: Array<string> = []
-  pipeDataReceived(_fd: number, data: Buffer): void {
-    this.lines.push(data.toString())
-  }
-}
-
-describe("child processes", () => {
-  it("a protocol keeps its type, and may have any of the methods", () => {
-    expectTypeOf(loop.subprocessExec(() => new Lines(), "ls", ["-l"])).toEqualTypeOf<
-      Future<[transport: SubprocessTransport, protocol: Lines]>
+describe("Loop.subprocess", () => {
+  it("needs a loop and a Scope, and fails with what the system refuses", () => {
+    expectTypeOf(Loop.subprocess("ls", ["-l"], { cwd: "/" })).toEqualTypeOf<
+      Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Loop | Scope.Scope>
     >()
-    expectTypeOf(loop.subprocessShell(() => new Lines(), "ls")).toEqualTypeOf<
-      Future<[transport: SubprocessTransport, protocol: Lines]>
-    >()
-    expectTypeOf<Lines>().toExtend<SubprocessProtocol>()
-    // @ts-expect-error an argument is a string or a URL
-    loop.subprocessExec(() => new Lines(), "ls", [7])
-    // @ts-expect-error arguments are an array
-    loop.subprocessExec(() => new Lines(), "ls", "-l")
-    // @ts-expect-error a method of another type
-    loop.subprocessExec(() => ({ processExited: 1 }), "ls")
+    Loop.subprocess(new URL("file:///bin/ls"), [new URL("file:///")])
+    Loop.subprocess("ls", [], {
+      stdin: socket,
+      stdout: file,
+      stderr: "stdout",
+      fds: { 3: handle, 4: 1, 5: "pipe" },
+      env: { A: "1", B: undefined },
+      killGrace: "5 seconds"
+    })
   })
 
-  it("pipes of a Process are there if they were asked for", () => {
-    expectTypeOf(loop.createSubprocessExec("ls")).toEqualTypeOf<Future<Process<null, null, null>>>()
-    expectTypeOf(loop.createSubprocessExec("cat", [], { stdin: "pipe", stdout: "pipe" })).toEqualTypeOf<
-      Future<Process<StreamWriter, StreamReader, null>>
-    >()
-    expectTypeOf(loop.createSubprocessShell("ls", { stdout: "pipe", stderr: "stdout" })).toEqualTypeOf<
-      Future<Process<null, StreamReader, null>>
-    >()
-    expectTypeOf<ProcessOf<ProcessOptions>>().toEqualTypeOf<
-      Process<StreamWriter | null, StreamReader | null, StreamReader | null>
-    >()
-    expectTypeOf<Process<StreamWriter, StreamReader, null>>().toExtend<Process>()
+  it("refuses what it does not know", () => {
+    // @ts-expect-error no shell
+    Loop.subprocess("ls", [], { shell: true })
+    // @ts-expect-error bytes only
+    Loop.subprocess("ls", [], { encoding: "utf8" })
+    // @ts-expect-error no numbers among the arguments
+    Loop.subprocess("ls", [1])
+    // @ts-expect-error only stderr leads to stdout
+    Loop.subprocess("ls", [], { stdin: "stdout" })
   })
 
-  it("communicate gives what there are pipes for", () => {
-    type Both = Process<null, StreamReader, null>
-    expectTypeOf<ReturnType<Both["communicate"]>>().toEqualTypeOf<Future<[stdout: Buffer, stderr: null]>>()
-    expectTypeOf<ReturnType<Process["communicate"]>>().toEqualTypeOf<
-      Future<[stdout: Buffer | null, stderr: Buffer | null]>
+  it("has Streams, Sinks and Effects with their errors", () => {
+    expectTypeOf(child.stdout).toEqualTypeOf<Stream.Stream<Uint8Array, LoopClosedError>>()
+    expectTypeOf(child.stdin).toEqualTypeOf<
+      Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
     >()
-  })
-
-  it("text modes, buffer sizes, shell and unknown options are no options", () => {
-    // @ts-expect-error only bytes
-    loop.createSubprocessExec("ls", [], { encoding: "utf8" })
-    // @ts-expect-error only bytes
-    loop.createSubprocessShell("ls", { text: true })
-    // @ts-expect-error no buffer size
-    loop.subprocessExec(() => new Lines(), "ls", [], { bufsize: 4096 })
-    // @ts-expect-error there is a method for that
-    loop.subprocessExec(() => new Lines(), "ls", [], { shell: true })
-    // @ts-expect-error stdout leads nowhere like this
-    loop.createSubprocessExec("ls", [], { stdout: "stdout" })
-  })
-
-  it("transports of the first three pipes have one direction", () => {
-    const transport = {} as SubprocessTransport
-    expectTypeOf(transport.getPipeTransport(0)).toEqualTypeOf<WriteTransport | null>()
-    expectTypeOf(transport.getPipeTransport(1)).toEqualTypeOf<ReadTransport | null>()
-    expectTypeOf(transport.getPipeTransport(5)).toEqualTypeOf<PipeTransport | null>()
-  })
-
-  it("a StreamReader is an async iterable of Buffers", () => {
-    expectTypeOf<StreamReader>().toExtend<AsyncIterable<Buffer>>()
-    expectTypeOf<ReturnType<StreamReader["readline"]>>().toEqualTypeOf<Future<Buffer>>()
+    expectTypeOf(child.fd(3).stream).toEqualTypeOf<Stream.Stream<Uint8Array, LoopClosedError>>()
+    expectTypeOf(child.exitCode).toEqualTypeOf<Effect.Effect<number, LoopClosedError>>()
+    expectTypeOf(child.isRunning).toEqualTypeOf<Effect.Effect<boolean>>()
+    expectTypeOf(child.sendSignal("SIGTERM")).toEqualTypeOf<
+      Effect.Effect<void, ProcessLookupError | SignalError>
+    >()
+    // @ts-expect-error no such signal
+    child.sendSignal("SIGNOPE")
   })
 })

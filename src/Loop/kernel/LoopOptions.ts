@@ -1,5 +1,5 @@
 /** What a loop may be told, and what it tells of itself. */
-import type { EventLoop } from "./EventLoop.js"
+import type { BaseEventLoop } from "./BaseEventLoop.js"
 import type { Report } from "./Report.js"
 import type { Coroutine, Task, TaskOptions } from "./Task.js"
 
@@ -12,7 +12,7 @@ type Taking<Loop, Rest extends ReadonlyArray<unknown>, R> = { f(loop: Loop, ...r
  * @category models
  * @since 0.1.0
  */
-export type ExceptionHandler = Taking<EventLoop, [report: Report], void>
+export type ExceptionHandler = Taking<BaseEventLoop, [report: Report], void>
 
 /**
  * Makes the tasks of `createTask`.
@@ -21,7 +21,7 @@ export type ExceptionHandler = Taking<EventLoop, [report: Report], void>
  * @since 0.1.0
  */
 export type TaskFactory = Taking<
-  EventLoop,
+  BaseEventLoop,
   [coroutine: Coroutine<unknown>, options: TaskOptions],
   Task<unknown>
 >

@@ -2,7 +2,7 @@
 import { runningLoop } from "./current.js"
 import { errorText, rememberSite, value as describeValue } from "./describe.js"
 import { CancelledError, InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
-import type { EventLoop } from "./EventLoop.js"
+import type { BaseEventLoop } from "./BaseEventLoop.js"
 import { closedUnder, tellToStop } from "./Follower.js"
 import { Future } from "./Future.js"
 import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
@@ -17,7 +17,7 @@ import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
  * @since 0.1.0
  */
 export class TaskGroup {
-  readonly #loop: EventLoop
+  readonly #loop: BaseEventLoop
   readonly #future: GroupFuture
   /** The body and the tasks that have not ended, or whose end has not come round the loop. */
   readonly #members = new Set<Task<unknown>>()
@@ -28,7 +28,7 @@ export class TaskGroup {
   /** The loop was closed under a member. */
   #lost: LoopClosedError | undefined
 
-  private constructor(loop: EventLoop) {
+  private constructor(loop: BaseEventLoop) {
     this.#loop = loop
     this.#future = new GroupFuture(
       loop,
@@ -177,7 +177,7 @@ class GroupFuture extends Future<unknown> {
   /** It was cancelled. */
   _asked: { readonly message: unknown } | undefined
 
-  constructor(loop: EventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {
+  constructor(loop: BaseEventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {
     super(loop, onCancel)
     this.#ended = ended
   }

@@ -3,7 +3,7 @@
  * `await` the variable is empty and the host's async-local state answers, where it is in use.
  */
 import { NoRunningLoopError } from "./errors.js"
-import type { EventLoop } from "./EventLoop.js"
+import type { BaseEventLoop } from "./BaseEventLoop.js"
 import type { Invocable, Local } from "./ports.js"
 import type { Task } from "./Task.js"
 
@@ -77,14 +77,14 @@ export const noRunningLoop = (what: string): NoRunningLoopError =>
  * @category accessors
  * @since 0.1.0
  */
-export const runningLoop = (what: string): EventLoop => {
+export const runningLoop = (what: string): BaseEventLoop => {
   const loop = local()?.loop
   if (loop === undefined) throw noRunningLoop(what)
-  return loop as EventLoop
+  return loop as BaseEventLoop
 }
 
 /** The task that is running, of `loop` if one is named,or `null`. */
-export const runningTask = (loop?: EventLoop): Task<unknown> | null => {
+export const runningTask = (loop?: BaseEventLoop): Task<unknown> | null => {
   const now = local()
   if (now === undefined || now.task === undefined || (loop !== undefined && now.loop !== loop)) return null
   return now.task as Task<unknown>

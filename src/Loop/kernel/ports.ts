@@ -1,6 +1,6 @@
 /**
  * What the kernel needs from outside, as types: a Host (clock, turns, one wake-up, async-local state) and, between the
- * kernel's own files, the slice of the loop that a Handle, Future or Task may see. Nobody here knows `EventLoop`.
+ * kernel's own files, the slice of the loop that a Handle, Future or Task may see. Nobody here knows `BaseEventLoop`.
  * What is marked internal is left out of the declarations, here as in the classes that implement it.
  */
 import type { Report } from "./Report.js"

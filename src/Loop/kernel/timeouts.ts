@@ -2,7 +2,7 @@
 import { runningLoop, runningTask } from "./current.js"
 import { functionName, rememberSite, value as describeValue } from "./describe.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
-import type { EventLoop } from "./EventLoop.js"
+import type { BaseEventLoop } from "./BaseEventLoop.js"
 import { Follower, nameOf, tellToStop } from "./Follower.js"
 import type { Future } from "./Future.js"
 import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"
@@ -28,7 +28,7 @@ const milliseconds = (what: string, ms: unknown): number | null => {
  * @since 0.1.0
  */
 export class Timeout {
-  readonly #loop: EventLoop
+  readonly #loop: BaseEventLoop
   readonly #what: string
   readonly #startedAt: number
   #when: number | null
@@ -38,7 +38,7 @@ export class Timeout {
   #notSlow: (() => void) | undefined
 
   /** @internal */
-  constructor(loop: EventLoop, what: string, delay: number | null) {
+  constructor(loop: BaseEventLoop, what: string, delay: number | null) {
     this.#loop = loop
     this.#what = what
     this.#startedAt = loop.time()

@@ -4,11 +4,11 @@ import type { Socket } from "node:net"
 import type { EffectLoop } from "../EffectLoop.js"
 import { createdAt, rememberSite } from "../kernel/describe.js"
 import { ProcessLookupError, SignalError } from "../kernel/errors.js"
-import type { Leftover } from "../Leftovers.js"
-import { LONGEST } from "../NodeHost.js"
+import type { Leftover } from "../closing/Leftovers.js"
+import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
-import { after, tellIfSlow } from "../Wait.js"
+import { after, tellIfSlow } from "../fiber/Wait.js"
 
 const TERM = signalNumber("SIGTERM")
 const KILL = signalNumber("SIGKILL")

@@ -2,10 +2,10 @@
  * What ended processes have still to say when the loop closes: step 7, after the children themselves. What is in their
  * pipes is told, and so is the end of each, as long as there is a loop to tell it.
  */
-import { type Capability, type Held, perLoop } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../closing/Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
-import type { Leftover } from "../Leftovers.js"
-import type { SubprocessTransport } from "./Subprocess.js"
+import type { Leftover } from "../closing/Leftovers.js"
+import type { SubprocessTransport } from "./SubprocessTransport.js"
 
 /**
  * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else

@@ -6,7 +6,7 @@ import { BrokenPipeError, InvalidStateError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
 import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"
-import type { SubprocessProtocol, SubprocessTransport } from "./Subprocess.js"
+import type { SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
 import { lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
 
 /**

@@ -5,10 +5,10 @@
  * What this cannot do: a parent that leaves by `process.exit`, or is killed itself, without closing the loop leaves its
  * children running. `Loop.run` closes the loop for SIGINT, SIGTERM and what nobody caught.
  */
-import { type Capability, type Held, perLoop } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../closing/Capability.js"
 import type { Child } from "./Child.js"
 import type { EffectLoop } from "../EffectLoop.js"
-import type { Leftover } from "../Leftovers.js"
+import type { Leftover } from "../closing/Leftovers.js"
 
 /** Legal states: open; released, when it takes no more children. */
 export class Processes implements Capability {

@@ -1,179 +1,181 @@
-/** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
+/** A child process as Effect code sees it: owned by a Scope, its pipes Streams and Sinks, its exit an Effect. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import { callback, dyingSink, dyingStream } from "../../effect.js"
 import type { Child } from "./Child.js"
 import type { EffectLoop } from "../EffectLoop.js"
-import { isThenable } from "../kernel/adopt.js"
-import { value as describeValue } from "../kernel/describe.js"
-import { BrokenPipeError } from "../kernel/errors.js"
-import { Future } from "../kernel/Future.js"
-import { Handle } from "../kernel/Handle.js"
-import type { Context } from "../kernel/ports.js"
-import { lastWordsOf } from "./LastWords.js"
-import { isFull } from "./unread.js"
 import {
-  type BaseTransport,
-  type PipeOwner,
-  PipeTransport,
-  type ReadTransport,
-  type WriteTransport
-} from "../stream/Transport.js"
+  type BrokenPipeError,
+  InvalidStateError,
+  type LoopClosedError,
+  ProcessLookupError,
+  type QueueFullError,
+  SignalError,
+  type SpawnError
+} from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import { fromFuture } from "../fiber/Outcome.js"
+import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"
+import { spawnChild } from "./spawnChild.js"
+import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
+import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
+import { awaitDone, Waiting, waitFor } from "../fiber/Wait.js"
+
+/** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
+const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "inherit", detached: true }
 
 /**
- * What is told of a child process. The methods are called by the loop, one after the other, in the async-local state in
- * which `subprocessExec` was called; what one throws goes to the exception handler, and the others go on.
- *
- * `connectionMade` is the first and `connectionLost` the last, each once. The data of a pipe come before its end;
- * `processExited` may come anywhere between. asyncio: `SubprocessProtocol`.
+ * A pipe of a child beyond the first three, which both sides can read and write.
  *
  * @category models
  * @since 0.1.0
  */
-export interface SubprocessProtocol {
-  connectionMade?(transport: SubprocessTransport): void
-  /** `fd` is the child's number: 1 for stdout, 2 for stderr. */
-  pipeDataReceived?(fd: number, data: Buffer): void
-  /** The pipe is closed. `null`: it ended, or was closed here. */
-  pipeConnectionLost?(fd: number, error: Error | null): void
-  /** `transport.getReturncode()` tells how. What it has written may still be on its way. */
-  processExited?(): void
-  /** It has exited, and all its pipes are closed. */
-  connectionLost?(error: Error | null): void
-  /** More waits to be written to this pipe than its limit: called inside `write`. */
-  pauseWriting?(fd: number): void
-  /** What waited has gone down to the lower limit. */
-  resumeWriting?(fd: number): void
+export interface SubprocessPipe {
+  /** What the child reads from it. */
+  readonly sink: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
+  /** What the child writes to it. */
+  readonly stream: Stream.Stream<Uint8Array, LoopClosedError>
 }
 
 /**
- * A child process, for its protocol. asyncio: `SubprocessTransport`.
+ * A running child process, from `Loop.subprocess`.
  *
- * Legal states: running; exited, while pipes are open; lost, when `connectionLost` was called. It is closing from
- * `close()` on, and once it is lost.
+ * Its output waits until it is read: a child that writes more than the pipe holds waits, too. What it has written can
+ * be read after it has exited.
  *
  * @category models
  * @since 0.1.0
  */
-export class SubprocessTransport implements BaseTransport {
+export class Subprocess {
+  readonly pid: number
+  /** The program and its arguments, shortened, for reports. */
+  readonly command: string
+  /**
+   * What the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when the Stream
+   * that was run into it has ended, however. Fails with {@link BrokenPipeError} where the child has closed it or ended
+   * before it had been given everything. Used once.
+   */
+  readonly stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
+  /**
+   * What the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early closes
+   * the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something unread (Node's
+   * pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the child end.
+   */
+  readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
+  /** As `stdout`, where `stderr: "pipe"` was asked for. */
+  readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
   readonly #loop: EffectLoop
   readonly #child: Child
-  readonly #context: Context | undefined
-  readonly #pipes = new Map<number, PipeTransport>()
-  readonly #open = new Set<number>()
-  readonly #waits = new Set<Future<number>>()
-  #protocol: SubprocessProtocol
-  #exited = false
-  #lost = false
-  #closing = false
-  /** @internal How many things were told. */
-  _told = 0
+  readonly #extra = new Map<number, SubprocessPipe>()
+  readonly #users = new Map<number, Set<string>>()
+  #toldUnread = false
 
-  /** @internal Of a child that has just been started. `made` runs after the protocol was told of it. */
-  constructor(
-    loop: EffectLoop,
-    child: Child,
-    protocol: SubprocessProtocol,
-    context: Context | undefined,
-    made: (transport: SubprocessTransport) => void
-  ) {
+  /** @internal */
+  constructor(loop: EffectLoop, child: Child) {
     this.#loop = loop
     this.#child = child
-    this.#protocol = protocol
-    this.#context = context
-    const connectionMade = (): void => {
-      try {
-        this.#protocol.connectionMade?.(this)
-      } finally {
-        for (const pipe of this.#pipes.values()) pipe._begin()
-        made(this)
-      }
+    this.pid = child.pid
+    this.command = child.command
+    for (const fd of child.pipes.keys()) {
+      this.#users.set(fd, new Set())
+      if (fd > 2) this.#extra.set(fd, { sink: this.#sink(fd), stream: this.#stream(fd) })
     }
-    // Before there are pipes: one that has closed already is told of at once, and comes after it.
-    this.#push(connectionMade)
-    for (const [fd, socket] of child.pipes) {
-      this.#open.add(fd)
-      const direction = { reads: fd !== 0, writes: fd === 0 || fd > 2 }
-      this.#pipes.set(fd, new PipeTransport(loop, socket, direction, this.#owner(fd), context))
-    }
-    lastWordsOf(loop).add(this)
-    child.onExit(() => this.#onExit())
+    this.stdin = this.#sink(0)
+    this.stdout = this.#stream(1)
+    this.stderr = this.#stream(2)
   }
 
-  getPid(): number {
-    return this.#child.pid
-  }
-
-  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
-  getReturncode(): number | null {
+  /** As `exitCode` gives it, once the process has exited; `null` before. */
+  get returncode(): number | null {
     return this.#child.returncode
   }
 
-  /** The parent's end of a pipe, by the child's number; `null` where it was given none. */
-  getPipeTransport(fd: 0): WriteTransport | null
-  getPipeTransport(fd: 1 | 2): ReadTransport | null
-  getPipeTransport(fd: number): PipeTransport | null
-  getPipeTransport(fd: number): PipeTransport | null {
-    return this.#pipes.get(fd) ?? null
-  }
-
-  /**
-   * Sends a signal, by name or number, to the process. Throws ProcessLookupError once it has exited, SignalError for a
-   * signal that is unknown or may not be sent.
-   */
-  sendSignal(signal: NodeJS.Signals | number): void {
-    this.#child.sendSignal(signal)
-  }
-
-  /** Sends SIGTERM. Throws ProcessLookupError once it has exited. */
-  terminate(): void {
-    this.#child.terminate()
-  }
-
-  /** Sends SIGKILL. Throws ProcessLookupError once it has exited. */
-  kill(): void {
-    this.#child.kill()
-  }
-
-  /**
-   * Closes its pipes at once, and kills it if it runs. The protocol is still told of all of that. Idempotent; allowed
-   * at any time.
-   */
-  close(): void {
-    if (this.#closing) return
-    this.#closing = true
-    for (const pipe of this.#pipes.values()) pipe.abort()
-    if (this.#child.returncode !== null) return
-    try {
-      this.#child.kill()
-    } catch {
-      // It has just ended, or is another user's: it ends when it finds its pipes closed, or with the loop.
+  /** A pipe beyond the first three, by the child's number. Throws `RangeError` for what is none. */
+  fd(fd: number): SubprocessPipe {
+    const pipe = this.#extra.get(fd)
+    if (pipe === undefined) {
+      const there = [...this.#extra.keys()].join(", ") || "none"
+      throw new RangeError(
+        `${this.#name(fd)} is no extra pipe; there are: ${there} (ask for one with fds: { 3: "pipe" })`
+      )
     }
+    return pipe
   }
 
-  isClosing(): boolean {
-    return this.#closing
+  /**
+   * Waits until the process has exited: its exit code, or the negative number of the signal that ended it (-15 for
+   * SIGTERM). Does not wait for its output. Interrupting it stops waiting and nothing else. A child that cannot exit
+   * because nobody reads its output is reported once (`slowJoin`).
+   */
+  readonly exitCode: Effect.Effect<number, LoopClosedError> = callback<number, LoopClosedError>((resume) => {
+    const child = this.#child
+    const loop = this.#loop
+    if (child.returncode !== null) return resume(Effect.succeed(child.returncode))
+    loop._start()
+    const exited = new Future<void>(loop)
+    const cleanup = (): void => {
+      off()
+      seen()
+    }
+    const waiting = new Waiting(loop, () => {
+      cleanup()
+      resume(
+        child.returncode === null
+          ? Effect.fail(loop._closedError(`the exit of ${this.#name()} was not seen`))
+          : Effect.succeed(child.returncode)
+      )
+    })
+    const off = child.onExit(() => {
+      seen()
+      if (!exited.done()) exited._settleValue(undefined)
+    })
+    const seen = this.#watchUnread(() => "exitCode")
+    exited._await(waiting)
+    return Effect.sync(() => {
+      exited._remove(waiting)
+      cleanup()
+    })
+  })
+
+  /** Whether it has not exited. */
+  readonly isRunning: Effect.Effect<boolean> = Effect.sync(() => this.#child.returncode === null)
+
+  /**
+   * Sends a signal, by name or number, to the process alone, not to its group. Fails with {@link ProcessLookupError} when
+   * it has exited, {@link SignalError} for a signal that does not exist or may not be sent.
+   */
+  sendSignal(signal: NodeJS.Signals | number): Effect.Effect<void, ProcessLookupError | SignalError> {
+    return Effect.suspend(() => {
+      try {
+        this.#child.sendSignal(signal)
+        return Effect.void
+      } catch (error) {
+        return error instanceof ProcessLookupError || error instanceof SignalError
+          ? Effect.fail(error)
+          : Effect.die(error)
+      }
+    })
   }
 
-  getProtocol(): SubprocessProtocol {
-    return this.#protocol
-  }
+  /** Sends SIGTERM to the process, and does not wait. */
+  readonly terminate: Effect.Effect<void, ProcessLookupError | SignalError> = Effect.suspend(() =>
+    this.sendSignal("SIGTERM")
+  )
 
-  /** Lets another protocol be told from now on. */
-  setProtocol(protocol: SubprocessProtocol): void {
-    this.#protocol = checkProtocol("setProtocol", protocol)
-  }
-
-  /** `"command"`: the program and its arguments, shortened. Else `fallback`. */
-  getExtraInfo(name: string, fallback?: unknown): unknown {
-    return name === "command" ? this.#child.command : fallback
-  }
+  /** Sends SIGKILL to the process, and does not wait. */
+  readonly kill: Effect.Effect<void, ProcessLookupError | SignalError> = Effect.suspend(() =>
+    this.sendSignal("SIGKILL")
+  )
 
   toString(): string {
-    const { returncode } = this.#child
-    const state = returncode === null ? "running" : `returncode=${returncode}`
-    return `<SubprocessTransport pid=${this.#child.pid} ${state}${this.#closing ? " closing" : ""}>`
+    const { returncode } = this
+    return `<Subprocess ${this.#name()} ${returncode === null ? "running" : `exited ${returncode}`}>`
   }
 
   toJSON(): unknown {
-    return { _id: "SubprocessTransport", pid: this.#child.pid, returncode: this.#child.returncode }
+    return { _id: "Subprocess", pid: this.pid, command: this.command, returncode: this.returncode }
   }
 
   /** @internal */
@@ -181,118 +183,98 @@ export class SubprocessTransport implements BaseTransport {
     return this.toString()
   }
 
-  /** @internal The numbers of its pipes. */
-  _fds(): ReadonlyArray<number> {
-    return [...this.#pipes.keys()]
+  #name(fd?: number): string {
+    const process = `pid ${this.pid}: ${this.command}`
+    return fd === undefined ? process : `${nameOfFd(fd)} of ${process}`
   }
 
-  /** @internal Whether somebody waits for its return code. */
-  get _awaited(): boolean {
-    return this.#waits.size > 0
+  #pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
+    const socket = this.#child.pipes.get(fd)
+    const users = this.#users.get(fd)
+    return socket === undefined || users === undefined
+      ? undefined
+      : [
+          {
+            loop: this.#loop,
+            child: this.#child,
+            socket,
+            name: this.#name(fd),
+            bothWays: fd > 2,
+            watchUnread: (waits) =>
+              this.#watchUnread(() => (waits() ? `a Stream of ${nameOfFd(fd)}` : undefined))
+          },
+          users
+        ]
   }
 
-  /** @internal Whether the child has to wait before it can write more to this pipe. */
-  _full(fd: number): boolean {
-    const pipe = this.#child.pipes.get(fd)
-    return pipe !== undefined && isFull(pipe)
+  #noPipe(fd: number): InvalidStateError {
+    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${nameOfFd(fd)}: "pipe"`)
   }
 
-  /** @internal Its return code, once it has exited. Cancelling it ends the waiting and nothing else. */
-  _wait(): Future<number> {
-    const wait: Future<number> = new Future<number>(this.#loop, () => {
-      this.#waits.delete(wait)
-      return false
+  #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
+    const pipe = this.#pipe(fd)
+    return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : streamOf(...pipe)
+  }
+
+  #sink(fd: number): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
+    const pipe = this.#pipe(fd)
+    return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : sinkFor(...pipe)
+  }
+
+  /** While `waiting` says who waits: looks now and then whether that waits for a reader. Tells once. */
+  readonly #watchUnread = (waiting: () => string | undefined): (() => void) =>
+    lookNowAndThen(this.#loop, () => {
+      const who = waiting()
+      const unread = who === undefined || this.#toldUnread ? [] : this.#fullAndUnread()
+      if (who === undefined || unread.length === 0) return this.#toldUnread
+      this.#toldUnread = true
+      const remedy = "Run its Stream before that or beside it (Stream.runDrain at the least)"
+      tellUnread(this.#loop, who, this.#name(), unread, remedy)
+      return true
     })
-    const { returncode } = this.#child
-    if (returncode === null) this.#waits.add(wait)
-    else wait._settleValue(returncode)
-    return wait
-  }
 
-  /** @internal Kills it and its own group, and calls `then` when they have ended. */
-  _discard(then: () => void): void {
-    this.close()
-    this.#child.discard(then)
-  }
-
-  /** @internal It has exited, and its protocol was not told of the end yet. */
-  get _ending(): boolean {
-    return this.#child.returncode !== null && !this.#lost
-  }
-
-  /** @internal The error of what cannot be written to it. */
-  _brokenPipe(fd: number, cause: Error | undefined): BrokenPipeError {
-    const { command, pid, returncode } = this.#child
-    const why =
-      returncode !== null
-        ? `it has ended with ${returncode}`
-        : this.#closing
-          ? "its transport was closed"
-          : "that pipe is closed"
-    return new BrokenPipeError(
-      `cannot write to fd ${fd} of ${command} (pid ${pid}): ${why}`,
-      cause === undefined ? undefined : { cause }
+  #fullAndUnread(): ReadonlyArray<number> {
+    return [...this.#child.pipes].flatMap(([fd, pipe]) =>
+      fd !== 0 && this.#users.get(fd)?.has("read") !== true && isFull(pipe) ? [fd] : []
     )
   }
-
-  #owner(fd: number): PipeOwner {
-    return {
-      dataReceived: (data) => {
-        this._told++
-        this.#protocol.pipeDataReceived?.(fd, data)
-      },
-      connectionLost: (error) => {
-        this._told++
-        this.#open.delete(fd)
-        try {
-          this.#protocol.pipeConnectionLost?.(fd, error)
-        } finally {
-          this.#tryFinish()
-        }
-      },
-      pauseWriting: () => this.#protocol.pauseWriting?.(fd),
-      resumeWriting: () => this.#protocol.resumeWriting?.(fd),
-      brokenPipe: (cause) => this._brokenPipe(fd, cause),
-      toString: () => `fd ${fd} of pid ${this.#child.pid}: ${this.#child.command}`
-    }
-  }
-
-  #onExit(): void {
-    // Before anybody hears of the exit: the number of a pipe that Node has closed with it may be somebody else's.
-    for (const pipe of this.#pipes.values()) pipe._look()
-    const processExited = (): void => {
-      this._told++
-      this.#exited = true
-      try {
-        this.#protocol.processExited?.()
-      } finally {
-        this.#tryFinish()
-      }
-    }
-    this.#push(processExited)
-    const waits = [...this.#waits]
-    this.#waits.clear()
-    for (const wait of waits) wait._settleValue(this.#child.returncode)
-  }
-
-  #tryFinish(): void {
-    if (!this.#exited || this.#open.size > 0) return
-    const connectionLost = (): void => {
-      this.#lost = true
-      this.#closing = true
-      lastWordsOf(this.#loop).delete(this)
-      this.#protocol.connectionLost?.(null)
-    }
-    this.#push(connectionLost)
-  }
-
-  #push(callback: () => void): void {
-    if (!this.#loop.isClosed()) this.#loop._push(new Handle(this.#loop, callback, undefined, this.#context))
-  }
 }
 
-/** Throws `TypeError` for what cannot be told anything. */
-export const checkProtocol = (what: string, protocol: unknown): SubprocessProtocol => {
-  if (typeof protocol === "object" && protocol !== null && !isThenable(protocol)) return protocol
-  throw new TypeError(`${what} takes a protocol, an object, not ${describeValue(protocol)}`)
-}
+/** Ends the process and its group, waits for that, and closes its pipes. Also where the loop is closed at once meanwhile. */
+const end = (loop: EffectLoop, child: Child): Effect.Effect<void> =>
+  callback<void>((resume) => {
+    loop._start()
+    const waiting = new Waiting(loop, () => resume(Effect.void))
+    child.stop(() => {
+      child.closePipes()
+      loop._afterQueued(() => waiting.run())
+    })
+  })
+
+/** @internal `Loop.subprocess` on a loop. */
+export const subprocess = (
+  loop: EffectLoop,
+  command: string | URL,
+  args: ReadonlyArray<string | URL>,
+  options: SubprocessOptions
+): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.catchTag(
+        waitFor(
+          loop,
+          () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults),
+          (started) => fromFuture(started, (error) => error as SpawnError),
+          (started) => {
+            started.cancel()
+            return awaitDone(loop, started)
+          }
+        ),
+        // Nobody else has the Future.
+        "CancelledError",
+        Effect.die
+      ),
+      (child) => end(loop, child)
+    ),
+    (child) => new Subprocess(loop, child)
+  )

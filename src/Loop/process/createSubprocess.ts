@@ -6,7 +6,7 @@ import { Process, ProcessStreams } from "./Process.js"
 import { type Command, startFor } from "./startSubprocess.js"
 import { checkLimit, defaultLimit, type StreamReader } from "../stream/StreamReader.js"
 import type { StreamWriter } from "../stream/StreamWriter.js"
-import type { SubprocessTransport } from "./Subprocess.js"
+import type { SubprocessTransport } from "./SubprocessTransport.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 
 /**

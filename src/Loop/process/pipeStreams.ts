@@ -9,7 +9,7 @@ import type { Child } from "./Child.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import { BrokenPipeError, InvalidStateError, type LoopClosedError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
-import { awaitDone } from "../Wait.js"
+import { awaitDone } from "../fiber/Wait.js"
 
 /** One pipe, as its user sees it. */
 export interface Pipe {

@@ -7,7 +7,7 @@ import type { EffectLoop } from "../EffectLoop.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { Future } from "../kernel/Future.js"
 import { spawnChild } from "./spawnChild.js"
-import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./Subprocess.js"
+import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 
 /** What `subprocessExec` and `subprocessShell` redirect where nothing is said. */

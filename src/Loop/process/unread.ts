@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net"
 import type { EffectLoop } from "../EffectLoop.js"
-import { after } from "../Wait.js"
+import { after } from "../fiber/Wait.js"
 
 const names = ["stdin", "stdout", "stderr"] as const
 

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { Autoclose } from "./Autoclose.js"
-import type { Capability, Held } from "../Capability.js"
+import type { Capability, Held } from "../closing/Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import { fdBackend } from "./fdBackend.js"
 import {
@@ -29,10 +29,10 @@ import {
 } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import type { WatchHandle } from "../kernel/WatchHandle.js"
-import type { Leftover } from "../Leftovers.js"
+import type { Leftover } from "../closing/Leftovers.js"
 import { Registrations } from "./Registrations.js"
 import { StreamReadiness } from "./StreamReadiness.js"
-import { waitFor } from "../Wait.js"
+import { waitFor } from "../fiber/Wait.js"
 
 export class Readers implements Capability {
   readonly step = "watchers"

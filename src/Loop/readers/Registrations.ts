@@ -10,7 +10,7 @@ import type { NodeStream, Side } from "./fdOf.js"
 import { functionName, value as describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
-import type { Leftover } from "../Leftovers.js"
+import type { Leftover } from "../closing/Leftovers.js"
 import { READ, type Readiness, WRITE } from "./Readiness.js"
 
 /** One side of a target. */

@@ -1,5 +1,5 @@
 /** Who waits to write, and for the end of a connection or pipe: what a `StreamWriter` asks. asyncio: `FlowControlMixin`. */
-import type { EventLoop } from "../kernel/EventLoop.js"
+import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 
 /**
@@ -16,7 +16,7 @@ export class FlowControl {
    * after that.
    */
   constructor(
-    private readonly loop: EventLoop,
+    private readonly loop: BaseEventLoop,
     private readonly broken: () => boolean,
     private readonly gone: () => Error
   ) {}

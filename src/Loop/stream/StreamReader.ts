@@ -4,7 +4,7 @@ import { ByteQueue } from "./ByteQueue.js"
 import { runningLoop } from "../kernel/current.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { IncompleteReadError, InvalidStateError, LimitOverrunError } from "../kernel/errors.js"
-import type { EventLoop } from "../kernel/EventLoop.js"
+import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 import type { Runnable } from "../kernel/ports.js"
 
@@ -80,7 +80,7 @@ Object.defineProperty(Read, "name", { value: "Future" })
  * @since 0.1.0
  */
 export class StreamReader {
-  readonly #loop: EventLoop
+  readonly #loop: BaseEventLoop
   readonly #limit: number
   readonly #bytes = new ByteQueue()
   #transport: Pausable | undefined
@@ -97,7 +97,9 @@ export class StreamReader {
    * Makes a reader that is fed by hand. `limit` is in bytes, 65536 by default; the loop is the running one unless it is
    * named. Throws NoRunningLoopError where there is neither.
    */
-  constructor(options: { readonly limit?: number | undefined; readonly loop?: EventLoop | undefined } = {}) {
+  constructor(
+    options: { readonly limit?: number | undefined; readonly loop?: BaseEventLoop | undefined } = {}
+  ) {
     this.#limit = checkLimit("new StreamReader()", options.limit ?? defaultLimit)
     this.#loop = options.loop ?? runningLoop("new StreamReader()")
   }

@@ -1,31 +1,31 @@
 /** What this thread has asked of loops in other threads, for as long as it waits for the answer. */
 import * as Effect from "effect/Effect"
 import { fiberState, loopClock } from "../../effect.js"
-import { type Capability, type Held, perLoop } from "../Capability.js"
+import { type Capability, type Held, perLoop } from "../closing/Capability.js"
 import type { EffectLoop } from "../EffectLoop.js"
 import { local } from "../kernel/current.js"
 import { LoopClosedError } from "../kernel/errors.js"
-import { EventLoop } from "../kernel/EventLoop.js"
+import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
-import type { Leftover } from "../Leftovers.js"
-import { NodeHost } from "../NodeHost.js"
-import { logReport } from "../Reporter.js"
+import type { Leftover } from "../closing/Leftovers.js"
+import { NodeHost } from "../host/NodeHost.js"
+import { logReport } from "../host/Reporter.js"
 
 /** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
-let standIn: EventLoop | undefined
+let standIn: BaseEventLoop | undefined
 
-const makeStandIn = (): EventLoop => {
+const makeStandIn = (): BaseEventLoop => {
   const state = Effect.runSync(fiberState)
   const name = "of a thread without a loop"
   const host = new NodeHost(Effect.runSync(loopClock), false, (report) => logReport(state, name, report))
-  const loop = new EventLoop(host, { name })
+  const loop = new BaseEventLoop(host, { name })
   loop._start()
   return loop
 }
 
 /** The loop of the Futures that this thread gets: the one that runs, or the stand-in. */
-export const homeOfAsked = (): EventLoop =>
-  (local()?.loop as EventLoop | undefined) ?? (standIn ??= makeStandIn())
+export const homeOfAsked = (): BaseEventLoop =>
+  (local()?.loop as BaseEventLoop | undefined) ?? (standIn ??= makeStandIn())
 
 /**
  * What one coroutine is known as here. Cancelling it asks the other thread, and it is done when that has answered.
@@ -41,7 +41,7 @@ export class Asked extends Future<unknown> {
   readonly #held: Array<() => void> = []
 
   constructor(
-    readonly loop: EventLoop,
+    readonly loop: BaseEventLoop,
     /** For reports. */
     readonly name: string,
     tell: (message: unknown) => boolean

@@ -1,7 +1,7 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
 import { EffectLoop } from "../EffectLoop.js"
-import { checkSignal } from "../Fibers.js"
+import { checkSignal } from "../fiber/Fibers.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { JobRefusedError, LoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"

@@ -14,7 +14,7 @@ import {
   type Report,
   SyncLoop
 } from "../../../src/index.js"
-import { leftoversOf, tableOf } from "../../../src/Loop/Leftovers.js"
+import { leftoversOf, tableOf } from "../../../src/Loop/closing/Leftovers.js"
 import * as fds from "../../support/fds.js"
 import { capturing, scoped } from "../../support/scopedLoops.js"
 import { settled, until, watched, withLoop } from "../../support/watching.js"

@@ -1,0 +1,210 @@
+/** One run of a Stream over an async iterable, as its fiber sees it: the pulls, and the end. */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { callback, isInterrupted, sequentialCauses } from "../../effect.js"
+import type { EffectLoop } from "../../Loop/EffectLoop.js"
+import { LoopClosedError } from "../../Loop/kernel/errors.js"
+import type { Settleable } from "../../Loop/kernel/ports.js"
+import { fromFuture } from "../../Loop/fiber/Outcome.js"
+import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
+import { askAndJoin, cancelAndJoin } from "../task/join.js"
+import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
+import type { AioInterrupted, Runner } from "../runAio.js"
+
+/** How a Stream reads. */
+export interface Reading<E> extends ReadingOptions, Omit<Runner<E>, keyof ReadingOptions> {}
+
+type Pull<E> = Effect.Effect<ReadonlyArray<unknown> | undefined, E | AioInterrupted>
+
+/**
+ * Legal states: not pulled; pulled (`#waiting`, and so is the task); left. A pull is answered by items, or by the task's
+ * end, whatever that is. Leaving ends the task and waits for it, unless an interrupted pull has done so before.
+ */
+export class Pump<E> implements Consumer, Settleable {
+  readonly #reading: ReadingTask
+  /** The pull that waits. */
+  #waiting: Waiting | undefined
+  /** The loop tells of the pull when it stops. */
+  #watched = false
+  #restore: (<A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) | undefined
+  /** What a pull is under `#restore`. */
+  #held: Pull<E> | undefined
+  /** The task's end was told to a pull, or will be. */
+  #told = false
+  /** A coroutine's value is the only item. */
+  #given = false
+  /** How it failed after its pull was interrupted. A Stream drops the Cause of such a pull, and keeps that of its end. */
+  #late: Cause.Cause<never> | undefined
+  /** Nobody waits for the task any more. */
+  #abandoned = false
+
+  /** Starts the task. Throws where the loop takes no work. */
+  constructor(
+    private readonly loop: EffectLoop,
+    private readonly options: Reading<E>
+  ) {
+    this.#reading = new ReadingTask(loop, options, this)
+  }
+
+  /**
+   * The next items; `undefined` at the end. Only the wait is interruptible. Every item goes through here: what can be made
+   * once is, and `callback` with a canceller would cost as much as all the rest.
+   */
+  readonly pull: Pull<E> = Effect.uninterruptibleMask((restore) => {
+    if (this.#restore !== restore) {
+      this.#restore = restore
+      this.#held = Effect.matchCauseEffect(restore(this.#wait), {
+        onFailure: (cause) =>
+          // A failure is no news to the task.
+          isInterrupted(cause) ? this.#interrupted(cause) : Effect.failCause(cause),
+        onSuccess: Effect.succeed
+      })
+    }
+    return this.#held as Pull<E>
+  })
+
+  readonly #wait: Pull<E> = callback((resume) => {
+    if (this.#reading.items.length > 0 || this.#reading.ended) return resume(this.#take)
+    this.#waiting = new Waiting(this.loop, () => resume(this.#take))
+    this.loop._start()
+    if (!this.#watched) {
+      this.#watched = true
+      this.loop._watch(this)
+    }
+    this.#reading.ask()
+  })
+
+  readonly #take: Pull<E> = Effect.suspend(() => {
+    if (this.#reading.items.length > 0) {
+      const items = this.#reading.items
+      this.#reading.items = []
+      return Effect.succeed(items)
+    }
+    return this.#outcome()
+  })
+
+  #interrupted(cause: Cause.Cause<E | AioInterrupted>): Effect.Effect<never, E | AioInterrupted> {
+    this.#waiting = undefined
+    this.#drop()
+    this.#told = true
+    if (this.#reading.finished) return Effect.failCause(cause)
+    const joined = cancelAndJoin(
+      this.loop,
+      () => this.options.name,
+      this.#reading.task,
+      this.options.onInterrupt
+    )
+    return Effect.matchCauseEffect(joined, {
+      onSuccess: () => {
+        this.#abandoned = !this.#reading.task.done()
+        return Effect.failCause(cause)
+      },
+      onFailure: (more) => {
+        this.#late = more
+        return Effect.failCause(sequentialCauses(cause, more))
+      }
+    })
+  }
+
+  /** The Stream is left, at whatever point: ends the iterator and waits for that. */
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#drop()
+      if (this.#late !== undefined) return Effect.failCause(this.#late)
+      if (this.#abandoned) return Effect.void
+      if (this.#reading.ended) return this.#tellUnread()
+      if (this.#reading.task.done()) return Effect.flatMap(oncePassed(this.loop), () => this.#tellUnread())
+      this.#reading.willBeClosed()
+      const { onInterrupt } = this.options
+      const interrupted = Exit.isFailure(exit) && isInterrupted(exit.cause)
+      return askAndJoin(
+        this.loop,
+        this.#reading.task,
+        interrupted ? onInterrupt : { mode: "join", grace: onInterrupt.grace },
+        {
+          ask: () => {
+            // An interrupted pull that still waits has cancelled it: a second cancel would meet its cleanup.
+            if (!this.#told) this.#reading.leave()
+          },
+          ended: () => this.#afterLeaving(),
+          who: "the end of a stream",
+          told: "was told to return"
+        }
+      )
+    })
+  }
+
+  // ---- what the reading task sees ----
+
+  get waits(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  answer(): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (this.#reading.ended) this.loop._unwatch(this)
+    waiting?.run()
+  }
+
+  /** @internal The loop is closed. So is the task, whose end answers the pull. */
+  _closed(): void {}
+
+  /** @internal */
+  get _idle(): boolean {
+    return this.#waiting === undefined
+  }
+
+  // ---- the end ----
+
+  #outcome(): Pull<E> {
+    const { byLoop, reason, single, task } = this.#reading
+    this.#told = true
+    if (single && !this.#given) {
+      this.#given = true
+      return Effect.succeed([task._value()])
+    }
+    // The loop was told how that went.
+    if (byLoop && reason !== undefined && task._peek() === "error") {
+      return Effect.fail(reason.reason instanceof LoopClosedError ? reason.reason : reason)
+    }
+    return Effect.as(fromFuture(task, this.options.mapError), undefined)
+  }
+
+  /** Items that nobody will take. */
+  #drop(): void {
+    for (const _ of this.#reading.items.splice(0)) this.loop._countLate()
+  }
+
+  /** Many a Stream operator drops how what it has left ends, so that the defect alone is not enough. */
+  #afterLeaving(): Effect.Effect<void> {
+    const failure = this.#failure()
+    if (failure === undefined) return Effect.void
+    // Unless an interrupted pull does.
+    if (!this.#told) this.#report("failed while it was closed", failure.error)
+    return Effect.die(failure.error)
+  }
+
+  /** It was read ahead, and failed. */
+  #tellUnread(): Effect.Effect<void> {
+    const failure = this.#told || this.#reading.byLoop ? undefined : this.#failure()
+    if (failure !== undefined) {
+      this.#report("failed, and its stream was left before it came to that", failure.error)
+    }
+    return Effect.void
+  }
+
+  #failure(): { readonly error: unknown } | undefined {
+    const { task } = this.#reading
+    if (task._peek() !== "error") return undefined
+    const error = task._error()
+    return error instanceof LoopClosedError ? undefined : { error }
+  }
+
+  #report(what: string, exception: unknown): void {
+    const { task } = this.#reading
+    const message = `${this.options.name} ${what}`
+    this.loop.callExceptionHandler({ kind: "late", message, exception, future: task, task })
+  }
+}

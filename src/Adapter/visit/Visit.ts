@@ -1,0 +1,197 @@
+/**
+ * One fiber that aio code uses for longer than one call: an iterator's, or a resource's. All of it happens in that one
+ * fiber, so that finalizers run in the fiber that opened what they close.
+ *
+ * Legal states: open (the fiber runs, or is parked until aio code wakes it), left (its user has told it to end), taken
+ * (the loop has), ended (finalizers included). A user may still leave what the loop has taken, and be told of its end.
+ */
+import * as Effect from "effect/Effect"
+import { callback } from "../../effect.js"
+import { Crossing } from "../../Loop/closing/Crossing.js"
+import type { EffectLoop, EffectOptions } from "../../Loop/EffectLoop.js"
+import { LoopClosedError } from "../../Loop/kernel/errors.js"
+import { Future } from "../../Loop/kernel/Future.js"
+import { tellIfSlow, Waiting } from "../../Loop/fiber/Wait.js"
+import type { Captured } from "./capture.js"
+
+/**
+ * How the fiber behind an iterator or a resource is named and interrupted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ToAioVisitOptions {
+  /** For reports. */
+  readonly name?: string | undefined
+  /** Interrupts the fiber when it aborts. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What is told to a Visit when it begins. */
+export interface VisitOptions extends EffectOptions {
+  readonly what: "iterator" | "resource"
+  readonly name: string
+  /** Called in a pass of the loop when the fiber has ended. */
+  readonly onEnd: (visit: Visit) => void
+}
+
+export class Visit {
+  /** From the start of the fiber until it has ended. */
+  readonly life: Future<void>
+  readonly #loop: EffectLoop
+  readonly #options: VisitOptions
+  readonly #crossing: Crossing
+  #parked: Waiting | undefined
+  #left = false
+  #taken = false
+  #notSlow: (() => void) | undefined
+
+  /** Starts `body` in a fiber. Throws what a scheduling call throws; then nothing has begun. */
+  static begin<R>(
+    { loop, start }: Captured<R>,
+    body: (visit: Visit) => Effect.Effect<void, unknown, R>,
+    options: VisitOptions
+  ): Visit {
+    // It starts in a later pass, when the visit is there.
+    const life = start(
+      Effect.suspend(() => body(visit)),
+      options
+    )
+    const visit: Visit = new Visit(loop, life, options)
+    return visit
+  }
+
+  private constructor(loop: EffectLoop, life: Future<void>, options: VisitOptions) {
+    this.#loop = loop
+    this.#options = options
+    this.life = life
+    const { name, onEnd, what } = options
+    const end = (): void => {
+      this.#taken = true
+      this.life.cancel()
+    }
+    this.#crossing = new Crossing(loop, { what, name, life: this.life, end })
+    this.life._add({
+      resumes: false,
+      run: () => {
+        this.#notSlow?.()
+        this.#tellLate()
+        onEnd(this)
+      }
+    })
+  }
+
+  /** Whether its user has told it to end. */
+  get left(): boolean {
+    return this.#left
+  }
+
+  /** Whether the loop has told it to end; then it also reports how that failed. */
+  get taken(): boolean {
+    return this.#taken
+  }
+
+  /** Whether it ended with its loop, and not because it was left. */
+  get lost(): boolean {
+    return (
+      (this.#taken && this.#loop._closing !== undefined) ||
+      (!this.#taken && !this.#left && this.#loop.isClosed())
+    )
+  }
+
+  /**
+   * In the fiber: waits until `wake`, unless `wanted` says that it has work. A fiber may yield at any point before it is
+   * parked, and a `wake` that comes then finds nobody: hence the look at the last moment.
+   */
+  park(wanted: () => boolean): Effect.Effect<void> {
+    return callback<void>((resume) => {
+      if (wanted()) resume(Effect.void)
+      else this.#parked = new Waiting(this.#loop, () => resume(Effect.void))
+    })
+  }
+
+  /** Lets a parked fiber go on: in the loop's next pass, not inside the caller. */
+  wake(): void {
+    if (this.#parked === undefined) return
+    this.#loop._push(this.#parked)
+    this.#parked = undefined
+  }
+
+  /** Its user ends it, by `wake` or by cancelling its life, and waits. That is reported once when it takes long. */
+  leave(): void {
+    if (this.#left || this.life.done()) return
+    this.#left = true
+    this.#crossing.left()
+    const { name, what } = this.#options
+    this.#notSlow = tellIfSlow(this.#loop, () => ({
+      message:
+        `the ${what} ${name} was told to end ${this.#loop._slowJoin}ms ago, and its fiber has not: ` +
+        `it is uninterruptible, or in a finalizer`,
+      future: this.life
+    }))
+  }
+
+  /** The loop was closed while the fiber did not end, and now it has: nobody else is told how. */
+  #tellLate(): void {
+    if (this.#left || !this.#loop.isClosed() || this.life._peek() !== "error") return
+    const exception = this.life._error()
+    if (exception instanceof LoopClosedError) return
+    const { name, what } = this.#options
+    this.#loop.callExceptionHandler({
+      kind: "late",
+      message: `the ${what} ${name} failed after its loop was closed`,
+      exception,
+      future: this.life
+    })
+  }
+}
+
+/** A call that is answered when a Visit says so; until then cancelling it is only noted, and passed on. */
+export class Call<A> extends Future<A> {
+  #asked: { readonly message: unknown } | undefined
+
+  constructor(loop: EffectLoop, onCancel?: (call: Call<A>, message: unknown) => void) {
+    super(loop, (message) => {
+      this.#asked ??= { message }
+      onCancel?.(this, message)
+      return true
+    })
+  }
+
+  /** At the end: `value`, unless it was cancelled meanwhile. */
+  answer(value: A): void {
+    if (this.#asked === undefined) this._settleValue(value)
+    else this._settleCancelled(this.#asked.message)
+  }
+
+  /** At the end: `error`, unless it was cancelled meanwhile. */
+  refuse(error: unknown): void {
+    if (this.#asked === undefined) this._settleError(error)
+    else this._settleCancelled(this.#asked.message)
+  }
+
+  /** At the end: cancelled, as it was asked for, or for `reason`. */
+  stop(reason: unknown): void {
+    this._settleCancelled(this.#asked === undefined ? reason : this.#asked.message)
+  }
+
+  /** At the end, where the loop has brought that about: `error`, which nobody has to look at. */
+  lose(error: Error): void {
+    if (this.#asked === undefined) this._closed(error)
+    else this._settleCancelled(this.#asked.message)
+  }
+}
+
+/** A Future that has failed already: for foreign code, which is told of a refusal as of any other failure. */
+export const failed = <A>(loop: EffectLoop, error: unknown): Future<A> => {
+  const future = new Future<A>(loop)
+  future._settleError(error)
+  return future
+}
+
+/** A Future that has its value already. */
+export const finished = <A>(loop: EffectLoop, value: A): Future<A> => {
+  const future = new Future<A>(loop)
+  future._settleValue(value)
+  return future
+}

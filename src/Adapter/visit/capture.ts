@@ -1,0 +1,37 @@
+/** What a wrapped Effect takes along from where it was wrapped: its Context, FiberRefs and loop, captured once. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { contextOf, type FiberState, fiberState, mergeContext } from "../../effect.js"
+import type { EffectLoop, EffectOptions } from "../../Loop/EffectLoop.js"
+import { Loop } from "../../Loop/Loop.js"
+import type { Future } from "../../Loop/kernel/Future.js"
+
+/** Starts Effects in a fiber of their own, with what was captured. */
+export interface Captured<R> {
+  readonly loop: EffectLoop
+  /** Throws what a scheduling call throws. The span and fiber-local state are those of a fiber that calls, if one does. */
+  readonly start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions) => Future<A>
+}
+
+/** Captures from the caller. */
+export const capture = <R>(): Effect.Effect<Captured<R>, never, R | Loop> =>
+  Effect.gen(function* () {
+    const loop = yield* Loop
+    const captured = yield* Effect.context<R | Loop>()
+    const state = yield* fiberState
+    // Most calls come from where the last one came from.
+    let last:
+      { readonly callers: Context.Context<never>; readonly merged: Context.Context<never> } | undefined
+    const contextFor = (caller: FiberState | undefined): Context.Context<never> => {
+      if (caller === undefined) return captured
+      const callers = contextOf(caller)
+      if (last?.callers !== callers) last = { callers, merged: mergeContext(callers, captured) }
+      return last.merged
+    }
+    return {
+      loop,
+      start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions): Future<A> =>
+        // What R asks for is in `captured`, which every one of these fibers starts with.
+        loop._effectAsFuture("toAio", effect as Effect.Effect<A, E>, options, contextFor, state)
+    }
+  })

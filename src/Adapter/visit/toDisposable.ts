@@ -1,0 +1,147 @@
+/** A scoped Effect as a factory of async disposables. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { EffectLoop } from "../../Loop/EffectLoop.js"
+import type { Future } from "../../Loop/kernel/Future.js"
+import type { Runnable } from "../../Loop/kernel/ports.js"
+import type { Loop } from "../../Loop/Loop.js"
+import { type Captured, capture } from "./capture.js"
+import { Call, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
+
+/**
+ * What a scoped Effect has acquired, for aio code: `await using db = await open()`. Disposing of it closes the Scope and
+ * waits for its finalizers; every call waits for the same end, and fails with what a finalizer died of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AioDisposable<A> extends AsyncDisposable {
+  readonly value: A
+  [Symbol.asyncDispose](): Future<void>
+}
+
+/**
+ * The resource while aio code has it.
+ *
+ * Legal states: held, disposing (`#calls` wait), ended (`#life` is done), because it was disposed of or interrupted.
+ */
+class Held<A> implements AioDisposable<A> {
+  readonly value: A
+  readonly #loop: EffectLoop
+  readonly #visit: Visit
+  readonly #calls: Array<Call<void>> = []
+  #ended = false
+  /** A finalizer died while nobody waited for it: the first call is told. */
+  #unheard: Future<void> | undefined
+
+  constructor(loop: EffectLoop, visit: Visit, value: A) {
+    this.#loop = loop
+    this.#visit = visit
+    this.value = value
+  }
+
+  /** In the fiber: waits until it is disposed of. */
+  use(): Effect.Effect<void> {
+    return this.#visit.park(() => this.#calls.length > 0)
+  }
+
+  [Symbol.asyncDispose](): Future<void> {
+    if (this.#unheard !== undefined) {
+      const unheard = this.#unheard
+      this.#unheard = undefined
+      return unheard
+    }
+    const call = new Call<void>(this.#loop)
+    if (this.#ended) this.#answer(call)
+    else {
+      this.#calls.push(call)
+      this.#visit.leave()
+      this.#visit.wake()
+    }
+    return call
+  }
+
+  end(): void {
+    this.#ended = true
+    for (const call of this.#calls) this.#answer(call)
+    const { life, taken } = this.#visit
+    if (this.#calls.length > 0 || taken || this.#loop.isClosed() || life._peek() !== "error") return
+    this.#unheard = failed(this.#loop, life._error())
+  }
+
+  #answer(call: Call<void>): void {
+    const { life } = this.#visit
+    if (life._peek() === "error") call._settleError(life._error())
+    else call.answer(undefined)
+  }
+}
+
+/** The Future of `open()`. */
+class Opening<A> extends Call<AioDisposable<A>> {
+  #listeners = 0
+
+  override _add(runnable: Runnable): void {
+    this.#listeners++
+    super._add(runnable)
+  }
+
+  /** The task that awaited it was cancelled when the resource had just arrived: nobody else will dispose of it. */
+  override _overtaken(): void {
+    super._overtaken()
+    if (this.#listeners === 1 && this._peek() === "value") void this._value()[Symbol.asyncDispose]()
+  }
+}
+
+const open = <A, E, R>(
+  captured: Captured<Exclude<R, Scope.Scope>>,
+  effect: Effect.Effect<A, E, R>,
+  name: string,
+  signal: AbortSignal | undefined
+): Future<AioDisposable<A>> => {
+  const { loop } = captured
+  let held: Held<A> | undefined
+  let visit: Visit | undefined
+  const opening = new Opening<A>(loop, (_, message) => {
+    visit?.leave()
+    visit?.life.cancel(message)
+  })
+  const use = (visit: Visit, value: A): Effect.Effect<void> => {
+    held = new Held(loop, visit, value)
+    opening._settleValue(held)
+    return held.use()
+  }
+  try {
+    visit = Visit.begin(
+      captured,
+      (visit) => Effect.scoped(Effect.flatMap(effect, (value) => use(visit, value))),
+      {
+        what: "resource",
+        name,
+        signal,
+        onEnd: (visit) => {
+          if (held === undefined) notOpened(loop, name, opening, visit)
+          else held.end()
+        }
+      }
+    )
+  } catch (error) {
+    // Foreign code calls this: it is told as it would be of any other failure.
+    opening._settleError(error)
+  }
+  return opening
+}
+
+/** The fiber has ended before it had anything to hand over. */
+const notOpened = <A>(loop: EffectLoop, name: string, opening: Call<A>, visit: Visit): void => {
+  const { life, lost } = visit
+  if (life._peek() === "error") opening._settleError(life._error())
+  else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))
+  else opening.stop(life._error())
+}
+
+/** `toAio` for a scoped Effect. */
+export const toDisposable = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  { name = "effect", signal }: ToAioVisitOptions
+): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop> =>
+  Effect.map(capture<Exclude<R, Scope.Scope>>(), (captured) => () => open(captured, effect, name, signal))

@@ -1,0 +1,228 @@
+/** A Stream as an async iterable. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import { withPull } from "../../effect.js"
+import { Future } from "../../Loop/kernel/Future.js"
+import { Queue } from "../../Loop/kernel/Queue.js"
+import type { Loop } from "../../Loop/Loop.js"
+import { type Captured, capture } from "./capture.js"
+import { Call, failed, finished, type ToAioVisitOptions, Visit } from "./Visit.js"
+
+/**
+ * A Stream for aio code: every `for await` runs it anew.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AioIterable<A> {
+  [Symbol.asyncIterator](): AioIterator<A>
+}
+
+/**
+ * One run of a Stream, read by aio code. Its methods return Futures of the loop and never throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AioIterator<A> extends AsyncDisposable {
+  /**
+   * The next item. Calls that overlap are answered in order. Cancelling one interrupts the stream, and the Future is
+   * cancelled when that has ended.
+   */
+  next(): Future<IteratorResult<A, undefined>>
+  /** Interrupts the stream, and waits until its finalizers have run. */
+  return<V = undefined>(value?: V): Future<IteratorReturnResult<V>>
+  /** `return()`, and then a failure with `error`. */
+  throw(error?: unknown): Future<IteratorReturnResult<undefined>>
+  [Symbol.asyncIterator](): AioIterator<A>
+  /** `return()`. */
+  [Symbol.asyncDispose](): Future<void>
+}
+
+const end: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+const none: ReadonlyArray<never> = []
+
+/** What an end that nobody asked for does to the one Future that is told. */
+type Failure = (future: Future<unknown>) => void
+
+/** A call that has told the stream to end, and how it is answered when that has. */
+interface Leaving {
+  readonly call: Future<unknown>
+  readonly finish: () => void
+}
+
+/**
+ * Legal states: fresh (nothing runs), open (`#visit` is the fiber: it pulls while a call waits, and is parked otherwise),
+ * ended. A call waits only while no items are left of the last pull.
+ */
+class StreamIterator<A, E, R> implements AioIterator<A> {
+  readonly #captured: Captured<Exclude<R, Scope.Scope>>
+  readonly #stream: Stream.Stream<A, E, R>
+  readonly #name: string
+  readonly #signal: AbortSignal | undefined
+  #visit: Visit | undefined
+  #items: ReadonlyArray<A> = none
+  #at = 0
+  readonly #waiting = new Queue<Call<IteratorResult<A, undefined>>>(4)
+  readonly #leaving: Array<Leaving> = []
+  #ended = false
+  /** The loop closed before the stream had ended: that must not look like its end. */
+  #lost = false
+  /** It failed while no call waited: the next one is told. */
+  #unheard: Future<IteratorResult<A, undefined>> | undefined
+
+  constructor(
+    captured: Captured<Exclude<R, Scope.Scope>>,
+    stream: Stream.Stream<A, E, R>,
+    name: string,
+    signal: AbortSignal | undefined
+  ) {
+    this.#captured = captured
+    this.#stream = stream
+    this.#name = name
+    this.#signal = signal
+  }
+
+  next(): Future<IteratorResult<A, undefined>> {
+    const { loop } = this.#captured
+    if (this.#ended) return this.#afterEnd()
+    if (loop.isClosed()) return failed(loop, this.#closedError())
+    if (this.#at < this.#items.length && this.#signal?.aborted !== true) {
+      return finished(loop, { done: false, value: this.#items[this.#at++] as A })
+    }
+    try {
+      this.#visit ??= this.#begin()
+    } catch (error) {
+      return failed(loop, error)
+    }
+    const next = new Call<IteratorResult<A, undefined>>(loop, (call, message) =>
+      this.#leave({ call, finish: () => call.answer(end) }, message)
+    )
+    this.#waiting.push(next)
+    this.#visit.wake()
+    return next
+  }
+
+  return<V = undefined>(value?: V): Future<IteratorReturnResult<V>> {
+    return this.#close((call) => call.answer({ done: true, value: value as V }))
+  }
+
+  throw(error?: unknown): Future<IteratorReturnResult<undefined>> {
+    return this.#close((call) => call.refuse(error))
+  }
+
+  [Symbol.asyncDispose](): Future<void> {
+    return this.#close((call) => call.answer(undefined))
+  }
+
+  [Symbol.asyncIterator](): AioIterator<A> {
+    return this
+  }
+
+  /** Everything from the first pull to the last finalizer, in one fiber. */
+  #begin(): Visit {
+    return Visit.begin(
+      this.#captured,
+      (visit) =>
+        withPull(this.#stream, (pull) => {
+          const wanted = (): boolean => this.#waiting.size > 0
+          const idle = Effect.as(visit.park(wanted), none)
+          return Effect.whileLoop({
+            while: () => true,
+            body: () => (wanted() ? pull : idle),
+            step: (items) => this.#deliver(items)
+          })
+        }),
+      {
+        what: "iterator",
+        name: this.#name,
+        signal: this.#signal,
+        onEnd: (visit) => this.#end(visit)
+      }
+    )
+  }
+
+  #deliver(items: ReadonlyArray<A>): void {
+    this.#items = items
+    this.#at = 0
+    while (this.#at < items.length) {
+      const next = this.#waiting.shift()
+      if (next === undefined) return
+      next._settleValue({ done: false, value: items[this.#at++] })
+    }
+  }
+
+  #close<T>(finish: (call: Call<T>) => void): Future<T> {
+    const call = new Call<T>(this.#captured.loop)
+    if (this.#visit === undefined) this.#ended = true
+    if (this.#ended) finish(call)
+    else this.#leave({ call, finish: () => finish(call) }, undefined)
+    return call
+  }
+
+  #leave(leaving: Leaving, message: unknown): void {
+    this.#items = none
+    this.#leaving.push(leaving)
+    this.#visit?.leave()
+    this.#visit?.life.cancel(message)
+  }
+
+  #end(visit: Visit): void {
+    const waiting = this.#waiting.clear()
+    const failure = failureOf(visit)
+    const [first] = this.#leaving
+    this.#ended = true
+    this.#lost = visit.lost
+    this.#items = none
+    // Told once, to whom it concerns: who ended it, else who waits; the loop reports for itself.
+    let untold = first === undefined && !visit.taken ? failure : undefined
+    for (const next of waiting) {
+      if (next === first?.call) continue
+      if (this.#lost) next.lose(this.#closedError())
+      else if (untold === undefined) next.answer(end)
+      else {
+        untold(next)
+        untold = undefined
+      }
+    }
+    for (const leaving of this.#leaving) {
+      if (leaving === first && failure !== undefined) failure(leaving.call)
+      else leaving.finish()
+    }
+    if (untold === undefined || this.#lost) return
+    this.#unheard = new Future(this.#captured.loop)
+    untold(this.#unheard)
+  }
+
+  #afterEnd(): Future<IteratorResult<A, undefined>> {
+    const { loop } = this.#captured
+    if (this.#lost) return failed(loop, this.#closedError())
+    const unheard = this.#unheard
+    this.#unheard = undefined
+    return unheard ?? finished(loop, end)
+  }
+
+  #closedError(): Error {
+    return this.#captured.loop._closedError(`${this.#name} had not ended`)
+  }
+}
+
+/** How the fiber failed; being interrupted is a failure only where nobody of this world has asked for it. */
+const failureOf = ({ left, life, taken }: Visit): Failure | undefined => {
+  const outcome = life._peek()
+  const error = life._error()
+  if (outcome === "error") return (future) => future._settleError(error)
+  if (outcome === "cancelled" && !left && !taken) return (future) => future._settleCancelled(error)
+  return undefined
+}
+
+/** `toAio` for a Stream. */
+export const toIterable = <A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  { name = "stream", signal }: ToAioVisitOptions
+): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop> =>
+  Effect.map(capture<Exclude<R, Scope.Scope>>(), (captured) => ({
+    [Symbol.asyncIterator]: () => new StreamIterator(captured, stream, name, signal)
+  }))

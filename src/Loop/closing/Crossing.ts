@@ -1,0 +1,128 @@
+/**
+ * What crossed the border with a beginning and an end: an iterator or a resource of one world that the other one uses.
+ *
+ * Legal states: open, closing (the loop has told it to end), ended (its life is done, and it is listed no more). The
+ * list is in registration order. Closing the loop ends what nobody has ended, each in its own world, after the tasks
+ * and fibers that may have used it.
+ */
+import type { EffectLoop } from "../EffectLoop.js"
+import type { Future } from "../kernel/Future.js"
+import { Task } from "../kernel/Task.js"
+import { tellIfSlow } from "../fiber/Wait.js"
+
+/** What an adapter registers. */
+export interface CrossingOptions {
+  readonly what: "iterator" | "resource"
+  /** For reports. */
+  readonly name: string
+  /** The task or the Effect's Future in which it lives: from its beginning until it has ended. */
+  readonly life: Future<unknown>
+  /** Ends it in its own world, without waiting: `life` is done when that is. Called once at most. */
+  readonly end: () => void
+}
+
+export class Crossing {
+  readonly what: "iterator" | "resource"
+  readonly name: string
+  readonly life: Future<unknown>
+  readonly #loop: EffectLoop
+  readonly #end: () => void
+  readonly #startedAt: number
+  readonly #listeners: Array<() => void> = []
+  #closing = false
+  #left = false
+
+  /** Registers it, until its life is done. */
+  constructor(loop: EffectLoop, { end, life, name, what }: CrossingOptions) {
+    this.what = what
+    this.name = name
+    this.life = life
+    this.#loop = loop
+    this.#end = end
+    this.#startedAt = loop.time()
+    loop._crossings.add(this)
+    life._add({ resumes: false, run: () => this.#ended() })
+  }
+
+  /** Milliseconds. */
+  age(): number {
+    return this.#loop.time() - this.#startedAt
+  }
+
+  /** For reports. */
+  state(): string {
+    return this.#closing || this.#left ? "closing" : "open"
+  }
+
+  /** For reports. */
+  waitingOn(): string {
+    if (!(this.life instanceof Task)) return "its fiber"
+    return this.life.waitingOn().join(", ") || "a foreign promise"
+  }
+
+  /** Its user ends it and is told how that went: then nobody else needs to be. */
+  left(): void {
+    this.#left = true
+  }
+
+  /** The loop ends it; `then` is called when it has ended. */
+  close(then: () => void): void {
+    this.#listeners.push(then)
+    if (this.#closing || this.#left) return
+    this.#closing = true
+    try {
+      this.#end()
+    } catch (exception) {
+      this.#report(exception)
+    }
+  }
+
+  #ended(): void {
+    this.#loop._crossings.delete(this)
+    if (this.#closing && this.life._peek() === "error" && !this.#loop.isClosed()) {
+      this.#report(this.life._error())
+    }
+    for (const f of this.#listeners) f()
+  }
+
+  #report(exception: unknown): void {
+    this.#loop.callExceptionHandler({
+      kind: "late",
+      message: `an error occurred while closing the ${this.what} ${this.name}`,
+      exception,
+      future: this.life
+    })
+  }
+}
+
+/** The tasks and Futures in which open crossings live: they are ended by their crossing, not with the tasks. */
+export const lives = (loop: EffectLoop): Set<Future<unknown>> =>
+  new Set([...loop._crossings].map((crossing) => crossing.life))
+
+/** Ends crossings in the order of their registration, all at once; `then` is called when all have ended. */
+export const closeCrossings = (crossings: ReadonlyArray<Crossing>, then: () => void): void => {
+  let left = crossings.length
+  if (left === 0) return then()
+  for (const crossing of crossings) {
+    crossing.close(() => {
+      if (--left === 0) then()
+    })
+  }
+}
+
+/** `closeCrossings` for the iterators of a loop that goes on, with one report if that takes long. */
+export const closeIterators = (loop: EffectLoop, then: () => void): void => {
+  const iterators = [...loop._crossings].filter((crossing) => crossing.what === "iterator")
+  const notSlow = tellIfSlow(loop, () => {
+    const slow = iterators.filter((crossing) => loop._crossings.has(crossing))
+    return {
+      message:
+        `shutdownAsyncIterators has waited ${loop._slowJoin}ms for ${slow.length} to end: ` +
+        slow.map(({ name }) => name).join(", ")
+    }
+  })
+  closeCrossings(iterators, () => {
+    notSlow()
+    then()
+  })
+}

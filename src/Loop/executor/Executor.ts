@@ -1,0 +1,381 @@
+/** A pool of worker threads that runs jobs of any number of loops, and outlives them unless it belongs to one. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { DurationInput } from "../../effect.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { executorSettings, type ExecutorOptions, type ExecutorSettings } from "./ExecutorOptions.js"
+import { Job, packArguments, shipmentOf } from "./Job.js"
+import { errorText } from "../kernel/describe.js"
+import { ExecutorClosedError, JobRefusedError, WorkerDiedError } from "../kernel/errors.js"
+import { tableOf } from "../closing/Leftovers.js"
+import { millis } from "../Settings.js"
+import { after, tellIfSlow } from "../fiber/Wait.js"
+import { LONGEST } from "../host/NodeHost.js"
+import { type Ending, Workers } from "./Workers.js"
+import { unpackError } from "../thread/unpackError.js"
+
+/** Calls `f` after `ms`; the result takes it back. @internal */
+export type Timer = (ms: number, f: () => void) => () => void
+
+/** Real time; what is farther away than Node's timers reach does not come. */
+const inRealTime: Timer = (ms, f) => {
+  if (ms > LONGEST) return () => {}
+  const timer = setTimeout(f, ms)
+  return () => clearTimeout(timer)
+}
+
+/**
+ * Time of a loop. Threads do not stand still with a TestClock that nobody adjusts: what waits for them goes by whichever
+ * clock comes first. @internal
+ */
+export const timerOf =
+  (loop: EffectLoop): Timer =>
+  (ms, f) => {
+    if (ms === Infinity) return () => {}
+    const timers = [after(loop, ms, f), ...(loop._clock.live ? [] : [inRealTime(ms, f)])]
+    return () => timers.forEach((cancel) => cancel())
+  }
+
+/**
+ * What an executor holds, as numbers. A snapshot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExecutorStatistics {
+  readonly name: string
+  readonly state: "open" | "closing" | "closed"
+  /** Worker threads that have not ended, idle ones included. */
+  readonly workers: number
+  readonly maxWorkers: number
+  /** Jobs in a thread. */
+  readonly running: number
+  /** Jobs that wait for a thread or a permit. */
+  readonly queued: number
+}
+
+/**
+ * A pool of worker threads for `loop.runInExecutor`. Making one starts no thread; the first job does. Idle threads do not
+ * keep the process alive, and end after `idleTimeout`; a running job keeps it alive. Jobs start in the order in which they
+ * were given.
+ *
+ * Legal states: open, closing (refuses new jobs, and waits for those it has), closed.
+ *
+ * **Gotchas** A worker thread runs one job at a time, and many in its life: what a job leaves in it (timers, globals,
+ * modules) is there for the next one. Each thread takes 30 milliseconds to start and some megabytes.
+ *
+ * @example
+ * const executor = Executor.make({ maxWorkers: 4, limiter: 2 })
+ * const sum = await loop.runInExecutor(executor, (a: number, b: number) => a + b, 40, 2)
+ * await executor.shutdown({ deadline: "5 seconds" })
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Executor {
+  readonly #settings: ExecutorSettings
+  readonly #workers: Workers
+  readonly #queue = new Set<Job>()
+  /** They have a slot, and wait for a permit. */
+  readonly #waiting = new Set<Job>()
+  readonly #running = new Set<Job>()
+  readonly #slots: Array<number>
+  #closing: Promise<void> | undefined
+  #closed = false
+  #onIdle: Array<() => void> = []
+
+  private constructor(settings: ExecutorSettings) {
+    this.#settings = settings
+    this.#slots = Array.from({ length: settings.maxWorkers }, (_, i) => settings.maxWorkers - 1 - i)
+    this.#workers = new Workers(settings)
+  }
+
+  /**
+   * Makes an executor. Nobody closes it by itself, but for one that `setDefaultExecutor` was given: see
+   * `Executor.scoped`. Throws `TypeError` or `RangeError` for options that are none.
+   */
+  static make(options: ExecutorOptions = {}): Executor {
+    return new Executor(executorSettings(options))
+  }
+
+  /**
+   * `Executor.make` in a Scope, which cancels the jobs that are left, waits for them, and ends the threads.
+   *
+   * **Flavor** Effect. **Starts** no thread. **Cancel** closing asks the jobs to stop, terminates the threads of those that
+   * have not after `grace`, and waits until they have ended. **Loop closed** the executor is of no loop.
+   *
+   * @example
+   * const executor = yield* Executor.scoped({ maxWorkers: 2 })
+   */
+  static scoped(options: ExecutorOptions = {}): Effect.Effect<Executor, never, Scope.Scope> {
+    executorSettings(options)
+    return Effect.acquireRelease(
+      Effect.sync(() => Executor.make(options)),
+      (executor) => Effect.promise(() => executor._cancelAll())
+    )
+  }
+
+  /** The first part of its threads' names. */
+  get name(): string {
+    return this.#settings.name
+  }
+
+  /**
+   * Refuses new jobs from now on, waits for those that are queued or running, and ends the threads. When `deadline` has
+   * passed (real time), the jobs that are left are reported to their loops as leftovers, the threads are terminated, and
+   * the Futures become cancelled. Every call waits for the same end. Throws for a `deadline` that is no duration. asyncio:
+   * `Executor.shutdown`.
+   *
+   * @example
+   * await executor.shutdown({ deadline: "5 seconds" })
+   */
+  shutdown(options: { readonly deadline?: DurationInput | undefined } = {}): Promise<void> {
+    return this._shutdown(millis("deadline", options.deadline, Infinity), inRealTime)
+  }
+
+  /** `await using`: see `shutdown`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  statistics(): ExecutorStatistics {
+    return {
+      name: this.name,
+      state: this.#closed ? "closed" : this.#closing === undefined ? "open" : "closing",
+      workers: this.#workers.size,
+      maxWorkers: this.#settings.maxWorkers,
+      running: this.#running.size,
+      queued: this.#queue.size + this.#waiting.size
+    }
+  }
+
+  toString(): string {
+    const { maxWorkers, name, queued, running, state, workers } = this.statistics()
+    return `<Executor ${name} ${state} workers=${workers}/${maxWorkers} running=${running} queued=${queued}>`
+  }
+
+  toJSON(): unknown {
+    return { _id: "Executor", ...this.statistics() }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  // ---- for the loop ----
+
+  /** @internal All threads have ended, and none will start. */
+  get _closed(): boolean {
+    return this.#closed
+  }
+
+  /** @internal What it has not finished, of every loop. */
+  _jobs(): ReadonlyArray<Job> {
+    return [...this.#running, ...this.#waiting, ...this.#queue]
+  }
+
+  /** @internal Throws what cannot be run; nothing is queued then. */
+  _submit(
+    what: string,
+    loop: EffectLoop,
+    work: unknown,
+    args: ReadonlyArray<unknown>,
+    onEnd: (job: Job) => void
+  ): Job {
+    if (this.#closing !== undefined) {
+      throw new ExecutorClosedError(`${what}(): ${this.name} was shut down, and takes no more jobs`)
+    }
+    const shipment = shipmentOf(what, work)
+    const job = new Job(this, loop, shipment, packArguments(shipment.name, args), onEnd)
+    this.#queue.add(job)
+    this.#pump()
+    return job
+  }
+
+  /** @internal Tells a job to stop. False where it has not begun, and is forgotten. */
+  _cancel(job: Job, reason: unknown): boolean {
+    switch (job.state) {
+      case "queued":
+        this.#queue.delete(job)
+        this.#forget(job)
+        return false
+      case "waiting":
+        this.#waiting.delete(job)
+        this.#settings.limiter?._withdraw(job.granted)
+        this.#slots.push(job.slot)
+        this.#forget(job)
+        this.#pump()
+        return false
+      case "running":
+        job.state = "cancelling"
+        job.reason = reason
+        this.#workers.raise(job.slot)
+        this.#awaitGrace(job)
+        return true
+      default:
+        return true
+    }
+  }
+
+  /** @internal Where a job is, for reports. */
+  _place(job: Job): string {
+    if (job.state === "queued") return `a thread of ${this.name}`
+    if (job.state === "waiting") return `a permit of the limiter of ${this.name}`
+    return `worker ${this.#workers.threadOf(job.slot) || "that is starting"}`
+  }
+
+  /** @internal Lets go of a job at once: its thread is terminated, and nobody waits for that. */
+  _drop(job: Job, reason: unknown): void {
+    if (!this._cancel(job, reason)) return
+    if (job.state === "cancelling") this.#terminate(job)
+  }
+
+  /** @internal Cancels what it has, waits for that, and closes. */
+  _cancelAll(): Promise<void> {
+    const closed = this._shutdown(Infinity, inRealTime)
+    const reason = new ExecutorClosedError(`${this.name} was closed before this was done`)
+    for (const job of this._jobs()) job.cancel(reason)
+    return closed
+  }
+
+  /** @internal */
+  _shutdown(deadline: number, timer: Timer): Promise<void> {
+    const closed = (this.#closing ??= this.#close())
+    if (this.#closed) return closed
+    const disarm = timer(deadline, () => this.#expire(deadline))
+    return closed.finally(disarm)
+  }
+
+  /** @internal Ends everything now, without asking and without waiting. */
+  _terminate(reason: unknown): void {
+    this.#closing ??= this.#close()
+    for (const job of this._jobs()) {
+      if (job.state === "queued" || job.state === "waiting") job.cancel(reason)
+      else this._drop(job, reason)
+    }
+  }
+
+  // ---- inside ----
+
+  async #close(): Promise<void> {
+    if (this.#busy) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
+    await this.#workers.close()
+    this.#closed = true
+  }
+
+  get #busy(): boolean {
+    return this.#queue.size + this.#waiting.size + this.#running.size > 0
+  }
+
+  /** The deadline has passed. */
+  #expire(deadline: number): void {
+    const jobs = this._jobs()
+    for (const loop of new Set(jobs.map((job) => job.loop))) {
+      const left = jobs.filter((job) => job.loop === loop).map((job) => job.describe())
+      loop.callExceptionHandler({
+        kind: "leftover",
+        message: `${left.length} left over in ${this.name} at the deadline of ${deadline}ms for its shutdown:\n${tableOf(left)}`
+      })
+    }
+    this._terminate(new ExecutorClosedError(`${this.name} was shut down before this was done`))
+  }
+
+  /** Gives the first jobs to the threads and permits that are free. */
+  #pump(): void {
+    const { limiter } = this.#settings
+    for (const job of this.#queue) {
+      const slot = this.#slots.pop()
+      if (slot === undefined) return
+      this.#queue.delete(job)
+      this.#waiting.add(job)
+      job.state = "waiting"
+      job.slot = slot
+      job.granted = () => this.#start(job)
+      if (limiter === undefined) this.#start(job)
+      else limiter._acquire(job.granted)
+    }
+  }
+
+  #start(job: Job): void {
+    const { loop, name, shipment, slot } = job
+    const { args, list } = job.unpack()
+    this.#waiting.delete(job)
+    this.#running.add(job)
+    job.state = "running"
+    this.#workers.run(loop, { slot, name, job: shipment.job, args }, list, (ending) => {
+      this.#settle(job, ending)
+      this.#running.delete(job)
+      this.#slots.push(slot)
+      this.#forget(job)
+      this.#settings.limiter?._release()
+      this.#pump()
+    })
+  }
+
+  /** The job has ended, or never began. */
+  #forget(job: Job): void {
+    job.state = "ended"
+    job.disarm()
+    job.onEnd(job)
+    if (this.#busy) return
+    for (const idle of this.#onIdle.splice(0)) idle()
+  }
+
+  /** A grace that is long is not to be a silence. Where the loop is closing, that says so itself. */
+  #awaitGrace(job: Job): void {
+    const { loop } = job
+    const { grace } = this.#settings
+    const timers = [timerOf(loop)(grace, () => this.#terminate(job))]
+    job.disarm = () => timers.forEach((cancel) => cancel())
+    if (grace <= loop._slowJoin || loop._closing !== undefined || loop.isClosed()) return
+    timers.push(
+      tellIfSlow(loop, () => ({
+        message:
+          `the job ${job.name} (${this._place(job)}) was cancelled ${loop._slowJoin}ms ago and has not ended; ` +
+          (grace === Infinity
+            ? "its grace has no end"
+            : `its thread is terminated after a grace of ${grace}ms`),
+        future: job.future
+      }))
+    )
+  }
+
+  #terminate(job: Job): void {
+    if (job.terminated || job.state !== "cancelling") return
+    job.terminated = true
+    job.disarm()
+    this.#workers.terminate(job.slot)
+    if (job.loop.isClosed()) return
+    job.disarm = tellIfSlow(job.loop, () => ({
+      message:
+        `the thread of the job ${job.name} (${this._place(job)}) was terminated ${job.loop._slowJoin}ms ago and has not ` +
+        `ended: is it in a synchronous call of the system?`,
+      future: job.future
+    }))
+  }
+
+  #settle(job: Job, ending: Ending): void {
+    const { future, name } = job
+    if ("died" in ending) {
+      if (job.terminated) return future._settleCancelled(job.reason)
+      const { died } = ending
+      return future._settleError(new WorkerDiedError({ job: name, why: errorText(died), cause: died }))
+    }
+    const { reply } = ending
+    switch (reply.kind) {
+      case "value":
+        return future._settleValue(reply.value)
+      case "cancelled":
+        return future._settleCancelled(job.reason)
+      case "error":
+        return future._settleError(unpackError(reply.error))
+      case "refused": {
+        const { error, why } = reply
+        const cause = error === undefined ? undefined : unpackError(error)
+        const also = cause === undefined || why.startsWith("it uses") ? why : `${why}: ${errorText(cause)}`
+        return future._settleError(new JobRefusedError({ job: name, why: also, cause }))
+      }
+    }
+  }
+}

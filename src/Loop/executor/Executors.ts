@@ -1,0 +1,137 @@
+/** The jobs of one loop in all executors, and its default executor. */
+import type { DurationInput } from "../../effect.js"
+import type { Capability, Held } from "../closing/Capability.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { Executor, timerOf } from "./Executor.js"
+import type { Job } from "./Job.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { ExecutorClosedError, LoopClosedError } from "../kernel/errors.js"
+import type { Future } from "../kernel/Future.js"
+import type { Leftover } from "../closing/Leftovers.js"
+import { millis } from "../Settings.js"
+
+/**
+ * Legal states of the default executor: none yet, made or set, shut down. What was set and is replaced goes back to its
+ * owner; what was made here is shut down.
+ */
+export class Executors implements Capability {
+  readonly step = "executors"
+  readonly #loop: EffectLoop
+  readonly #jobs = new Set<Job>()
+  #default: Executor | undefined
+  #defaultIsShut = false
+  /** The default executor, and those that were made here before it: the loop closes them. */
+  readonly #own = new Set<Executor>()
+  /** The default executor was made here. */
+  #made = false
+  readonly #waits = new Set<Future<void>>()
+  #onEmpty: Array<() => void> = []
+
+  constructor(loop: EffectLoop) {
+    this.#loop = loop
+    loop._capabilities.add(this)
+  }
+
+  run(executor: unknown, work: unknown, args: ReadonlyArray<unknown>): Future<unknown> {
+    const what = "runInExecutor"
+    this.#loop._refuse(what)
+    const target = executor === null ? this.#defaultFor(what) : checked(what, executor, ", or null")
+    const job = target._submit(what, this.#loop, work, args, (ended) => {
+      this.#jobs.delete(ended)
+      if (this.#jobs.size === 0) for (const empty of this.#onEmpty.splice(0)) empty()
+    })
+    this.#jobs.add(job)
+    return job.future
+  }
+
+  setDefault(executor: Executor): void {
+    checked("setDefaultExecutor", executor, "")
+    this.#loop._refuse("setDefaultExecutor")
+    const before = this.#default
+    if (before === executor) return
+    if (before !== undefined && this.#made) void before.shutdown()
+    else if (before !== undefined) this.#own.delete(before)
+    this.#made = false
+    this.#default = executor
+    this.#own.add(executor)
+  }
+
+  shutdownDefault(deadline: DurationInput | undefined): Future<void> {
+    const ms = millis("the deadline of shutdownDefaultExecutor", deadline, Infinity)
+    this.#loop._refuse("shutdownDefaultExecutor")
+    this.#defaultIsShut = true
+    const done = this.#loop.createFuture<void>()
+    this.#waits.add(done)
+    const settle = (): void => {
+      this.#waits.delete(done)
+      done._settleValue(undefined)
+    }
+    void Promise.resolve(this.#default?._shutdown(ms, timerOf(this.#loop))).then(settle)
+    return done
+  }
+
+  #defaultFor(what: string): Executor {
+    if (this.#defaultIsShut) {
+      throw new ExecutorClosedError(
+        `${what}(): the default executor of ${this.#loop.name} was shut down; give it an executor of its own`
+      )
+    }
+    if (this.#default === undefined) {
+      this.#default = Executor.make({ name: "effect-aio" })
+      this.#made = true
+      this.#own.add(this.#default)
+    }
+    return this.#default
+  }
+
+  // ---- Capability ----
+
+  numbers(): Partial<Held> {
+    return { jobs: this.#jobs.size }
+  }
+
+  /** Also what other loops have in the default executor: closing waits for that, too. */
+  held(): ReadonlyArray<Leftover> {
+    const jobs = new Set(this.#jobs)
+    for (const executor of this.#own) {
+      if (executor.statistics().state === "closing") for (const job of executor._jobs()) jobs.add(job)
+    }
+    return [...jobs].map((job) => job.describe())
+  }
+
+  quiet(): boolean {
+    return this.#jobs.size === 0 && [...this.#own].every((executor) => executor._closed)
+  }
+
+  close(then: () => void): void {
+    const { _crash: cause, name } = this.#loop
+    const reason = new LoopClosedError(
+      `the event loop ${name} is closing`,
+      cause === undefined ? undefined : { cause }
+    )
+    const shut = (): void => {
+      void Promise.all([...this.#own].map((executor) => executor.shutdown())).then(then)
+    }
+    for (const job of [...this.#jobs]) job.cancel(reason)
+    if (this.#jobs.size === 0) shut()
+    else this.#onEmpty.push(shut)
+  }
+
+  release(): void {
+    this.#defaultIsShut = true
+    const error = this.#loop._closedError("the loop was closed before this was done")
+    for (const job of [...this.#jobs]) {
+      job.future._closed(error)
+      job.owner._drop(job, error)
+    }
+    this.#jobs.clear()
+    for (const executor of this.#own) executor._terminate(error)
+    for (const done of this.#waits) done._closed(error)
+    this.#waits.clear()
+  }
+}
+
+const checked = (what: string, executor: unknown, or: string): Executor => {
+  if (executor instanceof Executor) return executor
+  throw new TypeError(`${what} takes an Executor${or}, not ${describeValue(executor)}`)
+}

@@ -1,0 +1,230 @@
+/**
+ * The worker threads of one executor, kept by piscina. It starts them, keeps idle ones, and replaces those that died; the
+ * queue is the executor's own, so piscina never has more jobs than threads. What is added here: which thread a job is in,
+ * to be told to stop and terminated, and waiting until a thread has really ended.
+ */
+import { AsyncResource } from "node:async_hooks"
+import { createRequire } from "node:module"
+import type { ResourceLimits, Worker } from "node:worker_threads"
+import type { Piscina } from "piscina"
+import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
+import type { JobMessage, JobReply } from "./jobWorker.mjs"
+import type { EffectLoop } from "../EffectLoop.js"
+import { LONGEST } from "../host/NodeHost.js"
+import type { Transferred } from "./transfer.js"
+
+/** How the run of a job ended. */
+export type Ending = { readonly reply: JobReply } | { readonly died: unknown }
+
+export interface WorkersOptions {
+  readonly name: string
+  readonly maxWorkers: number
+  /** Milliseconds. */
+  readonly idleTimeout: number
+  readonly resourceLimits: ResourceLimits | undefined
+}
+
+/** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
+const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
+
+/** What is known of a thread. */
+interface Thread {
+  readonly id: number
+  /** It has loaded jobWorker.mjs. */
+  ready: boolean
+  /** The last job in it. */
+  last: { readonly name: string; readonly loop: EffectLoop } | undefined
+  error: unknown
+}
+
+export class Workers {
+  readonly #options: WorkersOptions
+  readonly #slots: Int32Array
+  #pool: Piscina<JobMessage, JobReply> | undefined
+  /** Until their exit. */
+  readonly #threads = new Map<Worker, Thread>()
+  /** Slots of the jobs that piscina has; those for which no thread was ready have a way to be taken back. */
+  readonly #running = new Map<number, AbortController | undefined>()
+  #closing = false
+  #onEmpty: Array<() => void> = []
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    this.#slots = makeSlots(options.maxWorkers)
+  }
+
+  /** Threads that have not ended. */
+  get size(): number {
+    return this.#threads.size
+  }
+
+  /** Runs a job in a thread of its own. `done` comes once, never at once, and after a thread that died has ended. */
+  run(
+    loop: EffectLoop,
+    message: JobMessage,
+    list: ReadonlyArray<Transferred>,
+    done: (ending: Ending) => void
+  ): void {
+    home.runInAsyncScope(() => {
+      const { name, slot } = message
+      Atomics.store(this.#slots, flagOf(slot), 0)
+      Atomics.store(this.#slots, threadOf(slot), 0)
+      const end = (ending: Ending): void => {
+        this.#running.delete(slot)
+        const thread = this.#threadWith(this.threadOf(slot))?.[1]
+        if (thread !== undefined) thread.last = { name, loop }
+        done(ending)
+      }
+      const gone = (error: unknown): void =>
+        this.#whenGone(slot, () => end({ died: starting?.signal.reason ?? error }))
+      let starting: AbortController | undefined
+      try {
+        const pool = (this.#pool ??= this.#open())
+        starting = pool.idleThreads === 0 ? new AbortController() : undefined
+        this.#running.set(slot, starting)
+        pool.run(message, { transferList: [...list], ...(starting && { signal: starting.signal }) }).then(
+          // A thread that died of `throw null` looks like a reply.
+          (reply: JobReply | null) => (reply ? end({ reply }) : gone(reply)),
+          gone
+        )
+        if (starting !== undefined) this.#look(pool)
+      } catch (error) {
+        // No thread could be made at all.
+        this.#running.get(slot)?.abort(error)
+        queueMicrotask(() => end({ died: error }))
+      }
+    })
+  }
+
+  /** Node's number of the thread that has begun with the job, or 0. */
+  threadOf(slot: number): number {
+    return Atomics.load(this.#slots, threadOf(slot))
+  }
+
+  /** Tells a job to stop. */
+  raise(slot: number): void {
+    Atomics.store(this.#slots, flagOf(slot), 1)
+    Atomics.notify(this.#slots, flagOf(slot))
+  }
+
+  /** Terminates the thread of a job. */
+  terminate(slot: number): void {
+    const id = this.threadOf(slot)
+    if (id === 0) this.#running.get(slot)?.abort(new Error("its thread had not started in time"))
+    for (const [worker, thread] of this.#threads) {
+      // A job that has not begun in a thread that was ready: something else holds that up.
+      const held = id === 0 && thread.ready && !this.#isBusy(thread.id)
+      if (thread.id === id || held) void worker.terminate()
+    }
+  }
+
+  /** Ends all threads, which have no jobs any more, and waits for them. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const timers = home.runInAsyncScope(() =>
+      [...this.#threads.values()].map((thread) => this.#tellIfStuck(thread))
+    )
+    await home.runInAsyncScope(() => this.#pool?.destroy())
+    if (this.#threads.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve))
+    for (const timer of timers) clearTimeout(timer)
+  }
+
+  #open(): Piscina<JobMessage, JobReply> {
+    const { idleTimeout, maxWorkers, name, resourceLimits } = this.#options
+    // Loading it takes 20 milliseconds, which nobody pays for who has no jobs.
+    const { Piscina: Pool } = createRequire(import.meta.url)("piscina") as { Piscina: typeof Piscina }
+    const pool = new Pool<JobMessage, JobReply>({
+      filename: new URL("./jobWorker.mjs", import.meta.url).href,
+      name: "runJob",
+      minThreads: 0,
+      maxThreads: maxWorkers,
+      idleTimeout: idleTimeout > LONGEST ? Infinity : idleTimeout,
+      // A thread that waits in Atomics.wait would hold up what modules keep open between jobs.
+      atomics: "disabled",
+      recordTiming: false,
+      workerData: { name, slots: this.#slots },
+      ...(resourceLimits && { resourceLimits })
+    })
+    pool.on("workerCreate", ({ id }: { readonly id: number }) => {
+      this.#look(pool)
+      for (const thread of this.#threads.values()) if (thread.id === id) thread.ready = true
+    })
+    // A thread without a job died: its own listeners know more.
+    pool.on("error", () => {})
+    return pool
+  }
+
+  /** Gets to know new threads. */
+  #look(pool: Piscina<JobMessage, JobReply>): void {
+    for (const worker of pool.threads) {
+      if (this.#threads.has(worker)) continue
+      const thread: Thread = { id: worker.threadId, ready: false, last: undefined, error: undefined }
+      this.#threads.set(worker, thread)
+      worker.once("error", (error) => {
+        thread.error = error
+        if (!this.#isBusy(thread.id)) this.#tellIdle(thread)
+      })
+      worker.once("exit", (code) => {
+        this.#threads.delete(worker)
+        if (!thread.ready) queueMicrotask(() => this.#neverReady(thread.error ?? exitError(code)))
+        if (this.#threads.size > 0) return
+        for (const empty of this.#onEmpty.splice(0)) empty()
+      })
+    }
+  }
+
+  /**
+   * A thread ended before it could take a job. piscina makes no other for the job that waits for it, and that would be
+   * futile, too: the job ends.
+   */
+  #neverReady(error: unknown): void {
+    const pool = this.#pool
+    if (pool === undefined || this.#closing || this.#running.size <= pool.threads.length) return
+    // The last one: earlier ones are the first to get what other threads there are.
+    const [starting] = [...this.#running]
+      .reverse()
+      .filter(([slot, abort]) => abort && this.threadOf(slot) === 0)
+    starting?.[1]?.abort(error)
+  }
+
+  /** A thread died between jobs: that is nobody's failure, and must not be silent. */
+  #tellIdle({ error, last }: Thread): void {
+    last?.loop.callExceptionHandler({
+      kind: "late",
+      message: `what the job ${last.name} left behind failed in its thread of ${this.#options.name}, which is gone`,
+      exception: error
+    })
+  }
+
+  /** Waiting for a thread that does not end is not to be a silence. In real time: the last job's loop may be at rest. */
+  #tellIfStuck({ id, last }: Thread): NodeJS.Timeout | undefined {
+    if (last === undefined || last.loop._slowJoin > LONGEST) return undefined
+    const { loop, name } = last
+    const tell = (): void =>
+      loop.callExceptionHandler({
+        kind: "slowJoin",
+        message:
+          `worker ${id} of ${this.#options.name} was terminated ${loop._slowJoin}ms ago and has not ended: is what the ` +
+          `job ${name} left behind in a synchronous call of the system?`
+      })
+    return setTimeout(tell, loop._slowJoin).unref()
+  }
+
+  #isBusy(threadId: number): boolean {
+    return [...this.#running.keys()].some((slot) => this.threadOf(slot) === threadId)
+  }
+
+  #whenGone(slot: number, f: () => void): void {
+    const worker = this.#threadWith(this.threadOf(slot))?.[0]
+    if (worker === undefined) f()
+    else worker.once("exit", f)
+  }
+
+  #threadWith(id: number): readonly [Worker, Thread] | undefined {
+    for (const known of this.#threads) if (known[1].id === id) return known
+    return undefined
+  }
+}
+
+/** As piscina says it. */
+const exitError = (code: number): Error => new Error(`worker exited with code: ${code}`)

@@ -1,0 +1,254 @@
+/**
+ * Effects started from aio code: the fibers that belong to a loop. Each is listed while it runs, so that closing finds
+ * it, and starts from the ready queue, so that one that is cancelled before never runs.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
+import { runDetached } from "../host/AsyncContext.js"
+import { isThenable } from "../kernel/adopt.js"
+import { slot } from "../kernel/current.js"
+import { value as describeValue } from "../kernel/describe.js"
+import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
+import { Future } from "../kernel/Future.js"
+import { Handle } from "../kernel/Handle.js"
+import type { Context as AsyncContext, Runnable } from "../kernel/ports.js"
+import { backgroundFailure, settleWithExit } from "./Outcome.js"
+import { Waiting } from "./Wait.js"
+
+/** What starting a fiber needs to know of its loop. */
+export interface FiberHome extends BaseEventLoop {
+  /** @internal */ readonly _effects: Set<RunningEffect>
+  /** @internal The state that a fiber starts with where no fiber has called the aio code. */
+  readonly _base: FiberState
+  /** @internal Puts the loop itself into a fiber's Context. */
+  _provide(context: Context.Context<never>): Context.Context<never>
+}
+
+/** Decides the Context of a new fiber from the state of the fiber that called the aio code, if one did. */
+export type ContextFor = (caller: FiberState | undefined) => Context.Context<never>
+
+/** Throws for what is no Effect, before anything is scheduled. */
+export const checkEffect = (what: string, effect: unknown): void => {
+  if (Effect.isEffect(effect)) return
+  throw new TypeError(
+    `${what} takes an Effect, not ${describeValue(effect)}` +
+      (isThenable(effect) ? ": a promise needs none, await it" : "")
+  )
+}
+
+/** Throws for what cannot be listened to. */
+export const checkSignal = (what: string, signal: unknown): void => {
+  if (signal === undefined || signal instanceof AbortSignal) return
+  throw new TypeError(`${what} takes an AbortSignal as its signal, not ${describeValue(signal)}`)
+}
+
+/** One fiber of a loop, while it runs. */
+export class RunningEffect {
+  readonly #startedAt: number
+  readonly #listeners: Array<() => void> = []
+  constructor(
+    private readonly home: FiberHome,
+    readonly name: string,
+    /** In the fiber's own async-local state: its finalizers run in that, and as nobody's task. */
+    private readonly interrupting: Waiting,
+    /** Its end, where somebody is given that. */
+    readonly future: Future<unknown> | undefined
+  ) {
+    this.#startedAt = home.host.now()
+    home._effects.add(this)
+  }
+
+  age(): number {
+    return this.home.host.now() - this.#startedAt
+  }
+
+  interrupt(): void {
+    this.interrupting.run()
+  }
+
+  /** Calls `f` when the fiber has ended. */
+  onEnd(f: () => void): void {
+    this.#listeners.push(f)
+  }
+
+  ended(): void {
+    this.home._effects.delete(this)
+    for (const f of this.#listeners) f()
+  }
+}
+
+/**
+ * Forks in the state of the fiber that called the aio code, or the loop's own; reports the end through `onEnd`, and
+ * gives what can be interrupted, or nothing if it has ended already.
+ */
+const start = <A, E>(
+  home: FiberHome,
+  name: string,
+  effect: Effect.Effect<A, E>,
+  contextFor: ContextFor,
+  state: FiberState,
+  future: Future<unknown> | undefined,
+  onEnd: (exit: Exit.Exit<A, E>) => void
+): RunningEffect | undefined => {
+  const caller = slot.owner as FiberState | undefined
+  const forked = runDetached(home, () => {
+    const fiber = forkWith(effect, caller ?? state, contextFor(caller))
+    const exit = poll(fiber)
+    return exit === undefined
+      ? { fiber, interrupting: new Waiting(home, () => interruptFork(fiber)) }
+      : { exit }
+  })
+  if (forked.exit !== undefined) {
+    onEnd(forked.exit)
+    return undefined
+  }
+  const { fiber, interrupting } = forked
+  const running = new RunningEffect(home, name, interrupting, future)
+  observe(fiber, (end) => {
+    running.ended()
+    onEnd(end)
+  })
+  return running
+}
+
+/** A Future of an Effect: pending until the fiber has ended, finalizers included. */
+export class EffectFuture<A> extends Future<A> implements Runnable {
+  readonly resumes = true
+  readonly #home: FiberHome
+  readonly #name: string
+  readonly #contextFor: ContextFor
+  readonly #state: FiberState
+  readonly #context: AsyncContext | undefined
+  #effect: Effect.Effect<A, unknown> | undefined
+  #running: RunningEffect | undefined
+  #message: unknown
+  /** `cancel()` came while the effect was starting: it may have been its own doing. */
+  #cancelled = false
+  #unlisten: (() => void) | undefined
+
+  constructor(
+    home: FiberHome,
+    name: string,
+    effect: Effect.Effect<A, unknown>,
+    contextFor: ContextFor,
+    state: FiberState,
+    signal: AbortSignal | undefined
+  ) {
+    // Before the start there is nothing to interrupt: the Future is cancelled at once, and `run` finds it done.
+    super(home, (message) => this.#interrupt(message))
+    this.#home = home
+    this.#name = name
+    this.#effect = effect
+    this.#contextFor = contextFor
+    this.#state = state
+    this.#context = home.host.contexts.capture()
+    if (signal !== undefined) this.#listen(signal)
+    if (!this.done()) home._push(this)
+  }
+
+  run(): void {
+    // What the loop dropped when it was closed is not run any more, only ended.
+    if (this.#home.isClosed()) this._closed(this.#home._closedError(`${this.#name} had not started`))
+    if (this.done()) return this.#forget()
+    this.#home.host.contexts.call(this.#context, this.#home, undefined, EffectFuture.#start, this)
+  }
+
+  override _closed(error: Error): void {
+    super._closed(error)
+    if (this.#running === undefined) this.#forget()
+  }
+
+  protected override _describe(): string {
+    return `${super._describe()} name=${JSON.stringify(this.#name)}`
+  }
+
+  protected override _kind(): string {
+    return `Future of ${this.#name}`
+  }
+
+  static #start(future: EffectFuture<unknown>): void {
+    const effect = future.#effect as Effect.Effect<unknown, unknown>
+    future.#effect = undefined
+    future.#running = start(
+      future.#home,
+      future.#name,
+      effect,
+      future.#contextFor,
+      future.#state,
+      future,
+      (exit) => {
+        future.#running = undefined
+        future.#unlisten?.()
+        settleWithExit(future, exit, future.#message)
+      }
+    )
+    if (future.#cancelled) future.#running?.interrupt()
+  }
+
+  #interrupt(message: unknown): boolean {
+    this.#message ??= message
+    this.#cancelled = true
+    if (this.#running !== undefined) this.#running.interrupt()
+    else if (this.#effect !== undefined) {
+      this.#forget()
+      return false
+    }
+    return true
+  }
+
+  /** It will not run. */
+  #forget(): void {
+    this.#effect = undefined
+    this.#unlisten?.()
+  }
+
+  #listen(signal: AbortSignal): void {
+    const abort = (): void => void this.cancel(signal.reason)
+    if (signal.aborted) return abort()
+    signal.addEventListener("abort", abort, { once: true })
+    this.#unlisten = () => {
+      this.#unlisten = undefined
+      signal.removeEventListener("abort", abort)
+    }
+  }
+}
+
+/** A supervised fiber: nobody awaits it, so its failure is the loop's. */
+export const startBackground = (
+  home: FiberHome,
+  name: string,
+  effect: Effect.Effect<unknown, unknown>
+): Handle => {
+  let running: RunningEffect | undefined
+  let cancelled = false
+  const begin = (): void => {
+    running = start(
+      home,
+      name,
+      effect,
+      (caller) => home._provide(contextOf(caller ?? home._base)),
+      home._base,
+      undefined,
+      (exit) => {
+        running = undefined
+        const failure = backgroundFailure(exit)
+        if (failure === undefined) return
+        home.callExceptionHandler({
+          kind: "background",
+          message: `background effect ${name} failed`,
+          exception: failure.error,
+          handle
+        })
+      }
+    )
+    if (cancelled) running?.interrupt()
+  }
+  const handle: Handle = new Handle(home, begin, undefined, home.host.contexts.capture(), () => {
+    cancelled = true
+    running?.interrupt()
+  })
+  home._push(handle)
+  return handle
+}

@@ -1,0 +1,109 @@
+/** Parking a fiber until a kernel Future is done: the one Effect/Future primitive that this room and the Adapter need. */
+import * as Effect from "effect/Effect"
+import { callback, sequentialCauses } from "../../effect.js"
+import { copyContext, unmarked } from "../host/AsyncContext.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { enter } from "../kernel/current.js"
+import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
+import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
+import type { Future } from "../kernel/Future.js"
+import type { Context, Runnable } from "../kernel/ports.js"
+import type { Report } from "../kernel/Report.js"
+
+/**
+ * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of
+ * Effect 3 takes on whatever state it is resumed under.
+ */
+export class Waiting implements Runnable {
+  readonly resumes = true
+  readonly #context: Context | undefined
+  constructor(
+    loop: BaseEventLoop,
+    private readonly resume: () => void
+  ) {
+    this.#context = loop.host.contexts.tracks ? copyContext() : undefined
+  }
+
+  run(): void {
+    if (this.#context === undefined) unmarked(this.resume)
+    else this.#context.run(this.resume)
+  }
+}
+
+/** What an Effect fails with whose work was refused before anything was scheduled. */
+export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | QueueFullError> =>
+  error instanceof LoopClosedError || error instanceof QueueFullError ? Effect.fail(error) : Effect.die(error)
+
+/**
+ * Waits for the Future that `begin` makes. When it is done, `done` says what that means; for a fiber that was
+ * interrupted, `interrupted` is run and waited for, and what it fails with joins the Cause. Only the wait itself is
+ * interruptible, and it carries no outcome: so none can get lost between the loop and either of the two, and a
+ * resource that arrived is owned before anybody can interrupt.
+ */
+export const waitFor = <A, B, E, R = never>(
+  loop: BaseEventLoop,
+  begin: () => Future<A>,
+  done: (future: Future<A>) => Effect.Effect<B, E, R>,
+  interrupted: (future: Future<A>) => Effect.Effect<void>
+): Effect.Effect<B, E | LoopClosedError | QueueFullError, R> =>
+  Effect.uninterruptibleMask((restore) => {
+    let future: Future<A> | undefined
+    let waiting: Waiting | undefined
+    const wait = callback<void, LoopClosedError | QueueFullError>((resume) => {
+      try {
+        future = begin()
+      } catch (error) {
+        return resume(refused(error))
+      }
+      loop._start()
+      waiting = new Waiting(loop, () => resume(Effect.void))
+      future._await(waiting)
+    })
+    return Effect.matchCauseEffect(restore(wait), {
+      onSuccess: () => done(future as Future<A>),
+      onFailure: (cause) => {
+        if (future === undefined || waiting === undefined) return Effect.failCause(cause)
+        future._remove(waiting)
+        return Effect.matchCauseEffect(interrupted(future), {
+          onSuccess: () => Effect.failCause(cause),
+          onFailure: (more) => Effect.failCause(sequentialCauses(cause, more))
+        })
+      }
+    })
+  })
+
+/** Completes when the future is done, whatever its outcome. Interrupting it stops waiting and nothing else. */
+export const awaitDone = (loop: BaseEventLoop, future: Future<unknown>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (future.done()) return Effect.void
+    return callback<void>((resume) => {
+      const waiting = new Waiting(loop, () => resume(Effect.void))
+      future._await(waiting)
+      return Effect.sync(() => future._remove(waiting))
+    })
+  })
+
+/** Completes when every callback queued before it has run; done callbacks of what is done are among them. */
+export const oncePassed = (loop: BaseEventLoop): Effect.Effect<void> =>
+  callback<void>((resume) => {
+    loop._start()
+    const waiting = new Waiting(loop, () => resume(Effect.void))
+    loop._afterQueued(() => waiting.run())
+  })
+
+/**
+ * A timer of the library itself, on the loop's clock; the result takes it back. It runs also while the loop refuses
+ * work from outside, has a full queue, or is closed.
+ */
+export const after = (loop: EffectLoop, ms: number, f: () => void): (() => void) => {
+  try {
+    const timer = enter(loop, undefined, undefined, () => loop.callLater(ms, f), undefined)
+    return () => timer.cancel()
+  } catch {
+    return loop._clock.after(ms, f)
+  }
+}
+
+/** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
+export const tellIfSlow = (loop: EffectLoop, describe: () => Omit<Report, "kind">): (() => void) =>
+  after(loop, loop._slowJoin, () => loop.callExceptionHandler({ kind: "slowJoin", ...describe() }))

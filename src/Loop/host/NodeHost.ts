@@ -1,0 +1,104 @@
+/** What the kernel stands on in Node: turns, one wake-up timer, AbortControllers. Its clock is an Effect Clock. */
+import { AsyncResource } from "node:async_hooks"
+// The global of the same name is a getter, which costs as much as the clock.
+import { performance } from "node:perf_hooks"
+import type { LoopClock } from "../../effect.js"
+import { currentFiberState } from "../../effect.js"
+import { AsyncContexts, PlainContexts } from "./AsyncContext.js"
+import type { Abort, Host } from "../kernel/ports.js"
+import type { Report } from "../kernel/Report.js"
+
+declare module "../kernel/ports.js" {
+  interface HostTypes {
+    readonly signal: AbortSignal
+  }
+}
+
+/** The longest delay that Node's timers take, in milliseconds; longer ones are armed again on the way, or never come. */
+export const LONGEST = 2 ** 31 - 1
+
+const resolved = Promise.resolve()
+
+/**
+ * Node and an Effect Clock as a kernel Host.
+ *
+ * A turn is a promise reaction, from idle as between passes: it comes before I/O, and after the continuations that are
+ * queued already. (`process.nextTick` would wait for all of them, and costs ten times as much.)
+ *
+ * Under the live clock, time is `performance.now()` and one Node timer is armed for the earliest deadline; under any
+ * other clock (TestClock), that clock's `sleep` wakes the loop, and moves it.
+ */
+export class NodeHost implements Host {
+  readonly contexts: AsyncContexts | PlainContexts
+  /**
+   * The async-local state that the loop was opened in. What waits in Node for long belongs to it: else the loop would
+   * keep the state of whoever woke it last, for as long as a timer waits.
+   */
+  readonly #home = new AsyncResource("effect-aio", { requireManualDestroy: true })
+  #timer: NodeJS.Timeout | undefined
+  #cancelSleep: (() => void) | undefined
+
+  constructor(
+    private readonly clock: LoopClock,
+    asyncContext: boolean,
+    readonly report: (report: Report) => void
+  ) {
+    this.contexts = asyncContext ? new AsyncContexts(currentFiberState) : new PlainContexts(currentFiberState)
+  }
+
+  now(): number {
+    return this.clock.live ? performance.now() : this.clock.now()
+  }
+
+  wake(turn: () => void): void {
+    void resolved.then(turn)
+  }
+
+  hop(turn: () => void): void {
+    void resolved.then(turn)
+  }
+
+  drain(turn: () => void): void {
+    void resolved.then(() => process.nextTick(turn))
+  }
+
+  yield(turn: () => void): void {
+    setImmediate(turn)
+  }
+
+  /** Node's timers may fire up to a millisecond early and take whole ones, hence the second look. */
+  arm(when: number, fire: () => void): void {
+    this.disarm()
+    this.#home.runInAsyncScope(this.#wait, this, when, fire)
+  }
+
+  #wait(when: number, fire: () => void): void {
+    const delay = Math.max(0, when - this.now())
+    const again = (): void => (this.now() >= when ? fire() : this.arm(when, fire))
+    if (this.clock.live) this.#timer = setTimeout(again, Math.min(Math.ceil(delay), LONGEST))
+    else this.#cancelSleep = this.clock.after(Math.min(delay, LONGEST), again)
+  }
+
+  disarm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#timer = undefined
+    const cancelSleep = this.#cancelSleep
+    this.#cancelSleep = undefined
+    cancelSleep?.()
+  }
+
+  abort(): Abort {
+    return new AbortController()
+  }
+
+  close(): void {
+    this.disarm()
+    this.contexts.release()
+  }
+}
+
+/** `EFFECT_AIO_DEBUG`, read when a loop is made: any value but the empty one and `0` turns debug mode on. */
+export const debugFromEnvironment = (): boolean => {
+  const value = process.env["EFFECT_AIO_DEBUG"]
+  return value !== undefined && value !== "" && value !== "0"
+}

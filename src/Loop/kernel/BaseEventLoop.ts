@@ -1,0 +1,568 @@
+/**
+ * The loop as programs see it: what may be scheduled, made and asked. `Passes.ts` runs what is queued here.
+ *
+ * Legal states: stopped (queues but does not run), running, closing (still running; refuses new work from outside),
+ * closed.
+ */
+import { isThenable } from "./adopt.js"
+import { local } from "./current.js"
+import { functionName, rememberSite, siteOf, value as describeValue } from "./describe.js"
+import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
+import { Event } from "./Event.js"
+import { Future, isFuture } from "./Future.js"
+import { Handle } from "./Handle.js"
+import type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } from "./LoopOptions.js"
+import { Passes } from "./Passes.js"
+import type { Context, Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
+import type { Report } from "./Report.js"
+import { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Task.js"
+import { TimerHandle } from "./Timers.js"
+import { TaskList } from "./TaskList.js"
+import { UnretrievedLog } from "./Unretrieved.js"
+import { isOwnFuture, wrapFuture, type WrapOptions } from "./wrapFuture.js"
+
+export { runningLoop, runningTask } from "./current.js"
+export type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } from "./LoopOptions.js"
+
+let loops = 0
+
+type Callback<Args extends ReadonlyArray<unknown>> = (...args: Args) => unknown
+
+/**
+ * asyncio's event loop on JavaScript's: callbacks, timers, futures and tasks, all belonging to one loop that can be
+ * closed. Get one from `Loop` in Effect code or `getRunningLoop()` in aio code.
+ *
+ * Callbacks run in one place only, first in first out, in passes: a pass runs what was ready when it began and the
+ * timers that have fallen due; what it adds waits for the next. Between a resumed coroutine and the next callback, and
+ * between passes, promise continuations go first; after a millisecond of passes, pending I/O does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class BaseEventLoop implements Scheduler {
+  readonly name: string
+  /** @internal */ readonly host: Host
+  /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number = 1_000
+  /** @internal */ _nothing: object | undefined = undefined
+  readonly #passes: Passes
+  readonly #tasks = new TaskList<Task<unknown>>()
+  readonly #watched = new Set<Settleable>()
+  readonly #unretrieved = new UnretrievedLog(this)
+  readonly #queueLength: number
+  #closing = false
+  #closed = false
+  #closeCause: unknown = undefined
+  #exceptionHandler: ExceptionHandler | undefined
+  #taskFactory: TaskFactory | undefined
+  #reporting = false
+  #late = 0
+
+  /** Debug mode: from how many milliseconds on a callback is reported as slow. */
+  slowCallbackDuration: number
+
+  /** @internal Programs open loops with `Loop.open`, `Loop.layer` or `Loop.scoped`. */
+  constructor(host: Host, options: EventLoopOptions = {}) {
+    if (typeof (host as Host | undefined)?.now !== "function") {
+      throw new TypeError(
+        "a loop is not made with new: open one with Loop.open, Loop.layer or Loop.scoped, or use SyncLoop.make()"
+      )
+    }
+    const { queueLength = Infinity, slowCallbackDuration = 100, exceptionHandler } = options
+    if (queueLength !== Infinity && (!Number.isInteger(queueLength) || queueLength < 1)) {
+      throw new RangeError(
+        `queueLength is a whole number of callbacks from 1 on, not ${describeValue(queueLength)}`
+      )
+    }
+    if (typeof slowCallbackDuration !== "number" || !(slowCallbackDuration >= 0)) {
+      throw new RangeError(
+        `slowCallbackDuration is in milliseconds from 0 on, not ${describeValue(slowCallbackDuration)}`
+      )
+    }
+    this.name = options.name ?? `loop-${++loops}`
+    this.host = host
+    this.#queueLength = queueLength
+    this.#passes = new Passes(host, options.debug ?? false, (runnable, took) =>
+      this.#measured(runnable, took)
+    )
+    this.slowCallbackDuration = slowCallbackDuration
+    if (exceptionHandler !== undefined) this.setExceptionHandler(exceptionHandler)
+  }
+
+  // ---- scheduling ----
+
+  /** Runs `callback(...args)` in the next pass, in the async-local state of this call. */
+  callSoon<Args extends ReadonlyArray<unknown>>(callback: Callback<Args>, ...args: Args): Handle {
+    return this.#soon("callSoon", callback, args)
+  }
+
+  /**
+   * `callSoon` for callers that are not on the loop. All JavaScript of one thread takes turns, so within a thread the
+   * two are the same.
+   */
+  callSoonThreadsafe<Args extends ReadonlyArray<unknown>>(callback: Callback<Args>, ...args: Args): Handle {
+    return this.#soon("callSoonThreadsafe", callback, args)
+  }
+
+  /**
+   * Runs `callback(...args)` after `delay` milliseconds of the loop's clock, never early. Negative delays are in the
+   * past: they run in the next pass, in the order of their due times. NaN counts as 0, Infinity never comes.
+   */
+  callLater<Args extends ReadonlyArray<unknown>>(
+    delay: number,
+    callback: Callback<Args>,
+    ...args: Args
+  ): TimerHandle {
+    if (typeof delay !== "number")
+      throw new TypeError(`callLater takes milliseconds, not ${describeValue(delay)}`)
+    return this.#schedule("callLater", this.host.now() + (Number.isNaN(delay) ? 0 : delay), callback, args)
+  }
+
+  /** Runs `callback(...args)` when the loop's clock has reached `when` (milliseconds, as `time()` counts). */
+  callAt<Args extends ReadonlyArray<unknown>>(
+    when: number,
+    callback: Callback<Args>,
+    ...args: Args
+  ): TimerHandle {
+    if (typeof when !== "number") throw new TypeError(`callAt takes milliseconds, not ${describeValue(when)}`)
+    return this.#schedule("callAt", Number.isNaN(when) ? this.host.now() : when, callback, args)
+  }
+
+  /** The loop's clock, in milliseconds; monotonic. Under Effect's TestClock it is that clock. */
+  time(): number {
+    return this.host.now()
+  }
+
+  // ---- futures and tasks ----
+
+  /** A pending Future of this loop. */
+  createFuture<A>(): Future<A> {
+    const future = new Future<A>(this)
+    if (this.#passes.debug) rememberSite(future, this.createFuture)
+    return future
+  }
+
+  /**
+   * Starts a coroutine as a task. The function is called in a later pass, with its Task. Throws `TypeError` for what is
+   * not a function and {@link LoopClosedError} on a closed loop; the function is never called then.
+   *
+   * @example
+   * const task = loop.createTask(async ({ signal }) => (await fetch(url, { signal })).json(), { name: "load" })
+   * const other = loop.createTask(function* () {
+   *   const one = yield* loop.sleep(10, 1)
+   *   return one + 1
+   * })
+   */
+  createTask<R>(coroutine: Coroutine<R>, options: TaskOptions = {}): Task<CoroutineValue<R>> {
+    if (typeof coroutine !== "function") {
+      throw new TypeError(
+        `createTask takes an async function or a generator function, not ${describeValue(coroutine)}; a promise or ` +
+          `Future goes to ensureFuture`
+      )
+    }
+    this._refuse("createTask")
+    if (this.#taskFactory !== undefined) {
+      const task = this.#taskFactory(this, coroutine, options)
+      if (options.name !== undefined && task.getName() !== String(options.name)) task.setName(options.name)
+      return task as Task<CoroutineValue<R>>
+    }
+    const task = new Task<CoroutineValue<R>>(this, coroutine, options, this.#forgetTask)
+    if (this.#passes.debug) rememberSite(task, this.createTask)
+    this.#tasks.add(task as Task<unknown>)
+    this.#passes.push(task)
+    return task
+  }
+
+  /** The task factory, or `null` for the loop's own. */
+  getTaskFactory(): TaskFactory | null {
+    return this.#taskFactory ?? null
+  }
+
+  /** Lets `factory` make the tasks of `createTask`; `null` takes it back. */
+  setTaskFactory(factory: TaskFactory | null): void {
+    if (factory !== null && typeof factory !== "function") {
+      throw new TypeError(`setTaskFactory takes a function or null, not ${describeValue(factory)}`)
+    }
+    this.#taskFactory = factory ?? undefined
+  }
+
+  /**
+   * A Future of this loop for anything that can be awaited: a Future of it as it is, a coroutine function as a task, a
+   * thenable or a Future of another loop as `wrapFuture` does.
+   */
+  ensureFuture<A>(awaitable: PromiseLike<A>): Future<A>
+  ensureFuture<R>(coroutine: Coroutine<R>, options?: TaskOptions): Task<CoroutineValue<R>>
+  ensureFuture(awaitable: unknown, options?: TaskOptions): Future<unknown> {
+    return this._futureOf("ensureFuture", awaitable, options)
+  }
+
+  /**
+   * A Future of this loop with the outcome of foreign work. A Future of this loop comes back as it is. Cancelling the
+   * wrapper calls `options.cancel`, or the foreign object's own `cancel` where it has one, and settles the wrapper at
+   * once: nobody can wait for a promise to stop.
+   */
+  wrapFuture<A>(foreign: PromiseLike<A>, options: WrapOptions = {}): Future<A> {
+    if (isOwnFuture(this, foreign)) return foreign as Future<A>
+    if (!isThenable(foreign)) {
+      throw new TypeError(`wrapFuture takes a Future or a thenable, not ${describeValue(foreign)}`)
+    }
+    this._refuse("wrapFuture")
+    const future = wrapFuture(this, foreign, options) as Future<A>
+    if (this.#passes.debug) rememberSite(future, this.wrapFuture)
+    return future
+  }
+
+  /**
+   * A Future that gets `value` after `delay` milliseconds of the loop's clock; 0 is one trip round the loop. Cancelling
+   * it takes its timer away. Throws `RangeError` for NaN.
+   */
+  sleep(delay: number): Future<void>
+  sleep<A>(delay: number, value: A): Future<A>
+  sleep(delay: number, value?: unknown): Future<unknown> {
+    if (typeof delay !== "number" || Number.isNaN(delay)) {
+      throw new RangeError(`sleep takes milliseconds, not ${describeValue(delay)}`)
+    }
+    this._refuse("sleep")
+    const settle = (): void => {
+      if (!future.done()) future._settleValue(value)
+    }
+    const timer =
+      delay > 0 ? new TimerHandle(this, this.host.now() + delay, settle, undefined, undefined) : undefined
+    const future = new Future<unknown>(this, () => {
+      timer?.cancel()
+      return false
+    })
+    if (this.#passes.debug) rememberSite(future, this.sleep)
+    if (timer === undefined) this.#passes.push(new Plain(settle))
+    else this.#passes.addTimer(timer)
+    return future
+  }
+
+  /** The tasks of this loop that are not done. A snapshot. */
+  allTasks(): Set<Task<unknown>> {
+    return new Set(this.#tasks)
+  }
+
+  // ---- the exception handler ----
+
+  /** The handler set by the program, or `null`. */
+  getExceptionHandler(): ExceptionHandler | null {
+    return this.#exceptionHandler ?? null
+  }
+
+  /** Sends every report to `handler`; `null` goes back to the loop's own. */
+  setExceptionHandler(handler: ExceptionHandler | null): void {
+    if (handler !== null && typeof handler !== "function") {
+      throw new TypeError(`setExceptionHandler takes a function or null, not ${describeValue(handler)}`)
+    }
+    this.#exceptionHandler = handler ?? undefined
+  }
+
+  /** Logs the report; crashes the loop for what no program may overlook (`callback`, `background`). */
+  defaultExceptionHandler(report: Report): void {
+    this.host.report(report)
+  }
+
+  /** Every report goes through here, also after close. Never throws. A handler that fails is reported itself. */
+  callExceptionHandler(report: Report): void {
+    if (report.kind === "late") this.#late++
+    const handler = this.#exceptionHandler
+    if (handler === undefined || this.#reporting) return this.#reportByDefault(report)
+    this.#reporting = true
+    try {
+      handler(this, report)
+    } catch (exception) {
+      this.#reportByDefault({ message: "Unhandled error in exception handler", exception, context: report })
+    } finally {
+      this.#reporting = false
+    }
+  }
+
+  // ---- debug mode ----
+
+  getDebug(): boolean {
+    return this.#passes.debug
+  }
+
+  setDebug(enabled: boolean): void {
+    this.#passes.debug = enabled
+  }
+
+  // ---- life ----
+
+  /** Whether callbacks are being run: neither stopped nor closed. */
+  isRunning(): boolean {
+    return this.#passes.running
+  }
+
+  isClosed(): boolean {
+    return this.#closed
+  }
+
+  /**
+   * Stops the loop once the callbacks queued so far have run; what comes later waits until the loop runs again (an
+   * Effect that waits on the loop, or its closing, starts it). Idempotent. The result is set when the loop has stopped,
+   * at once if it has; an event of the caller's is cleared first.
+   */
+  stop(event?: Event): Event {
+    if (event !== undefined && !(event instanceof Event)) {
+      throw new TypeError(`stop takes an Event or nothing, not ${describeValue(event)}`)
+    }
+    return this.#passes.stop(event)
+  }
+
+  /**
+   * Closes the loop at once: drops what is queued, cancels the timers, and settles every wait that is still pending
+   * with {@link LoopClosedError}. Nobody is asked to stop and nobody is waited for; leaving the loop's Scope does that
+   * first. Idempotent. Throws {@link InvalidStateError} from inside a callback or task of this loop.
+   */
+  close(): void {
+    if (this.#closed) return
+    if (local()?.loop === this) {
+      throw new InvalidStateError(
+        `close() was called from inside ${this.name}: a callback or task cannot close the loop it runs on; use stop(), ` +
+          `or let the loop's Scope close it`
+      )
+    }
+    this._close(undefined)
+  }
+
+  statistics(): LoopStatistics {
+    return {
+      name: this.name,
+      state: this.#closed
+        ? "closed"
+        : this.#closing
+          ? "closing"
+          : this.#passes.running
+            ? "running"
+            : "stopped",
+      ready: this.#passes.ready,
+      timers: this.#passes.timers,
+      tasks: this.#tasks.size,
+      unretrieved: this.#unretrieved.failures.size,
+      passes: this.#passes.count,
+      callbacks: this.#passes.callbacks,
+      late: this.#late
+    }
+  }
+
+  toString(): string {
+    const { ready, state, tasks, timers } = this.statistics()
+    return `<EventLoop ${this.name} ${state} ready=${ready} timers=${timers} tasks=${tasks} debug=${this.#passes.debug}>`
+  }
+
+  toJSON(): unknown {
+    return { _id: "EventLoop", ...this.statistics() }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  // ---- for the rooms above ----
+
+  /** @internal `ensureFuture` for the call that is named `what`. */
+  _futureOf(what: string, awaitable: unknown, options: TaskOptions | undefined): Future<unknown> {
+    if (isFuture(awaitable) || isThenable(awaitable)) return this.wrapFuture(awaitable)
+    if (typeof awaitable === "function") return this.createTask(awaitable as Coroutine<unknown>, options)
+    throw new TypeError(
+      `${what} takes a Future, a thenable or a coroutine function, not ${describeValue(awaitable)}`
+    )
+  }
+
+  /** @internal Runs again after a stop, and for the first time. */
+  _start(): void {
+    this.#passes.start()
+  }
+
+  /** @internal Refuses new work from outside; callbacks, tasks and fibers of this loop may still schedule. */
+  _beginClosing(cause: unknown): void {
+    this.#closing = true
+    this.#closeCause ??= cause
+    this._start()
+  }
+
+  /** @internal The last step: see `close`. */
+  _close(cause: unknown): void {
+    if (this.#closed) return
+    this.#closing = true
+    this.#closeCause ??= cause
+    const error = this._closedError("the loop was closed before this was done")
+    this.#closed = true
+    const queued = this.#passes.close()
+    for (const task of [...this.#tasks]) task._closed(error)
+    for (const future of [...this.#watched]) future._closed(error)
+    for (const runnable of queued) {
+      if (runnable instanceof Handle) runnable.cancel()
+      else this.host.hop(() => runnable.run())
+    }
+    this.#passes.tellStopped()
+    this.#unretrieved.flush()
+    this.host.close()
+  }
+
+  /** @internal Resumes once every callback queued so far has run, or the loop is closed. */
+  _afterQueued(resume: () => void): void {
+    this._push(new Plain(resume))
+  }
+
+  /**
+   * @internal Something of the library has cancelled work and waits for it. Reports once, naming what of it is `left`, if
+   * that takes longer than `slowJoin`; the result takes the report back. A timer of the library's own: a full queue and a
+   * closing loop do not keep it out.
+   */
+  _watchJoin(who: string, left: () => ReadonlyArray<Future<unknown>>): () => void {
+    const report = (): void => {
+      const names = left().map(String).join(", ")
+      this.callExceptionHandler({
+        kind: "slowJoin",
+        message: `${who} has waited ${this._slowJoin}ms for what it cancelled, which has not ended: ${names}`
+      })
+    }
+    const timer = new TimerHandle(this, this.host.now() + this._slowJoin, report, undefined, undefined)
+    this.#passes.addTimer(timer)
+    return () => timer.cancel()
+  }
+
+  /** @internal */
+  _push(runnable: Runnable): void {
+    if (this.#closed) this.#pushLate(runnable)
+    else this.#passes.push(runnable)
+  }
+
+  /** @internal */
+  _unretrieved(
+    future: object,
+    kind: string,
+    exception: unknown,
+    context: Context | undefined
+  ): Unretrieved | undefined {
+    return this.#unretrieved.add(future, kind, exception, context)
+  }
+
+  /** @internal */
+  _watch(future: Settleable): void {
+    if (this.#closed) future._closed(this._closedError("the loop was closed before this was awaited"))
+    else this.#watched.add(future)
+  }
+
+  /** @internal */
+  _unwatch(future: Settleable): void {
+    this.#watched.delete(future)
+  }
+
+  /** @internal */
+  _closedError(what: string): LoopClosedError {
+    return new LoopClosedError(
+      `${what}: the event loop ${this.name} is closed; schedule from inside its Scope`,
+      this.#closeCause === undefined ? undefined : { cause: this.#closeCause }
+    )
+  }
+
+  /** @internal Throws what a scheduling call gets that may not schedule. */
+  _refuse(what: string): void {
+    if (this.#closed) throw this._closedError(`${what}() on a closed loop`)
+    // Without async-local state an insider cannot be told from an outsider: then all may schedule.
+    if (this.#closing && this.host.contexts.tracks && local()?.loop !== this) {
+      throw this._closedError(`${what}() on a loop that is closing`)
+    }
+    if (this.#passes.ready >= this.#queueLength) throw new QueueFullError(this.#queueLength)
+  }
+
+  // ---- inside ----
+
+  #soon<Args extends ReadonlyArray<unknown>>(
+    what: "callSoon" | "callSoonThreadsafe",
+    callback: Callback<Args>,
+    args: Args
+  ): Handle {
+    this.#accept(what, callback)
+    const handle = new Handle(
+      this,
+      callback,
+      args.length === 0 ? undefined : args,
+      this.host.contexts.capture()
+    )
+    if (this.#passes.debug) rememberSite(handle, this[what])
+    this.#passes.push(handle)
+    return handle
+  }
+
+  #schedule<Args extends ReadonlyArray<unknown>>(
+    what: "callLater" | "callAt",
+    when: number,
+    callback: Callback<Args>,
+    args: Args
+  ): TimerHandle {
+    this.#accept(what, callback)
+    const timer = new TimerHandle(
+      this,
+      when,
+      callback,
+      args.length === 0 ? undefined : args,
+      this.host.contexts.capture()
+    )
+    if (this.#passes.debug) rememberSite(timer, this[what])
+    this.#passes.addTimer(timer)
+    return timer
+  }
+
+  #measured(runnable: Runnable, took: number): void {
+    if (took < this.slowCallbackDuration) return
+    const sourceTraceback = siteOf(runnable)
+    const what =
+      runnable instanceof Handle || isFuture(runnable) ? runnable.toString() : "a wait of Effect code"
+    this.callExceptionHandler({
+      kind: "slowCallback",
+      message: `Executing ${what} took ${(took / 1000).toFixed(3)} seconds`,
+      ...(runnable instanceof Task ? { task: runnable } : {}),
+      ...(runnable instanceof Handle ? { handle: runnable } : {}),
+      ...(sourceTraceback === undefined ? {} : { sourceTraceback })
+    })
+  }
+
+  #accept(what: string, callback: unknown): void {
+    if (typeof callback !== "function") {
+      throw new TypeError(`${what} takes a function, not ${describeValue(callback)}`)
+    }
+    if (this.#passes.debug && Object.prototype.toString.call(callback) === "[object AsyncFunction]") {
+      throw new TypeError(
+        `coroutines cannot be used with ${what}: give ${functionName(callback)} to createTask`
+      )
+    }
+    this._refuse(what)
+  }
+
+  readonly #forgetTask = (task: Task<unknown>): void => {
+    this.#tasks.delete(task)
+  }
+
+  /** Something settled after the loop was closed. Waits still end; callbacks are told of, and dropped. */
+  #pushLate(runnable: Runnable): void {
+    if (runnable instanceof Handle) {
+      this.callExceptionHandler({
+        kind: "late",
+        message: `${runnable.toString()} was scheduled on the closed loop ${this.name} and will not run`,
+        handle: runnable
+      })
+      runnable.cancel()
+    } else this.host.hop(() => runnable.run())
+  }
+
+  #reportByDefault(report: Report): void {
+    try {
+      this.defaultExceptionHandler(report)
+    } catch {
+      // The host's own reporting failed. There is nobody left to tell, and nothing may throw in foreign code.
+    }
+  }
+}
+
+/** A function of the library's own as a Runnable; what it does resumes no coroutine. */
+class Plain implements Runnable {
+  constructor(readonly run: () => void) {}
+  get resumes(): boolean {
+    return false
+  }
+}

@@ -1,0 +1,298 @@
+/** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
+import type { Child } from "./Child.js"
+import type { EffectLoop } from "../EffectLoop.js"
+import { isThenable } from "../kernel/adopt.js"
+import { value as describeValue } from "../kernel/describe.js"
+import { BrokenPipeError } from "../kernel/errors.js"
+import { Future } from "../kernel/Future.js"
+import { Handle } from "../kernel/Handle.js"
+import type { Context } from "../kernel/ports.js"
+import { lastWordsOf } from "./LastWords.js"
+import { isFull } from "./unread.js"
+import {
+  type BaseTransport,
+  type PipeOwner,
+  PipeTransport,
+  type ReadTransport,
+  type WriteTransport
+} from "../stream/Transport.js"
+
+/**
+ * What is told of a child process. The methods are called by the loop, one after the other, in the async-local state in
+ * which `subprocessExec` was called; what one throws goes to the exception handler, and the others go on.
+ *
+ * `connectionMade` is the first and `connectionLost` the last, each once. The data of a pipe come before its end;
+ * `processExited` may come anywhere between. asyncio: `SubprocessProtocol`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SubprocessProtocol {
+  connectionMade?(transport: SubprocessTransport): void
+  /** `fd` is the child's number: 1 for stdout, 2 for stderr. */
+  pipeDataReceived?(fd: number, data: Buffer): void
+  /** The pipe is closed. `null`: it ended, or was closed here. */
+  pipeConnectionLost?(fd: number, error: Error | null): void
+  /** `transport.getReturncode()` tells how. What it has written may still be on its way. */
+  processExited?(): void
+  /** It has exited, and all its pipes are closed. */
+  connectionLost?(error: Error | null): void
+  /** More waits to be written to this pipe than its limit: called inside `write`. */
+  pauseWriting?(fd: number): void
+  /** What waited has gone down to the lower limit. */
+  resumeWriting?(fd: number): void
+}
+
+/**
+ * A child process, for its protocol. asyncio: `SubprocessTransport`.
+ *
+ * Legal states: running; exited, while pipes are open; lost, when `connectionLost` was called. It is closing from
+ * `close()` on, and once it is lost.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class SubprocessTransport implements BaseTransport {
+  readonly #loop: EffectLoop
+  readonly #child: Child
+  readonly #context: Context | undefined
+  readonly #pipes = new Map<number, PipeTransport>()
+  readonly #open = new Set<number>()
+  readonly #waits = new Set<Future<number>>()
+  #protocol: SubprocessProtocol
+  #exited = false
+  #lost = false
+  #closing = false
+  /** @internal How many things were told. */
+  _told = 0
+
+  /** @internal Of a child that has just been started. `made` runs after the protocol was told of it. */
+  constructor(
+    loop: EffectLoop,
+    child: Child,
+    protocol: SubprocessProtocol,
+    context: Context | undefined,
+    made: (transport: SubprocessTransport) => void
+  ) {
+    this.#loop = loop
+    this.#child = child
+    this.#protocol = protocol
+    this.#context = context
+    const connectionMade = (): void => {
+      try {
+        this.#protocol.connectionMade?.(this)
+      } finally {
+        for (const pipe of this.#pipes.values()) pipe._begin()
+        made(this)
+      }
+    }
+    // Before there are pipes: one that has closed already is told of at once, and comes after it.
+    this.#push(connectionMade)
+    for (const [fd, socket] of child.pipes) {
+      this.#open.add(fd)
+      const direction = { reads: fd !== 0, writes: fd === 0 || fd > 2 }
+      this.#pipes.set(fd, new PipeTransport(loop, socket, direction, this.#owner(fd), context))
+    }
+    lastWordsOf(loop).add(this)
+    child.onExit(() => this.#onExit())
+  }
+
+  getPid(): number {
+    return this.#child.pid
+  }
+
+  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  getReturncode(): number | null {
+    return this.#child.returncode
+  }
+
+  /** The parent's end of a pipe, by the child's number; `null` where it was given none. */
+  getPipeTransport(fd: 0): WriteTransport | null
+  getPipeTransport(fd: 1 | 2): ReadTransport | null
+  getPipeTransport(fd: number): PipeTransport | null
+  getPipeTransport(fd: number): PipeTransport | null {
+    return this.#pipes.get(fd) ?? null
+  }
+
+  /**
+   * Sends a signal, by name or number, to the process. Throws ProcessLookupError once it has exited, SignalError for a
+   * signal that is unknown or may not be sent.
+   */
+  sendSignal(signal: NodeJS.Signals | number): void {
+    this.#child.sendSignal(signal)
+  }
+
+  /** Sends SIGTERM. Throws ProcessLookupError once it has exited. */
+  terminate(): void {
+    this.#child.terminate()
+  }
+
+  /** Sends SIGKILL. Throws ProcessLookupError once it has exited. */
+  kill(): void {
+    this.#child.kill()
+  }
+
+  /**
+   * Closes its pipes at once, and kills it if it runs. The protocol is still told of all of that. Idempotent; allowed
+   * at any time.
+   */
+  close(): void {
+    if (this.#closing) return
+    this.#closing = true
+    for (const pipe of this.#pipes.values()) pipe.abort()
+    if (this.#child.returncode !== null) return
+    try {
+      this.#child.kill()
+    } catch {
+      // It has just ended, or is another user's: it ends when it finds its pipes closed, or with the loop.
+    }
+  }
+
+  isClosing(): boolean {
+    return this.#closing
+  }
+
+  getProtocol(): SubprocessProtocol {
+    return this.#protocol
+  }
+
+  /** Lets another protocol be told from now on. */
+  setProtocol(protocol: SubprocessProtocol): void {
+    this.#protocol = checkProtocol("setProtocol", protocol)
+  }
+
+  /** `"command"`: the program and its arguments, shortened. Else `fallback`. */
+  getExtraInfo(name: string, fallback?: unknown): unknown {
+    return name === "command" ? this.#child.command : fallback
+  }
+
+  toString(): string {
+    const { returncode } = this.#child
+    const state = returncode === null ? "running" : `returncode=${returncode}`
+    return `<SubprocessTransport pid=${this.#child.pid} ${state}${this.#closing ? " closing" : ""}>`
+  }
+
+  toJSON(): unknown {
+    return { _id: "SubprocessTransport", pid: this.#child.pid, returncode: this.#child.returncode }
+  }
+
+  /** @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+
+  /** @internal The numbers of its pipes. */
+  _fds(): ReadonlyArray<number> {
+    return [...this.#pipes.keys()]
+  }
+
+  /** @internal Whether somebody waits for its return code. */
+  get _awaited(): boolean {
+    return this.#waits.size > 0
+  }
+
+  /** @internal Whether the child has to wait before it can write more to this pipe. */
+  _full(fd: number): boolean {
+    const pipe = this.#child.pipes.get(fd)
+    return pipe !== undefined && isFull(pipe)
+  }
+
+  /** @internal Its return code, once it has exited. Cancelling it ends the waiting and nothing else. */
+  _wait(): Future<number> {
+    const wait: Future<number> = new Future<number>(this.#loop, () => {
+      this.#waits.delete(wait)
+      return false
+    })
+    const { returncode } = this.#child
+    if (returncode === null) this.#waits.add(wait)
+    else wait._settleValue(returncode)
+    return wait
+  }
+
+  /** @internal Kills it and its own group, and calls `then` when they have ended. */
+  _discard(then: () => void): void {
+    this.close()
+    this.#child.discard(then)
+  }
+
+  /** @internal It has exited, and its protocol was not told of the end yet. */
+  get _ending(): boolean {
+    return this.#child.returncode !== null && !this.#lost
+  }
+
+  /** @internal The error of what cannot be written to it. */
+  _brokenPipe(fd: number, cause: Error | undefined): BrokenPipeError {
+    const { command, pid, returncode } = this.#child
+    const why =
+      returncode !== null
+        ? `it has ended with ${returncode}`
+        : this.#closing
+          ? "its transport was closed"
+          : "that pipe is closed"
+    return new BrokenPipeError(
+      `cannot write to fd ${fd} of ${command} (pid ${pid}): ${why}`,
+      cause === undefined ? undefined : { cause }
+    )
+  }
+
+  #owner(fd: number): PipeOwner {
+    return {
+      dataReceived: (data) => {
+        this._told++
+        this.#protocol.pipeDataReceived?.(fd, data)
+      },
+      connectionLost: (error) => {
+        this._told++
+        this.#open.delete(fd)
+        try {
+          this.#protocol.pipeConnectionLost?.(fd, error)
+        } finally {
+          this.#tryFinish()
+        }
+      },
+      pauseWriting: () => this.#protocol.pauseWriting?.(fd),
+      resumeWriting: () => this.#protocol.resumeWriting?.(fd),
+      brokenPipe: (cause) => this._brokenPipe(fd, cause),
+      toString: () => `fd ${fd} of pid ${this.#child.pid}: ${this.#child.command}`
+    }
+  }
+
+  #onExit(): void {
+    // Before anybody hears of the exit: the number of a pipe that Node has closed with it may be somebody else's.
+    for (const pipe of this.#pipes.values()) pipe._look()
+    const processExited = (): void => {
+      this._told++
+      this.#exited = true
+      try {
+        this.#protocol.processExited?.()
+      } finally {
+        this.#tryFinish()
+      }
+    }
+    this.#push(processExited)
+    const waits = [...this.#waits]
+    this.#waits.clear()
+    for (const wait of waits) wait._settleValue(this.#child.returncode)
+  }
+
+  #tryFinish(): void {
+    if (!this.#exited || this.#open.size > 0) return
+    const connectionLost = (): void => {
+      this.#lost = true
+      this.#closing = true
+      lastWordsOf(this.#loop).delete(this)
+      this.#protocol.connectionLost?.(null)
+    }
+    this.#push(connectionLost)
+  }
+
+  #push(callback: () => void): void {
+    if (!this.#loop.isClosed()) this.#loop._push(new Handle(this.#loop, callback, undefined, this.#context))
+  }
+}
+
+/** Throws `TypeError` for what cannot be told anything. */
+export const checkProtocol = (what: string, protocol: unknown): SubprocessProtocol => {
+  if (typeof protocol === "object" && protocol !== null && !isThenable(protocol)) return protocol
+  throw new TypeError(`${what} takes a protocol, an object, not ${describeValue(protocol)}`)
+}

@@ -1,0 +1,300 @@
+import { AsyncLocalStorage } from "node:async_hooks"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Logger, LogLevel, TestClock } from "effect"
+import {
+  fromAio,
+  Handle,
+  Loop,
+  type LoopOptions,
+  type Report,
+  type ReportKind,
+  runAioFuture
+} from "../../../src/index.js"
+import { capturing, collecting, forever, scoped, settle } from "../../support/scopedLoops.js"
+
+const boom = new Error("boom")
+
+/** One way to each kind. Under TestClock. */
+const ways: Record<
+  ReportKind,
+  { readonly options?: LoopOptions; readonly run: Effect.Effect<unknown, unknown, Loop> }
+> = {
+  callback: {
+    run: Effect.flatMap(Loop, (loop) => {
+      loop.callSoon(function fails() {
+        throw boom
+      })
+      return Loop.synchronize
+    })
+  },
+  background: {
+    run: Effect.flatMap(Loop, (loop) => {
+      loop.runEffectTask(Effect.die(boom), { name: "poller" })
+      return settle
+    })
+  },
+  unretrieved: {
+    run: Effect.flatMap(Loop, (loop) => {
+      loop.createTask(() => Promise.reject(boom), { name: "lost" })
+      return settle
+    })
+  },
+  late: {
+    run: Effect.flatMap(Loop, (loop) =>
+      Effect.gen(function* () {
+        const fiber = yield* Effect.fork(
+          fromAio(async () => {
+            await loop.sleep(1e9).catch(() => {
+              throw boom
+            })
+          })()
+        )
+        yield* settle
+        yield* Fiber.interrupt(fiber)
+      })
+    )
+  },
+  slowJoin: {
+    options: { slowJoin: 50 },
+    run: Effect.gen(function* () {
+      let release: (() => void) | undefined
+      const slow = () => new Promise<void>((resolve) => (release = resolve))
+      const fiber = yield* Effect.fork(fromAio(slow, { name: "slow" })())
+      yield* settle
+      const joining = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* TestClock.adjust(50)
+      release?.()
+      yield* Fiber.join(joining)
+    })
+  },
+  slowCallback: {
+    options: { debug: true, slowCallbackDuration: 5 },
+    run: Effect.flatMap(Loop, (loop) =>
+      Effect.gen(function* () {
+        let now = 0
+        // The clock of the test stands still inside a callback.
+        const { host } = loop as unknown as { host: { now: () => number } }
+        const real = host.now.bind(host)
+        host.now = () => real() + now
+        loop.callSoon(function slow() {
+          now += 10
+        })
+        yield* Loop.synchronize
+        host.now = real
+      })
+    )
+  },
+  leftover: {
+    options: { closeDeadline: 0 },
+    run: Effect.flatMap(Loop, (loop) => {
+      loop.createTask(forever, { name: "stuck" })
+      return Loop.synchronize
+    })
+  }
+}
+
+const run = (kind: ReportKind, options: LoopOptions) => {
+  const way = ways[kind]
+  return Effect.gen(function* () {
+    const fiber = yield* Effect.fork(Effect.exit(scoped(way.run, { ...way.options, ...options, name: "L" })))
+    yield* settle
+    yield* settle
+    yield* TestClock.adjust(0)
+    return yield* Fiber.join(fiber)
+  })
+}
+
+const fields = (report: Report | undefined) =>
+  Object.keys(report ?? {})
+    .filter((key) => key !== "kind" && key !== "message")
+    .sort()
+
+describe("the exception handler", () => {
+  const expected: Record<ReportKind, { readonly fields: Array<string>; readonly message: RegExp }> = {
+    callback: { fields: ["exception", "handle"], message: /^Exception in callback fails\(\)$/ },
+    background: { fields: ["exception", "handle"], message: /^background effect poller failed$/ },
+    unretrieved: { fields: ["exception"], message: /^Task exception was never retrieved: .*lost/ },
+    late: { fields: ["exception", "future"], message: /failed after it was cancelled$/ },
+    slowJoin: { fields: ["future", "task"], message: /waited 50ms for slow \(age \d+ms, created at / },
+    slowCallback: {
+      fields: ["handle", "sourceTraceback"],
+      message: /^Executing <Handle slow\(\).*> took 0\.010 seconds$/
+    },
+    leftover: {
+      fields: [],
+      message: /^1 left over on L at the deadline of 0ms for closing L:\nwhat .*\ntask +stuck/
+    }
+  }
+
+  for (const kind of Object.keys(ways) as Array<ReportKind>) {
+    it.effect(`is given a report of kind ${kind}, once, with its documented fields (L6)`, () =>
+      Effect.gen(function* () {
+        const { exceptionHandler, reports } = collecting()
+        yield* run(kind, { exceptionHandler })
+        expect(reports.map((report) => report.kind)).toEqual([kind])
+        expect(reports[0]?.message).toMatch(expected[kind].message)
+        expect(fields(reports[0])).toEqual(expected[kind].fields)
+        if ("exception" in (reports[0] ?? {})) expect(reports[0]?.exception).toBe(boom)
+        if (reports[0]?.handle !== undefined) expect(reports[0].handle).toBeInstanceOf(Handle)
+      })
+    )
+  }
+
+  const levels: Record<ReportKind, string> = {
+    callback: "ERROR",
+    background: "ERROR",
+    unretrieved: "ERROR",
+    late: "WARN",
+    slowJoin: "WARN",
+    slowCallback: "WARN",
+    leftover: "WARN"
+  }
+
+  for (const kind of Object.keys(levels) as Array<ReportKind>) {
+    it.effect(`logs ${kind} by default, once, at its level, with the Effect logger (L6)`, () =>
+      Effect.gen(function* () {
+        const { layer, logged } = capturing()
+        yield* run(kind, {}).pipe(Effect.provide(layer))
+        expect(logged.map(({ annotations, level }) => ({ level, annotations }))).toEqual([
+          { level: levels[kind], annotations: { loop: "L", kind } }
+        ])
+        expect(logged[0]?.message).toMatch(new RegExp(expected[kind].message.source.replace(/\$$/, "")))
+      })
+    )
+  }
+
+  it.live("of a loop logs with the loggers, annotations and minimum level of whoever opened it (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      const report = Effect.map(Loop, (loop) => loop.callExceptionHandler({ kind: "late", message: "late" }))
+      yield* scoped(report, { name: "L" }).pipe(Effect.annotateLogs("request", 7), Effect.provide(layer))
+      yield* scoped(report).pipe(Logger.withMinimumLogLevel(LogLevel.Error), Effect.provide(layer))
+      expect(logged.map(({ annotations }) => annotations)).toEqual([{ request: 7, loop: "L", kind: "late" }])
+    })
+  )
+
+  it.live("that fails is reported itself, once, with what it was given (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      let calls = 0
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.callSoon(() => {
+            throw boom
+          })
+          yield* Loop.synchronize
+        }),
+        {
+          exceptionHandler: () => {
+            calls++
+            throw new Error("the handler")
+          }
+        }
+      ).pipe(Effect.provide(layer))
+      expect(calls).toBe(1)
+      expect(logged).toHaveLength(1)
+      expect(logged[0]?.message).toMatch(
+        /^Unhandled error in exception handler\nwhile handling: Exception in callback/
+      )
+      expect(logged[0]?.message).toContain("boom")
+      expect(logged[0]?.cause).toContain("the handler")
+    })
+  )
+
+  it.live("is not called for reports that it causes itself: those are logged (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      const given: Array<string> = []
+      yield* scoped(
+        Effect.map(Loop, (loop) => loop.callExceptionHandler({ message: "outer" })),
+        {
+          exceptionHandler: (loop, report) => {
+            given.push(report.message)
+            loop.callExceptionHandler({ message: "inner" })
+          }
+        }
+      ).pipe(Effect.provide(layer))
+      expect(given).toEqual(["outer"])
+      expect(logged.map(({ message }) => message)).toEqual(["inner"])
+    })
+  )
+
+  it.live("is the loop's own again after setExceptionHandler(null) (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      const { exceptionHandler, reports } = collecting()
+      yield* scoped(
+        Effect.map(Loop, (loop) => {
+          expect(loop.getExceptionHandler()).toBeNull()
+          loop.setExceptionHandler(exceptionHandler)
+          expect(loop.getExceptionHandler()).toBe(exceptionHandler)
+          loop.callExceptionHandler({ message: "one" })
+          loop.setExceptionHandler(null)
+          loop.callExceptionHandler({ message: "two" })
+          expect(() => loop.setExceptionHandler("x" as never)).toThrow(TypeError)
+          expect(loop.getExceptionHandler()).toBeNull()
+        })
+      ).pipe(Effect.provide(layer))
+      expect(reports.map(({ message }) => message)).toEqual(["one"])
+      expect(logged.map(({ message }) => message)).toEqual(["two"])
+    })
+  )
+
+  it.live("sees the async-local state of the callback that failed, and the loop as running (L6, L5)", () =>
+    Effect.gen(function* () {
+      const storage = new AsyncLocalStorage<string>()
+      const seen: Array<unknown> = []
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          storage.run("of the callback", () =>
+            loop.callSoon(() => {
+              throw boom
+            })
+          )
+          yield* Loop.synchronize
+        }),
+        { exceptionHandler: (loop) => void seen.push(storage.getStore(), loop.isRunning()) }
+      )
+      expect(seen).toEqual(["of the callback", true])
+    })
+  )
+
+  it.live("takes a report of the program's own, which crashes nothing (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      const value = yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.callExceptionHandler({ message: "mine", exception: boom })
+          yield* runAioFuture(loop.sleep(0))
+          return 1
+        })
+      ).pipe(Effect.provide(layer))
+      expect(value).toBe(1)
+      expect(logged.map(({ level, message }) => [level, message])).toEqual([["ERROR", "mine"]])
+      expect(logged[0]?.cause).toContain("boom")
+    })
+  )
+
+  it.live("still gets its report to people where the logger fails (L6)", () =>
+    Effect.gen(function* () {
+      const printed: Array<unknown> = []
+      const real = console.error
+      console.error = (...args: Array<unknown>) => void printed.push(args[0])
+      yield* scoped(Effect.map(Loop, (loop) => loop.callExceptionHandler({ message: "lost?" }))).pipe(
+        Effect.provide(
+          Logger.replace(
+            Logger.defaultLogger,
+            Logger.make(() => {
+              throw new Error("no disk")
+            })
+          )
+        ),
+        Effect.ensuring(Effect.sync(() => (console.error = real)))
+      )
+      expect(printed).toEqual(["lost?"])
+    })
+  )
+})
