@@ -3,7 +3,6 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { handleCause } from "../effect.js"
-import type { EffectLoop } from "../Loop/EffectLoop.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
 import { type AioError, LoopClosedError, QueueFullError } from "../Loop/kernel/errors.js"
@@ -14,6 +13,7 @@ import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { awaitDone, oncePassed, waitFor } from "../Loop/fiber/Wait.js"
 import { cancelAndJoin, join } from "./task/join.js"
 import { type AioInterrupted, guarded, mapping } from "./runAio.js"
+import type { Home } from "../Loop/ports.js"
 
 /**
  * How a resource is opened and closed. Both are coroutines: async, generator or plain functions.
@@ -79,7 +79,7 @@ const notDisposable = (name: string, resource: unknown): TypeError =>
 
 /** Runs `close` as a task of the loop, or, where the loop takes no more work, as it is; waits for it either way. */
 const closing = <A>(
-  loop: EffectLoop,
+  loop: Home,
   name: string,
   close: (resource: A, task: Task<unknown>) => unknown,
   resource: A
@@ -217,7 +217,7 @@ export const scopedDisposable = <D extends Disposes>(
 }
 
 /** The loop was closed while `open` did not end, and now it has: nobody is left to own the resource. */
-const closeUnowned = (loop: EffectLoop, name: string, close: Effect.Effect<void>): void => {
+const closeUnowned = (loop: Home, name: string, close: Effect.Effect<void>): void => {
   Effect.runFork(
     handleCause(close, (cause) =>
       Effect.sync(() =>

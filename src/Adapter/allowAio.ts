@@ -17,7 +17,6 @@ import {
   type YieldedEffect,
   yieldedEffect
 } from "../effect.js"
-import type { EffectLoop } from "../Loop/EffectLoop.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { enter } from "../Loop/kernel/current.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
@@ -29,6 +28,7 @@ import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { waitFor } from "../Loop/fiber/Wait.js"
 import { cancelAndJoin, join } from "./task/join.js"
 import { type AioInterrupted, guarded, mapping, nameOf, notAnEffect } from "./runAio.js"
+import type { Home } from "../Loop/ports.js"
 
 /**
  * What `$` gives: aio work that begins when it is `yield*`ed, and whose value that is.
@@ -89,7 +89,7 @@ class Program {
   #last: { readonly error: unknown; readonly cause: Cause.Cause<unknown> } | undefined
 
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly name: string,
     private readonly body: ($: AllowAio) => unknown,
     private readonly context: Context.Context<never>,

@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { outsideFibers, pulled } from "../effect.js"
-import type { EffectLoop } from "../Loop/EffectLoop.js"
 import {
   type AioError,
   BufferOverflowError,
@@ -25,6 +24,7 @@ import {
   sourceOf
 } from "./Emitter.js"
 import type { AioInterrupted } from "./runAio.js"
+import type { Home } from "../Loop/ports.js"
 
 /** The library's own ways to end a Stream early. */
 const isOwn = (error: unknown): boolean =>
@@ -49,7 +49,7 @@ class Reading implements Settleable {
   #more: Future<void> | undefined
 
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly settings: Settings
   ) {
     this.#context = loop.host.contexts.capture()

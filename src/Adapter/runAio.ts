@@ -1,7 +1,6 @@
 /** Waiting in Effect for what runs on the loop: a Future that exists, a coroutine that is started for it. */
 import * as Effect from "effect/Effect"
 import { type DurationInput, isProgram, toMillis } from "../effect.js"
-import type { EffectLoop } from "../Loop/EffectLoop.js"
 import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
 import {
   type AioError,
@@ -16,6 +15,7 @@ import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { waitFor } from "../Loop/fiber/Wait.js"
 import { cancelAndJoin, type OnInterrupt } from "./task/join.js"
+import type { Home } from "../Loop/ports.js"
 
 /**
  * What interruption of the Effect does to the aio work, and what the work is called.
@@ -54,7 +54,7 @@ export const onInterruptOf = ({ grace, onInterrupt = "join" }: AioOptions): OnIn
 
 /** Waits for what `begin` makes; interruption cancels it and joins. @internal */
 export const joining = <A, E>(
-  loop: EffectLoop,
+  loop: Home,
   name: (future: Future<A>) => string,
   begin: () => Future<A>,
   mapError: (error: unknown) => E,

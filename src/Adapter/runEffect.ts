@@ -1,6 +1,6 @@
 /** Starting an Effect from aio code that was not given a wrapped function for it. */
 import type * as Effect from "effect/Effect"
-import type { EffectOptions } from "../Loop/EffectLoop.js"
+import type { EffectOptions } from "../Loop/ports.js"
 import type { Loop } from "../Loop/Loop.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Handle } from "../Loop/kernel/Handle.js"

@@ -3,15 +3,7 @@ import * as Context from "effect/Context"
 import * as Option from "effect/Option"
 import type * as Effect from "effect/Effect"
 import { contextOf, currentFiberState, type FiberState, type LoopClock, Tag } from "../effect.js"
-import {
-  checkEffect,
-  checkSignal,
-  startBackground,
-  EffectFuture,
-  type ContextFor,
-  type FiberHome,
-  type RunningEffect
-} from "./fiber/Fibers.js"
+import { checkEffect, checkSignal, startBackground, EffectFuture } from "./fiber/Fibers.js"
 import { enter } from "./kernel/current.js"
 import { rememberSite } from "./kernel/describe.js"
 import { InvalidStateError, LoopCrash } from "./kernel/errors.js"
@@ -25,9 +17,19 @@ import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
 import type { Host, Settleable } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
-import { capabilitiesOf, type Capability, type Held, nothingHeld } from "./closing/Capability.js"
-import { closeIterators, type Crossing } from "./closing/Crossing.js"
-import { leftoversOf, type StoppingBody, tableOf } from "./closing/Leftovers.js"
+import { capabilitiesOf, nothingHeld } from "./closing/Capability.js"
+import { closeIterators } from "./closing/Crossing.js"
+import { leftoversOf, tableOf } from "./closing/Leftovers.js"
+import type {
+  Capability,
+  ContextFor,
+  Described,
+  EffectOptions,
+  Held,
+  Home,
+  LoopFiber,
+  OpenCrossing
+} from "./ports.js"
 
 /**
  * What a loop holds, as numbers. A snapshot.
@@ -40,19 +42,6 @@ export interface LoopStatistics extends KernelStatistics, Held {
   readonly effects: number
   /** Iterators and resources of one side that the other side has open. */
   readonly crossings: number
-}
-
-/**
- * How an Effect that aio code starts is named and cancelled.
- *
- * @category models
- * @since 0.1.0
- */
-export interface EffectOptions {
-  /** For reports. Default: the effect's place in the source is not known, so `effect`. */
-  readonly name?: string | undefined
-  /** Interrupts the fiber when it aborts; its reason becomes that of the CancelledError. */
-  readonly signal?: AbortSignal | undefined
 }
 
 /** In the Context of a fiber that was started on a loop: that loop, and those around it. */
@@ -86,10 +75,10 @@ const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> 
  * @category models
  * @since 0.1.0
  */
-export class EffectLoop extends BaseEventLoop implements FiberHome {
-  /** @internal */ readonly _effects = new Set<RunningEffect>()
+export class EffectLoop extends BaseEventLoop implements Home {
+  /** @internal */ readonly _effects = new Set<LoopFiber>()
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
-  readonly _crossings = new Set<Crossing>()
+  readonly _crossings = new Set<OpenCrossing>()
   /** @internal What it holds of the system, one for each kind that was used. */
   readonly _capabilities = new Set<Capability>()
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
@@ -100,7 +89,7 @@ export class EffectLoop extends BaseEventLoop implements FiberHome {
   /** @internal The deadline has passed and the leftovers are reported: nobody waits for them any more. */
   _gaveUp = false
   /** @internal The program around which this loop was opened, while it is being stopped. */
-  _body: StoppingBody | undefined
+  _body: Described | undefined
   readonly #crashListeners = new Set<() => void>()
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()

@@ -1,6 +1,6 @@
 /** The Future that a task awaits as long as something outside of its coroutine goes on. */
-import type { EffectLoop } from "../../Loop/EffectLoop.js"
 import { Future } from "../../Loop/kernel/Future.js"
+import type { Home } from "../../Loop/ports.js"
 
 /** What goes on. */
 export interface Living {
@@ -16,7 +16,7 @@ export interface Living {
  */
 export class Life extends Future<void> {
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     private readonly owner: Living
   ) {
     super(loop)

@@ -3,7 +3,6 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses } from "../../effect.js"
-import type { EffectLoop } from "../../Loop/EffectLoop.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
@@ -11,6 +10,7 @@ import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
 import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
 import type { AioInterrupted, Runner } from "../runAio.js"
+import type { Home } from "../../Loop/ports.js"
 
 /** How a Stream reads. */
 export interface Reading<E> extends ReadingOptions, Omit<Runner<E>, keyof ReadingOptions> {}
@@ -41,7 +41,7 @@ export class Pump<E> implements Consumer, Settleable {
 
   /** Starts the task. Throws where the loop takes no work. */
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly options: Reading<E>
   ) {
     this.#reading = new ReadingTask(loop, options, this)

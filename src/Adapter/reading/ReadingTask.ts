@@ -1,6 +1,5 @@
 /** The task behind one run of a Stream over an async iterable: it opens the iterator, reads, and closes it. */
 import { Crossing } from "../../Loop/closing/Crossing.js"
-import type { EffectLoop } from "../../Loop/EffectLoop.js"
 import { isThenable } from "../../Loop/kernel/adopt.js"
 import { CancelledError, isAbortError, isCancelledError } from "../../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../../Loop/kernel/Future.js"
@@ -9,6 +8,7 @@ import type { Task } from "../../Loop/kernel/Task.js"
 import { type Reader, resultOf } from "./Source.js"
 import { cancel } from "../task/join.js"
 import { Life, type Living } from "./Life.js"
+import type { Home } from "../../Loop/ports.js"
 
 /** What the reading task calls first: it gives an open iterator, or else what a coroutine returns. */
 export type Opening = (task: Task<unknown>) => { readonly reader: Reader } | { readonly value: unknown }
@@ -66,7 +66,7 @@ export class ReadingTask implements Runnable, Living {
 
   /** Starts the task. Throws where the loop takes no work. */
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly options: ReadingOptions,
     private readonly consumer: Consumer
   ) {

@@ -1,14 +1,14 @@
 /** Request, then wait: the fiber may not end before the aio side has cleaned up. */
 import * as Effect from "effect/Effect"
 import { callback, currentFiberState, outsideFibers } from "../../effect.js"
-import type { EffectLoop } from "../../Loop/EffectLoop.js"
-import { originOf } from "../../Loop/closing/Leftovers.js"
+import { originOf } from "../../Loop/closing/origin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import { after, oncePassed, tellIfSlow, Waiting } from "../../Loop/fiber/Wait.js"
 import { enter } from "../../Loop/kernel/current.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Report } from "../../Loop/kernel/Report.js"
 import { Task } from "../../Loop/kernel/Task.js"
+import type { Home } from "../../Loop/ports.js"
 
 /** What interruption does to aio work, checked and in milliseconds. */
 export interface OnInterrupt {
@@ -29,7 +29,7 @@ const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
   future instanceof Task ? { future, task: future } : { future }
 
 /** Cancelling is aio code: what it calls (listeners of a signal, an `onCancel`) is on the loop, and in no fiber. */
-export const cancel = (loop: EffectLoop, name: () => string, future: Future<unknown>): void => {
+export const cancel = (loop: Home, name: () => string, future: Future<unknown>): void => {
   const owner = currentFiberState()
   outsideFibers(() => {
     try {
@@ -63,7 +63,7 @@ export interface Asking {
  * `grace`, with a report. Its failure is the result's defect.
  */
 export const cancelAndJoin = (
-  loop: EffectLoop,
+  loop: Home,
   name: () => string,
   future: Future<unknown>,
   onInterrupt: OnInterrupt
@@ -77,7 +77,7 @@ export const cancelAndJoin = (
 
 /** `cancelAndJoin` for what is told to end in another way. @internal */
 export const askAndJoin = (
-  loop: EffectLoop,
+  loop: Home,
   future: Future<unknown>,
   { grace, mode }: OnInterrupt,
   { ask, ended, told, who }: Asking

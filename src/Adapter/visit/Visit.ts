@@ -8,11 +8,11 @@
 import * as Effect from "effect/Effect"
 import { callback } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
-import type { EffectLoop, EffectOptions } from "../../Loop/EffectLoop.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import { tellIfSlow, Waiting } from "../../Loop/fiber/Wait.js"
 import type { Captured } from "./capture.js"
+import type { EffectOptions, Home } from "../../Loop/ports.js"
 
 /**
  * How the fiber behind an iterator or a resource is named and interrupted.
@@ -38,7 +38,7 @@ export interface VisitOptions extends EffectOptions {
 export class Visit {
   /** From the start of the fiber until it has ended. */
   readonly life: Future<void>
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #options: VisitOptions
   readonly #crossing: Crossing
   #parked: Waiting | undefined
@@ -61,7 +61,7 @@ export class Visit {
     return visit
   }
 
-  private constructor(loop: EffectLoop, life: Future<void>, options: VisitOptions) {
+  private constructor(loop: Home, life: Future<void>, options: VisitOptions) {
     this.#loop = loop
     this.#options = options
     this.life = life
@@ -150,7 +150,7 @@ export class Visit {
 export class Call<A> extends Future<A> {
   #asked: { readonly message: unknown } | undefined
 
-  constructor(loop: EffectLoop, onCancel?: (call: Call<A>, message: unknown) => void) {
+  constructor(loop: Home, onCancel?: (call: Call<A>, message: unknown) => void) {
     super(loop, (message) => {
       this.#asked ??= { message }
       onCancel?.(this, message)
@@ -183,14 +183,14 @@ export class Call<A> extends Future<A> {
 }
 
 /** A Future that has failed already: for foreign code, which is told of a refusal as of any other failure. */
-export const failed = <A>(loop: EffectLoop, error: unknown): Future<A> => {
+export const failed = <A>(loop: Home, error: unknown): Future<A> => {
   const future = new Future<A>(loop)
   future._settleError(error)
   return future
 }
 
 /** A Future that has its value already. */
-export const finished = <A>(loop: EffectLoop, value: A): Future<A> => {
+export const finished = <A>(loop: Home, value: A): Future<A> => {
   const future = new Future<A>(loop)
   future._settleValue(value)
   return future

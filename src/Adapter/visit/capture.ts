@@ -2,13 +2,13 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { contextOf, type FiberState, fiberState, mergeContext } from "../../effect.js"
-import type { EffectLoop, EffectOptions } from "../../Loop/EffectLoop.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Future } from "../../Loop/kernel/Future.js"
+import type { EffectOptions, Home } from "../../Loop/ports.js"
 
 /** Starts Effects in a fiber of their own, with what was captured. */
 export interface Captured<R> {
-  readonly loop: EffectLoop
+  readonly loop: Home
   /** Throws what a scheduling call throws. The span and fiber-local state are those of a fiber that calls, if one does. */
   readonly start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions) => Future<A>
 }

@@ -1,12 +1,12 @@
 /** A scoped Effect as a factory of async disposables. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { EffectLoop } from "../../Loop/EffectLoop.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Loop } from "../../Loop/Loop.js"
 import { type Captured, capture } from "./capture.js"
 import { Call, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
+import type { Home } from "../../Loop/ports.js"
 
 /**
  * What a scoped Effect has acquired, for aio code: `await using db = await open()`. Disposing of it closes the Scope and
@@ -27,14 +27,14 @@ export interface AioDisposable<A> extends AsyncDisposable {
  */
 class Held<A> implements AioDisposable<A> {
   readonly value: A
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #visit: Visit
   readonly #calls: Array<Call<void>> = []
   #ended = false
   /** A finalizer died while nobody waited for it: the first call is told. */
   #unheard: Future<void> | undefined
 
-  constructor(loop: EffectLoop, visit: Visit, value: A) {
+  constructor(loop: Home, visit: Visit, value: A) {
     this.#loop = loop
     this.#visit = visit
     this.value = value
@@ -132,7 +132,7 @@ const open = <A, E, R>(
 }
 
 /** The fiber has ended before it had anything to hand over. */
-const notOpened = <A>(loop: EffectLoop, name: string, opening: Call<A>, visit: Visit): void => {
+const notOpened = <A>(loop: Home, name: string, opening: Call<A>, visit: Visit): void => {
   const { life, lost } = visit
   if (life._peek() === "error") opening._settleError(life._error())
   else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))

@@ -5,10 +5,11 @@
  * list is in registration order. Closing the loop ends what nobody has ended, each in its own world, after the tasks
  * and fibers that may have used it.
  */
-import type { EffectLoop } from "../EffectLoop.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
+import { originOf } from "./origin.js"
 import { tellIfSlow } from "../fiber/Wait.js"
+import type { Home, Leftover, OpenCrossing } from "../ports.js"
 
 /** What an adapter registers. */
 export interface CrossingOptions {
@@ -21,11 +22,11 @@ export interface CrossingOptions {
   readonly end: () => void
 }
 
-export class Crossing {
+export class Crossing implements OpenCrossing {
   readonly what: "iterator" | "resource"
   readonly name: string
   readonly life: Future<unknown>
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #end: () => void
   readonly #startedAt: number
   readonly #listeners: Array<() => void> = []
@@ -33,7 +34,7 @@ export class Crossing {
   #left = false
 
   /** Registers it, until its life is done. */
-  constructor(loop: EffectLoop, { end, life, name, what }: CrossingOptions) {
+  constructor(loop: Home, { end, life, name, what }: CrossingOptions) {
     this.what = what
     this.name = name
     this.life = life
@@ -44,20 +45,16 @@ export class Crossing {
     life._add({ resumes: false, run: () => this.#ended() })
   }
 
-  /** Milliseconds. */
-  age(): number {
-    return this.#loop.time() - this.#startedAt
-  }
-
-  /** For reports. */
-  state(): string {
-    return this.#closing || this.#left ? "closing" : "open"
-  }
-
-  /** For reports. */
-  waitingOn(): string {
-    if (!(this.life instanceof Task)) return "its fiber"
-    return this.life.waitingOn().join(", ") || "a foreign promise"
+  describe(): Leftover {
+    const task = this.life instanceof Task ? this.life : undefined
+    return {
+      what: this.what,
+      name: this.name,
+      age: this.#loop.time() - this.#startedAt,
+      state: this.#closing || this.#left ? "closing" : "open",
+      waitingOn: task === undefined ? "its fiber" : task.waitingOn().join(", ") || "a foreign promise",
+      createdAt: task === undefined ? "aio code of this loop" : originOf(task)
+    }
   }
 
   /** Its user ends it and is told how that went: then nobody else needs to be. */
@@ -96,11 +93,11 @@ export class Crossing {
 }
 
 /** The tasks and Futures in which open crossings live: they are ended by their crossing, not with the tasks. */
-export const lives = (loop: EffectLoop): Set<Future<unknown>> =>
+export const lives = (loop: Home): Set<Future<unknown>> =>
   new Set([...loop._crossings].map((crossing) => crossing.life))
 
 /** Ends crossings in the order of their registration, all at once; `then` is called when all have ended. */
-export const closeCrossings = (crossings: ReadonlyArray<Crossing>, then: () => void): void => {
+export const closeCrossings = (crossings: ReadonlyArray<OpenCrossing>, then: () => void): void => {
   let left = crossings.length
   if (left === 0) return then()
   for (const crossing of crossings) {
@@ -111,7 +108,7 @@ export const closeCrossings = (crossings: ReadonlyArray<Crossing>, then: () => v
 }
 
 /** `closeCrossings` for the iterators of a loop that goes on, with one report if that takes long. */
-export const closeIterators = (loop: EffectLoop, then: () => void): void => {
+export const closeIterators = (loop: Home, then: () => void): void => {
   const iterators = [...loop._crossings].filter((crossing) => crossing.what === "iterator")
   const notSlow = tellIfSlow(loop, () => {
     const slow = iterators.filter((crossing) => loop._crossings.has(crossing))

@@ -3,8 +3,8 @@
  * passed. Both are measured on the clock that the loop was opened under, but not by the loop, which may be stopped,
  * closed or busy by then.
  */
-import type { EffectLoop } from "../EffectLoop.js"
 import { blamedIn, leftoversOf, reportLeftovers, tableOf } from "./Leftovers.js"
+import type { Home } from "../ports.js"
 
 /** After so many real milliseconds a clock that is not the live one is taken to stand still. */
 const STUCK = 2_000
@@ -17,7 +17,7 @@ const joining = ["cancelling", "terminating", "killed"]
 
 /** @internal */
 export class Deadline {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #what: string
   readonly #cancels: Array<() => void> = []
 
@@ -25,7 +25,7 @@ export class Deadline {
    * `what` is being waited for, in words; `expire` is called when the deadline has passed, `hurry` when a quarter of the
    * time is left.
    */
-  constructor(loop: EffectLoop, what: string, expire: () => void, hurry: () => void = () => {}) {
+  constructor(loop: Home, what: string, expire: () => void, hurry: () => void = () => {}) {
     this.#loop = loop
     this.#what = what
     const { _clock: clock, _closeDeadline: closeDeadline, _slowJoin: slowJoin } = loop

@@ -1,52 +1,13 @@
 /** What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown. */
 import { type RunningFiber, spanName } from "../../effect.js"
 import { capabilitiesOf } from "./Capability.js"
-import { type Crossing, lives } from "./Crossing.js"
-import type { EffectLoop } from "../EffectLoop.js"
-import { functionName } from "../kernel/describe.js"
-import type { RunningEffect } from "../fiber/Fibers.js"
+import { lives } from "./Crossing.js"
 import { Task } from "../kernel/Task.js"
+import type { Described, Home, Leftover } from "../ports.js"
+import { originOf } from "./origin.js"
 
 /** What closing only drops: it is listed beside what has not stopped, and is never to blame itself. */
-const passive = ["reader", "writer", "signal", "handle"] as const
-type Passive = (typeof passive)[number]
-
-/**
- * One thing that has not stopped, or that is still watched.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Leftover {
-  readonly what: "task" | "effect" | "iterator" | "resource" | "job" | "process" | Passive
-  readonly name: string
-  /** Milliseconds since it was created. */
-  readonly age: number
-  readonly state: string
-  readonly waitingOn: string
-  readonly createdAt: string
-}
-
-/** This library's own folder, as stack frames show it. */
-const own = new URL("../../", import.meta.url).pathname
-
-/** The innermost frame of the program: not of this library, not of Effect's run loop, not of Node. */
-const programFrame = (stack: string | undefined): string | undefined =>
-  stack
-    ?.split("\n")
-    .find((frame) => !/node_modules\/effect\/|\(?node:/.test(frame) && !frame.includes(own))
-    ?.trim()
-    .replace(/^at /, "")
-
-/**
- * Where a task was created, as far as it is known. A fiber that starts one leaves no frame of the program: then, and
- * without debug mode, the function that it runs stands in.
- */
-export const originOf = (task: Task<unknown>): string => {
-  const body = functionName(task.getCoro())
-  if (task.sourceTraceback === undefined) return `${body} (open the loop with debug: true to see where)`
-  return programFrame(task.sourceTraceback) ?? `${body}, started by a fiber`
-}
+const passive = ["reader", "writer", "signal", "handle"]
 
 const ofTask = (task: Task<unknown>): Leftover => ({
   what: "task",
@@ -57,28 +18,10 @@ const ofTask = (task: Task<unknown>): Leftover => ({
   createdAt: originOf(task)
 })
 
-const ofEffect = (effect: RunningEffect): Leftover => ({
-  what: "effect",
-  name: effect.name,
-  age: effect.age(),
-  state: "running",
-  waitingOn: "its fiber",
-  createdAt: "aio code of this loop"
-})
-
-const ofCrossing = (crossing: Crossing): Leftover => ({
-  what: crossing.what,
-  name: crossing.name,
-  age: crossing.age(),
-  state: crossing.state(),
-  waitingOn: crossing.waitingOn(),
-  createdAt: crossing.life instanceof Task ? originOf(crossing.life) : "aio code of this loop"
-})
-
 /** The Effect around which a loop was opened, from the moment it was told to stop until it has. */
-export class StoppingBody {
+export class StoppingBody implements Described {
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly fiber: RunningFiber<unknown, unknown>,
     private readonly startedAt: number
   ) {}
@@ -97,20 +40,22 @@ export class StoppingBody {
 }
 
 /** Everything of the loop that has not settled. */
-export const leftoversOf = (loop: EffectLoop): ReadonlyArray<Leftover> => {
+export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
   const listed = lives(loop)
   return [
     ...(loop._body === undefined ? [] : [loop._body.describe()]),
     ...[...loop.allTasks()].filter((task) => !listed.has(task)).map(ofTask),
-    ...[...loop._effects].filter(({ future }) => future === undefined || !listed.has(future)).map(ofEffect),
-    ...[...loop._crossings].map(ofCrossing),
+    ...[...loop._effects]
+      .filter(({ future }) => future === undefined || !listed.has(future))
+      .map((effect) => effect.describe()),
+    ...[...loop._crossings].map((crossing) => crossing.describe()),
     ...capabilitiesOf(loop).flatMap((capability) => capability.held())
   ]
 }
 
 /** How many of them have not stopped: what is only watched never has to. */
 export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
-  leftovers.filter(({ what }) => !passive.some((word) => word === what)).length
+  leftovers.filter(({ what }) => !passive.includes(what)).length
 
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 
@@ -132,7 +77,7 @@ export const tableOf = (leftovers: ReadonlyArray<Leftover>): string => {
 }
 
 /** Reports everything that has not settled, once, as one report. Silent if there is nothing. */
-export const reportLeftovers = (loop: EffectLoop, when: string): void => {
+export const reportLeftovers = (loop: Home, when: string): void => {
   const leftovers = leftoversOf(loop)
   const blamed = blamedIn(leftovers)
   if (blamed === 0) return

@@ -16,11 +16,11 @@ import {
   observe,
   type FiberState
 } from "../../effect.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { LoopCrash } from "../kernel/errors.js"
 import { leftoversOf, tableOf } from "./Leftovers.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { logAs } from "../host/Reporter.js"
+import type { Home } from "../ports.js"
 
 /**
  * Has the last word before the process ends, and decides its exit code: calls `onExit` once, with `code` (0, 1,
@@ -51,7 +51,7 @@ const FLUSH = 1_000
 
 /** The loop of the program, and how to log as the program would. */
 interface Opened {
-  readonly loop: EffectLoop
+  readonly loop: Home
   readonly state: FiberState
 }
 
@@ -80,7 +80,7 @@ const keptAliveBy = (): string => {
 
 /** Runs `program` until the process can end. Resolves with its Exit; never rejects. */
 export const runMain = <A, E>(
-  program: (opened: (loop: EffectLoop) => Effect.Effect<void>) => Effect.Effect<A, E>,
+  program: (opened: (loop: Home) => Effect.Effect<void>) => Effect.Effect<A, E>,
   options: MainOptions
 ): Promise<Exit.Exit<A, E>> =>
   new Promise((resolve) => {

@@ -22,17 +22,17 @@ import { callback } from "../../effect.js"
 import { capabilitiesOf } from "./Capability.js"
 import { closeCrossings, lives } from "./Crossing.js"
 import { Deadline } from "./Deadline.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import type { Task } from "../kernel/Task.js"
 import { Waiting } from "../fiber/Wait.js"
+import type { Home } from "../ports.js"
 
 /**
  * Closes the loop in order and waits for it. Every call waits for the same closing. A loop that was closed at once, with
  * `loop.close()`, may still have fibers that are being interrupted: those are waited for all the same.
  */
-export const shutdown = (loop: EffectLoop): Effect.Effect<void> =>
+export const shutdown = (loop: Home): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (loop.isClosed() && (loop._gaveUp || loop._effects.size === 0)) return Effect.void
     loop._closing ??= begin(loop)
@@ -40,7 +40,7 @@ export const shutdown = (loop: EffectLoop): Effect.Effect<void> =>
   })
 
 /** Starts the pipeline. The result completes when it has ended. */
-const begin = (loop: EffectLoop): Effect.Effect<void> => {
+const begin = (loop: Home): Effect.Effect<void> => {
   let done = false
   const waiters: Array<Waiting> = []
   const close = (): void => {
@@ -70,7 +70,7 @@ class Sweep {
   #deadline: Deadline | undefined
   #ended = false
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly onQuiet: () => void
   ) {}
 

@@ -16,12 +16,12 @@ import {
   poll,
   type RunningFiber
 } from "../../effect.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import type { LoopCrash } from "../kernel/errors.js"
 import { Deadline } from "./Deadline.js"
 import { StoppingBody } from "./Leftovers.js"
 import { shutdown } from "./Shutdown.js"
 import { Waiting } from "../fiber/Wait.js"
+import type { Home } from "../ports.js"
 
 /** Where the body's own effect is over: its fiber goes on until the children that it forked have ended. */
 class BodyEnd {
@@ -49,7 +49,7 @@ class BodyEnd {
  * Completes when the body has ended or the loop has crashed, or when the body is over and its fiber does not end: a
  * child of it joins what does not stop.
  */
-const ended = (loop: EffectLoop, fiber: RunningFiber<unknown, unknown>, end: BodyEnd): Effect.Effect<void> =>
+const ended = (loop: Home, fiber: RunningFiber<unknown, unknown>, end: BodyEnd): Effect.Effect<void> =>
   callback<void>((resume) => {
     const waiting = new Waiting(loop, () => resume(Effect.void))
     const off = loop._onCrash(() => waiting.run())
@@ -78,7 +78,7 @@ const withCrash = <A, E>(
  * Opens a loop, runs a body with it, and closes the loop after it, in order, however the body ends. A body that is stopped
  * and waits for work on the loop waits no longer than `closeDeadline`.
  */
-export const supervise = <L extends EffectLoop, A, E, R>(
+export const supervise = <L extends Home, A, E, R>(
   open: Effect.Effect<L>,
   bodyWith: (loop: L) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | LoopCrash, R> =>

@@ -2,7 +2,6 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../../effect.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { executorSettings, type ExecutorOptions, type ExecutorSettings } from "./ExecutorOptions.js"
 import { Job, packArguments, shipmentOf } from "./Job.js"
 import { errorText } from "../kernel/describe.js"
@@ -13,6 +12,7 @@ import { after, tellIfSlow } from "../fiber/Wait.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { type Ending, Workers } from "./Workers.js"
 import { unpackError } from "../thread/unpackError.js"
+import type { Home } from "../ports.js"
 
 /** Calls `f` after `ms`; the result takes it back. @internal */
 export type Timer = (ms: number, f: () => void) => () => void
@@ -29,7 +29,7 @@ const inRealTime: Timer = (ms, f) => {
  * clock comes first. @internal
  */
 export const timerOf =
-  (loop: EffectLoop): Timer =>
+  (loop: Home): Timer =>
   (ms, f) => {
     if (ms === Infinity) return () => {}
     const timers = [after(loop, ms, f), ...(loop._clock.live ? [] : [inRealTime(ms, f)])]
@@ -178,7 +178,7 @@ export class Executor {
   /** @internal Throws what cannot be run; nothing is queued then. */
   _submit(
     what: string,
-    loop: EffectLoop,
+    loop: Home,
     work: unknown,
     args: ReadonlyArray<unknown>,
     onEnd: (job: Job) => void

@@ -1,14 +1,12 @@
 /** The jobs of one loop in all executors, and its default executor. */
 import type { DurationInput } from "../../effect.js"
-import type { Capability, Held } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { Executor, timerOf } from "./Executor.js"
 import type { Job } from "./Job.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { ExecutorClosedError, LoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { millis } from "../Settings.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 /**
  * Legal states of the default executor: none yet, made or set, shut down. What was set and is replaced goes back to its
@@ -16,7 +14,7 @@ import { millis } from "../Settings.js"
  */
 export class Executors implements Capability {
   readonly step = "executors"
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #jobs = new Set<Job>()
   #default: Executor | undefined
   #defaultIsShut = false
@@ -27,7 +25,7 @@ export class Executors implements Capability {
   readonly #waits = new Set<Future<void>>()
   #onEmpty: Array<() => void> = []
 
-  constructor(loop: EffectLoop) {
+  constructor(loop: Home) {
     this.#loop = loop
     loop._capabilities.add(this)
   }

@@ -2,13 +2,12 @@
 import { isAbsolute } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as vm from "node:vm"
-import type { EffectLoop } from "../EffectLoop.js"
 import type { JobMessage } from "./jobWorker.mjs"
 import { createdAt, functionName, value as describeValue } from "../kernel/describe.js"
 import { JobRefusedError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { isTransfer, type Transfer, type Transferred } from "./transfer.js"
+import type { Home, Leftover } from "../ports.js"
 
 /**
  * What a job sees as `this`, in its worker thread.
@@ -215,7 +214,7 @@ export class Job {
 
   constructor(
     readonly owner: JobOwner,
-    readonly loop: EffectLoop,
+    readonly loop: Home,
     readonly shipment: Shipment,
     packed: PackedArguments,
     readonly onEnd: (job: Job) => void

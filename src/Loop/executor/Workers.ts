@@ -9,9 +9,9 @@ import type { ResourceLimits, Worker } from "node:worker_threads"
 import type { Piscina } from "piscina"
 import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
-import type { EffectLoop } from "../EffectLoop.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Transferred } from "./transfer.js"
+import type { Home } from "../ports.js"
 
 /** How the run of a job ended. */
 export type Ending = { readonly reply: JobReply } | { readonly died: unknown }
@@ -33,7 +33,7 @@ interface Thread {
   /** It has loaded jobWorker.mjs. */
   ready: boolean
   /** The last job in it. */
-  last: { readonly name: string; readonly loop: EffectLoop } | undefined
+  last: { readonly name: string; readonly loop: Home } | undefined
   error: unknown
 }
 
@@ -60,7 +60,7 @@ export class Workers {
 
   /** Runs a job in a thread of its own. `done` comes once, never at once, and after a thread that died has ended. */
   run(
-    loop: EffectLoop,
+    loop: Home,
     message: JobMessage,
     list: ReadonlyArray<Transferred>,
     done: (ending: Ending) => void

@@ -2,7 +2,6 @@
  * Effects started from aio code: the fibers that belong to a loop. Each is listed while it runs, so that closing finds
  * it, and starts from the ready queue, so that one that is cancelled before never runs.
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
@@ -10,24 +9,12 @@ import { runDetached } from "../host/AsyncContext.js"
 import { isThenable } from "../kernel/adopt.js"
 import { slot } from "../kernel/current.js"
 import { value as describeValue } from "../kernel/describe.js"
-import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context as AsyncContext, Runnable } from "../kernel/ports.js"
+import type { ContextFor, Home, Leftover, LoopFiber } from "../ports.js"
 import { backgroundFailure, settleWithExit } from "./Outcome.js"
 import { Waiting } from "./Wait.js"
-
-/** What starting a fiber needs to know of its loop. */
-export interface FiberHome extends BaseEventLoop {
-  /** @internal */ readonly _effects: Set<RunningEffect>
-  /** @internal The state that a fiber starts with where no fiber has called the aio code. */
-  readonly _base: FiberState
-  /** @internal Puts the loop itself into a fiber's Context. */
-  _provide(context: Context.Context<never>): Context.Context<never>
-}
-
-/** Decides the Context of a new fiber from the state of the fiber that called the aio code, if one did. */
-export type ContextFor = (caller: FiberState | undefined) => Context.Context<never>
 
 /** Throws for what is no Effect, before anything is scheduled. */
 export const checkEffect = (what: string, effect: unknown): void => {
@@ -45,11 +32,11 @@ export const checkSignal = (what: string, signal: unknown): void => {
 }
 
 /** One fiber of a loop, while it runs. */
-export class RunningEffect {
+export class RunningEffect implements LoopFiber {
   readonly #startedAt: number
   readonly #listeners: Array<() => void> = []
   constructor(
-    private readonly home: FiberHome,
+    private readonly home: Home,
     readonly name: string,
     /** In the fiber's own async-local state: its finalizers run in that, and as nobody's task. */
     private readonly interrupting: Waiting,
@@ -60,8 +47,15 @@ export class RunningEffect {
     home._effects.add(this)
   }
 
-  age(): number {
-    return this.home.host.now() - this.#startedAt
+  describe(): Leftover {
+    return {
+      what: "effect",
+      name: this.name,
+      age: this.home.host.now() - this.#startedAt,
+      state: "running",
+      waitingOn: "its fiber",
+      createdAt: "aio code of this loop"
+    }
   }
 
   interrupt(): void {
@@ -84,7 +78,7 @@ export class RunningEffect {
  * gives what can be interrupted, or nothing if it has ended already.
  */
 const start = <A, E>(
-  home: FiberHome,
+  home: Home,
   name: string,
   effect: Effect.Effect<A, E>,
   contextFor: ContextFor,
@@ -116,7 +110,7 @@ const start = <A, E>(
 /** A Future of an Effect: pending until the fiber has ended, finalizers included. */
 export class EffectFuture<A> extends Future<A> implements Runnable {
   readonly resumes = true
-  readonly #home: FiberHome
+  readonly #home: Home
   readonly #name: string
   readonly #contextFor: ContextFor
   readonly #state: FiberState
@@ -129,7 +123,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
   #unlisten: (() => void) | undefined
 
   constructor(
-    home: FiberHome,
+    home: Home,
     name: string,
     effect: Effect.Effect<A, unknown>,
     contextFor: ContextFor,
@@ -217,7 +211,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
 
 /** A supervised fiber: nobody awaits it, so its failure is the loop's. */
 export const startBackground = (
-  home: FiberHome,
+  home: Home,
   name: string,
   effect: Effect.Effect<unknown, unknown>
 ): Handle => {

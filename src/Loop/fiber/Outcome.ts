@@ -15,8 +15,8 @@ import * as Exit from "effect/Exit"
 import { defects, failures, isInterrupted, isInterruptedOnly } from "../../effect.js"
 import { AioError, type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { Task } from "../kernel/Task.js"
+import type { Home } from "../ports.js"
 
 const causes = new WeakMap<object, Cause.Cause<unknown>>()
 
@@ -68,7 +68,7 @@ export const aioError =
  * throw a loser's Cause away.
  */
 export const afterInterrupt = (
-  loop: EffectLoop,
+  loop: Home,
   name: () => string,
   future: Future<unknown>
 ): Effect.Effect<void> => {

@@ -2,13 +2,13 @@
 import * as Effect from "effect/Effect"
 import { callback, sequentialCauses } from "../../effect.js"
 import { copyContext, unmarked } from "../host/AsyncContext.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { enter } from "../kernel/current.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import type { Future } from "../kernel/Future.js"
 import type { Context, Runnable } from "../kernel/ports.js"
 import type { Report } from "../kernel/Report.js"
+import type { Home } from "../ports.js"
 
 /**
  * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of
@@ -95,7 +95,7 @@ export const oncePassed = (loop: BaseEventLoop): Effect.Effect<void> =>
  * A timer of the library itself, on the loop's clock; the result takes it back. It runs also while the loop refuses
  * work from outside, has a full queue, or is closed.
  */
-export const after = (loop: EffectLoop, ms: number, f: () => void): (() => void) => {
+export const after = (loop: Home, ms: number, f: () => void): (() => void) => {
   try {
     const timer = enter(loop, undefined, undefined, () => loop.callLater(ms, f), undefined)
     return () => timer.cancel()
@@ -105,5 +105,5 @@ export const after = (loop: EffectLoop, ms: number, f: () => void): (() => void)
 }
 
 /** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
-export const tellIfSlow = (loop: EffectLoop, describe: () => Omit<Report, "kind">): (() => void) =>
+export const tellIfSlow = (loop: Home, describe: () => Omit<Report, "kind">): (() => void) =>
   after(loop, loop._slowJoin, () => loop.callExceptionHandler({ kind: "slowJoin", ...describe() }))

@@ -5,7 +5,7 @@
  * closed.
  */
 import { isThenable } from "./adopt.js"
-import { local } from "./current.js"
+import { local, noRunningLoop } from "./current.js"
 import { functionName, rememberSite, siteOf, value as describeValue } from "./describe.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
@@ -21,7 +21,6 @@ import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
 import { isOwnFuture, wrapFuture, type WrapOptions } from "./wrapFuture.js"
 
-export { runningLoop, runningTask } from "./current.js"
 export type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } from "./LoopOptions.js"
 
 let loops = 0
@@ -565,4 +564,23 @@ class Plain implements Runnable {
   get resumes(): boolean {
     return false
   }
+}
+
+/**
+ * The loop whose callback or task is running. Throws {@link NoRunningLoopError} outside of every loop.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const runningLoop = (what: string): BaseEventLoop => {
+  const loop = local()?.loop
+  if (loop === undefined) throw noRunningLoop(what)
+  return loop as BaseEventLoop
+}
+
+/** The task that is running, of `loop` if one is named, or `null`. */
+export const runningTask = (loop?: BaseEventLoop): Task<unknown> | null => {
+  const now = local()
+  if (now === undefined || now.task === undefined || (loop !== undefined && now.loop !== loop)) return null
+  return now.task as Task<unknown>
 }

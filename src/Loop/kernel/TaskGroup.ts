@@ -1,8 +1,7 @@
 /** Tasks that end together: asyncio's TaskGroup, with the block of `async with` as a function. */
-import { runningLoop } from "./current.js"
+import { type BaseEventLoop, runningLoop } from "./BaseEventLoop.js"
 import { errorText, rememberSite, value as describeValue } from "./describe.js"
 import { CancelledError, InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
-import type { BaseEventLoop } from "./BaseEventLoop.js"
 import { closedUnder, tellToStop } from "./Follower.js"
 import { Future } from "./Future.js"
 import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"

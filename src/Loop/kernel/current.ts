@@ -3,9 +3,7 @@
  * `await` the variable is empty and the host's async-local state answers, where it is in use.
  */
 import { NoRunningLoopError } from "./errors.js"
-import type { BaseEventLoop } from "./BaseEventLoop.js"
 import type { Invocable, Local } from "./ports.js"
-import type { Task } from "./Task.js"
 
 /** The synchronous part. `loop === undefined` means that no loop code is on the stack. */
 export const slot: { loop: object | undefined; task: object | undefined; owner: unknown } = {
@@ -70,22 +68,3 @@ export const noRunningLoop = (what: string): NoRunningLoopError =>
     `${what} needs a running loop, and there is no current event loop here; call it inside fromAio, ` +
       `runAioCoroutine, a task or a loop callback, or name the loop`
   )
-
-/**
- * The loop whose callback or task is running. Throws {@link NoRunningLoopError} outside of every loop.
- *
- * @category accessors
- * @since 0.1.0
- */
-export const runningLoop = (what: string): BaseEventLoop => {
-  const loop = local()?.loop
-  if (loop === undefined) throw noRunningLoop(what)
-  return loop as BaseEventLoop
-}
-
-/** The task that is running, of `loop` if one is named,or `null`. */
-export const runningTask = (loop?: BaseEventLoop): Task<unknown> | null => {
-  const now = local()
-  if (now === undefined || now.task === undefined || (loop !== undefined && now.loop !== loop)) return null
-  return now.task as Task<unknown>
-}

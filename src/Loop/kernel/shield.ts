@@ -1,5 +1,5 @@
 /** Protects work from the cancellation of whoever waits for it. */
-import { runningLoop } from "./current.js"
+import { runningLoop } from "./BaseEventLoop.js"
 import { rememberSite } from "./describe.js"
 import { closedUnder, Follower } from "./Follower.js"
 import type { Future } from "./Future.js"

@@ -1,5 +1,5 @@
 /** `loop.sleep` for aio code that was not handed its loop. */
-import { runningLoop } from "./current.js"
+import { runningLoop } from "./BaseEventLoop.js"
 import type { Future } from "./Future.js"
 
 /**

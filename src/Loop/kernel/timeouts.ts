@@ -1,8 +1,7 @@
 /** Work with a deadline: at the deadline it is cancelled, and joined. */
-import { runningLoop, runningTask } from "./current.js"
+import { type BaseEventLoop, runningLoop, runningTask } from "./BaseEventLoop.js"
 import { functionName, rememberSite, value as describeValue } from "./describe.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
-import type { BaseEventLoop } from "./BaseEventLoop.js"
 import { Follower, nameOf, tellToStop } from "./Follower.js"
 import type { Future } from "./Future.js"
 import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"

@@ -1,14 +1,13 @@
 /** One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one. */
 import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
-import type { EffectLoop } from "../EffectLoop.js"
 import { createdAt, rememberSite } from "../kernel/describe.js"
 import { ProcessLookupError, SignalError } from "../kernel/errors.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
 import { after, tellIfSlow } from "../fiber/Wait.js"
+import type { Home, Leftover } from "../ports.js"
 
 const TERM = signalNumber("SIGTERM")
 const KILL = signalNumber("SIGKILL")
@@ -38,7 +37,7 @@ export class Child {
   readonly pipes: ReadonlyMap<number, Socket>
   /** Whether it leads a group of its own. */
   readonly leads: boolean
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #processes: Processes
   readonly #process: ChildProcess
   readonly #killGrace: number
@@ -57,7 +56,7 @@ export class Child {
 
   /** @internal Of a process that has just been started. `what` is the call that did, for reports. */
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     processes: Processes,
     process: ChildProcess & { readonly pid: number },
     pipes: ReadonlyMap<number, Socket>,

@@ -2,10 +2,9 @@
  * What ended processes have still to say when the loop closes: step 7, after the children themselves. What is in their
  * pipes is told, and so is the end of each, as long as there is a loop to tell it.
  */
-import { type Capability, type Held, perLoop } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
-import type { Leftover } from "../closing/Leftovers.js"
+import { perLoop } from "../closing/Capability.js"
 import type { SubprocessTransport } from "./SubprocessTransport.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 /**
  * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else
@@ -20,7 +19,7 @@ export class LastWords implements Capability {
   readonly #transports = new Set<SubprocessTransport>()
   #released = false
 
-  constructor(private readonly loop: EffectLoop) {}
+  constructor(private readonly loop: Home) {}
 
   add(transport: SubprocessTransport): void {
     this.#transports.add(transport)
@@ -70,4 +69,4 @@ export class LastWords implements Capability {
 }
 
 /** The capability of a loop, made when it is first asked for. */
-export const lastWordsOf = perLoop((loop: EffectLoop) => new LastWords(loop))
+export const lastWordsOf = perLoop((loop: Home) => new LastWords(loop))

@@ -1,5 +1,4 @@
 /** A child process with streams and Futures. `createSubprocess.ts` makes one; `Subprocess.ts` tells it to a protocol. */
-import type { EffectLoop } from "../EffectLoop.js"
 import { FlowControl } from "../stream/FlowControl.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { BrokenPipeError, InvalidStateError } from "../kernel/errors.js"
@@ -8,6 +7,7 @@ import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
 import { lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
+import type { Home } from "../ports.js"
 
 /**
  * Both directions of a pipe beyond the first three.
@@ -30,7 +30,7 @@ export class ProcessStreams implements SubprocessProtocol {
   #toldUnread = false
 
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly limit: number
   ) {}
 
@@ -136,12 +136,12 @@ export class Process<
   readonly stdin: In
   readonly stdout: Out
   readonly stderr: Err
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #transport: SubprocessTransport
   readonly #streams: ProcessStreams
 
   /** @internal */
-  constructor(loop: EffectLoop, transport: SubprocessTransport, streams: ProcessStreams) {
+  constructor(loop: Home, transport: SubprocessTransport, streams: ProcessStreams) {
     this.pid = transport.getPid()
     // Which of them there are is what the types say of the options that it was started with.
     this.stdin = streams.writer(0) as In

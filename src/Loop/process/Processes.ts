@@ -5,10 +5,9 @@
  * What this cannot do: a parent that leaves by `process.exit`, or is killed itself, without closing the loop leaves its
  * children running. `Loop.run` closes the loop for SIGINT, SIGTERM and what nobody caught.
  */
-import { type Capability, type Held, perLoop } from "../closing/Capability.js"
+import { perLoop } from "../closing/Capability.js"
 import type { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
-import type { Leftover } from "../closing/Leftovers.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 /** Legal states: open; released, when it takes no more children. */
 export class Processes implements Capability {
@@ -19,7 +18,7 @@ export class Processes implements Capability {
   /** At so many children it is time to look for groups that have ended unseen. */
   #lookAt = 16
 
-  constructor(private readonly loop: EffectLoop) {}
+  constructor(private readonly loop: Home) {}
 
   /** Throws LoopClosedError when it takes no more. */
   refuse(what: string): void {
@@ -77,4 +76,4 @@ export class Processes implements Capability {
 }
 
 /** The capability of a loop, made when it is first asked for. */
-export const processesOf = perLoop((loop: EffectLoop) => new Processes(loop))
+export const processesOf = perLoop((loop: Home) => new Processes(loop))

@@ -5,7 +5,6 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import { callback, dyingSink, dyingStream } from "../../effect.js"
 import type { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import {
   type BrokenPipeError,
   InvalidStateError,
@@ -22,6 +21,7 @@ import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
 import { awaitDone, Waiting, waitFor } from "../fiber/Wait.js"
+import type { Home } from "../ports.js"
 
 /** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
 const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "inherit", detached: true }
@@ -66,14 +66,14 @@ export class Subprocess {
   readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
   /** As `stdout`, where `stderr: "pipe"` was asked for. */
   readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #child: Child
   readonly #extra = new Map<number, SubprocessPipe>()
   readonly #users = new Map<number, Set<string>>()
   #toldUnread = false
 
   /** @internal */
-  constructor(loop: EffectLoop, child: Child) {
+  constructor(loop: Home, child: Child) {
     this.#loop = loop
     this.#child = child
     this.pid = child.pid
@@ -241,7 +241,7 @@ export class Subprocess {
 }
 
 /** Ends the process and its group, waits for that, and closes its pipes. Also where the loop is closed at once meanwhile. */
-const end = (loop: EffectLoop, child: Child): Effect.Effect<void> =>
+const end = (loop: Home, child: Child): Effect.Effect<void> =>
   callback<void>((resume) => {
     loop._start()
     const waiting = new Waiting(loop, () => resume(Effect.void))
@@ -253,7 +253,7 @@ const end = (loop: EffectLoop, child: Child): Effect.Effect<void> =>
 
 /** @internal `Loop.subprocess` on a loop. */
 export const subprocess = (
-  loop: EffectLoop,
+  loop: Home,
   command: string | URL,
   args: ReadonlyArray<string | URL>,
   options: SubprocessOptions

@@ -1,6 +1,5 @@
 /** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
 import type { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { isThenable } from "../kernel/adopt.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { BrokenPipeError } from "../kernel/errors.js"
@@ -16,6 +15,7 @@ import {
   type ReadTransport,
   type WriteTransport
 } from "../stream/Transport.js"
+import type { Home } from "../ports.js"
 
 /**
  * What is told of a child process. The methods are called by the loop, one after the other, in the async-local state in
@@ -53,7 +53,7 @@ export interface SubprocessProtocol {
  * @since 0.1.0
  */
 export class SubprocessTransport implements BaseTransport {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #child: Child
   readonly #context: Context | undefined
   readonly #pipes = new Map<number, PipeTransport>()
@@ -68,7 +68,7 @@ export class SubprocessTransport implements BaseTransport {
 
   /** @internal Of a child that has just been started. `made` runs after the protocol was told of it. */
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     child: Child,
     protocol: SubprocessProtocol,
     context: Context | undefined,

@@ -1,5 +1,4 @@
 /** Starting a child process with streams: asyncio's `create_subprocess_exec` and `create_subprocess_shell`. */
-import type { EffectLoop } from "../EffectLoop.js"
 import { value as describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { Process, ProcessStreams } from "./Process.js"
@@ -8,6 +7,7 @@ import { checkLimit, defaultLimit, type StreamReader } from "../stream/StreamRea
 import type { StreamWriter } from "../stream/StreamWriter.js"
 import type { SubprocessTransport } from "./SubprocessTransport.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
+import type { Home } from "../ports.js"
 
 /**
  * How a child process with streams is started.
@@ -54,7 +54,7 @@ const inherited: SubprocessDefaults = {
 
 /** `createSubprocessExec` and `createSubprocessShell`. */
 export const createSubprocess = <O extends ProcessOptions>(
-  loop: EffectLoop,
+  loop: Home,
   what: string,
   command: Command,
   options: ProcessOptions = {}

@@ -6,14 +6,14 @@ import type * as Stream from "effect/Stream"
 import type { Socket } from "node:net"
 import { pulled, sinkOf } from "../../effect.js"
 import type { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { BrokenPipeError, InvalidStateError, type LoopClosedError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import { awaitDone } from "../fiber/Wait.js"
+import type { Home } from "../ports.js"
 
 /** One pipe, as its user sees it. */
 export interface Pipe {
-  readonly loop: EffectLoop
+  readonly loop: Home
   readonly child: Child
   readonly socket: Socket
   /** `stdout of pid 12: sort -n` */
@@ -29,7 +29,7 @@ class Events {
   #next: Future<void> | undefined
 
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly socket: Socket,
     private readonly names: ReadonlyArray<string>
   ) {

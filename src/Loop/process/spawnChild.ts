@@ -5,7 +5,6 @@ import type { Socket } from "node:net"
 import { resolve } from "node:path"
 import type { Stream } from "node:stream"
 import { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { LoopClosedError, SpawnError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import { type Processes, processesOf } from "./Processes.js"
@@ -17,6 +16,7 @@ import {
   type SubprocessDefaults,
   type SubprocessOptions
 } from "./SubprocessOptions.js"
+import type { Home } from "../ports.js"
 
 /** What Node takes for one file descriptor of a child. */
 type Entry = "pipe" | "ignore" | "inherit" | number | Stream
@@ -96,7 +96,7 @@ const hasStarted = (child: ChildProcess): child is ChildProcess & { readonly pid
  * for the pass that tells it. Cancelling kills what has been started, and the Future is cancelled when that has ended.
  */
 class Spawning extends Future<Child> {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #processes: Processes
   readonly #what: string
   readonly #plan: SpawnPlan
@@ -104,7 +104,7 @@ class Spawning extends Future<Child> {
   #child: Child | undefined
   #discarded = false
 
-  constructor(loop: EffectLoop, processes: Processes, what: string, plan: SpawnPlan) {
+  constructor(loop: Home, processes: Processes, what: string, plan: SpawnPlan) {
     super(loop, (message) => this.#cancel(message))
     this.#loop = loop
     this.#processes = processes
@@ -201,7 +201,7 @@ Object.defineProperty(Spawning, "name", { value: "Future" })
  * waits for its end.
  */
 export const spawnChild = (
-  loop: EffectLoop,
+  loop: Home,
   what: string,
   program: string | URL,
   args: ReadonlyArray<string | URL>,

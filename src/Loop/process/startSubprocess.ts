@@ -3,12 +3,12 @@
  * `createSubprocess.ts`.
  */
 import type { Child } from "./Child.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { Future } from "../kernel/Future.js"
 import { spawnChild } from "./spawnChild.js"
 import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
+import type { Home } from "../ports.js"
 
 /** What `subprocessExec` and `subprocessShell` redirect where nothing is said. */
 const piped: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: false }
@@ -40,7 +40,7 @@ class Starting<A> extends Future<A> {
   #stopped: { readonly message: unknown } | undefined
 
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     starting: Future<Child>,
     protocol: SubprocessProtocol,
     make: (transport: SubprocessTransport) => A
@@ -86,7 +86,7 @@ Object.defineProperty(Starting, "name", { value: "Future" })
 
 /** Starts it for a protocol of the library's own or of the program's. Throws what is wrong with the arguments. */
 export const startFor = <A>(
-  loop: EffectLoop,
+  loop: Home,
   what: string,
   protocol: SubprocessProtocol,
   [program, args]: Command,
@@ -97,7 +97,7 @@ export const startFor = <A>(
 
 /** `subprocessExec` and `subprocessShell`. */
 export const startSubprocess = <P extends SubprocessProtocol>(
-  loop: EffectLoop,
+  loop: Home,
   what: string,
   protocolFactory: () => P,
   command: Command,

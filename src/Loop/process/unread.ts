@@ -3,8 +3,8 @@
  * that for certain, but it is told.
  */
 import type { Socket } from "node:net"
-import type { EffectLoop } from "../EffectLoop.js"
 import { after } from "../fiber/Wait.js"
+import type { Home } from "../ports.js"
 
 const names = ["stdin", "stdout", "stderr"] as const
 
@@ -16,7 +16,7 @@ export const isFull = (pipe: Socket): boolean =>
   pipe.readable && pipe.readableLength >= pipe.readableHighWaterMark
 
 /** Looks as often as the loop has time to call a wait slow, until `look` has told; the result ends that. */
-export const lookNowAndThen = (loop: EffectLoop, look: () => boolean): (() => void) => {
+export const lookNowAndThen = (loop: Home, look: () => boolean): (() => void) => {
   let stop: () => void = () => {}
   const again = (): void => {
     stop = after(loop, loop._slowJoin, () => {
@@ -29,7 +29,7 @@ export const lookNowAndThen = (loop: EffectLoop, look: () => boolean): (() => vo
 
 /** Tells that `waiting` may wait for a reader of these pipes. */
 export const tellUnread = (
-  loop: EffectLoop,
+  loop: Home,
   waiting: string,
   process: string,
   fds: ReadonlyArray<number>,

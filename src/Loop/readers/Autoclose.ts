@@ -1,9 +1,9 @@
 /** The file descriptors and objects that a loop closes when it is closed: asyncio has none, trio-asyncio's `autoclose`. */
 import * as fs from "node:fs"
-import type { EffectLoop } from "../EffectLoop.js"
 import { descriptorIn } from "./fdOf.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
+import type { Home } from "../ports.js"
 
 /** How an object is closed: in its own way, because nobody may take a descriptor away from under it. */
 const closerOf = (object: object): (() => unknown) | undefined => {
@@ -19,11 +19,11 @@ const closerOf = (object: object): (() => unknown) | undefined => {
 }
 
 export class Autoclose {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   /** In the order of marking. */
   readonly #marks = new Map<number | object, () => unknown>()
 
-  constructor(loop: EffectLoop) {
+  constructor(loop: Home) {
     this.#loop = loop
   }
 

@@ -6,8 +6,6 @@
  */
 import * as Effect from "effect/Effect"
 import { Autoclose } from "./Autoclose.js"
-import type { Capability, Held } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { fdBackend } from "./fdBackend.js"
 import {
   checkWatchable,
@@ -29,21 +27,21 @@ import {
 } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import type { WatchHandle } from "../kernel/WatchHandle.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { Registrations } from "./Registrations.js"
 import { StreamReadiness } from "./StreamReadiness.js"
 import { waitFor } from "../fiber/Wait.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 export class Readers implements Capability {
   readonly step = "watchers"
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #autoclose: Autoclose
   #fds: Registrations<number> | undefined
   #streams: Registrations<NodeStream> | undefined
   #following = false
   #released: boolean
 
-  constructor(loop: EffectLoop) {
+  constructor(loop: Home) {
     this.#loop = loop
     this.#autoclose = new Autoclose(loop)
     this.#released = loop.isClosed()
@@ -212,7 +210,7 @@ const isFailure = (error: unknown): error is Failure =>
 
 /** Waits once, in Effect. Interrupted, it leaves nothing registered. */
 export const untilReady = (
-  loop: EffectLoop,
+  loop: Home,
   readers: () => Readers,
   side: Side,
   source: Watchable

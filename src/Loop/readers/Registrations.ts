@@ -5,13 +5,12 @@
  * Legal states: paused (as the loop stands still), running, released. A side is watched as long as it has a callback or a
  * wait; each of them comes and goes without the other.
  */
-import type { EffectLoop } from "../EffectLoop.js"
 import type { NodeStream, Side } from "./fdOf.js"
 import { functionName, value as describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { READ, type Readiness, WRITE } from "./Readiness.js"
+import type { Home, Leftover } from "../ports.js"
 
 /** One side of a target. */
 class Waiters {
@@ -42,7 +41,7 @@ class Entry {
 const eventOf = (side: Side): number => (side === "reader" ? READ : WRITE)
 
 export class Registrations<Target extends number | NodeStream> {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #readiness: Readiness<Target>
   readonly #entries = new Map<Target, Entry>()
   /** How many registrations hold the process. */
@@ -50,10 +49,7 @@ export class Registrations<Target extends number | NodeStream> {
   #readers = 0
   #writers = 0
 
-  constructor(
-    loop: EffectLoop,
-    make: (onReady: (target: Target, events: number) => void) => Readiness<Target>
-  ) {
+  constructor(loop: Home, make: (onReady: (target: Target, events: number) => void) => Readiness<Target>) {
     this.#loop = loop
     this.#readiness = make((target, events) => this.#ready(target, events))
   }

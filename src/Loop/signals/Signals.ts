@@ -7,17 +7,15 @@ import { isMainThread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { outsideFibers } from "../../effect.js"
-import type { Capability, Held } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { isThenable } from "../kernel/adopt.js"
 import { functionName, value as describeValue, isCoroutineFunction } from "../kernel/describe.js"
 import { LoopClosedError, QueueFullError, SignalError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
 import type { Settleable } from "../kernel/ports.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { awaitDone } from "../fiber/Wait.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 const numbers = Object.entries(constants.signals) as ReadonlyArray<readonly [NodeJS.Signals, number]>
 
@@ -130,7 +128,7 @@ class Reading implements Settleable {
   #more: Future<void> | undefined
 
   constructor(
-    private readonly loop: EffectLoop,
+    private readonly loop: Home,
     private readonly name: NodeJS.Signals
   ) {
     this.since = loop.time()
@@ -218,7 +216,7 @@ export class Signals implements Capability {
   /** Keeps the process alive while a handler asks for that: signals do not. */
   #hold: NodeJS.Timeout | undefined
 
-  constructor(private readonly loop: EffectLoop) {
+  constructor(private readonly loop: Home) {
     loop._capabilities.add(this)
   }
 

@@ -1,10 +1,9 @@
 /** Reading bytes as they come: the receiving half of a connection or pipe. `StreamWriter.ts` is the other. */
 import { Buffer } from "node:buffer"
 import { ByteQueue } from "./ByteQueue.js"
-import { runningLoop } from "../kernel/current.js"
+import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { IncompleteReadError, InvalidStateError, LimitOverrunError } from "../kernel/errors.js"
-import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 import type { Runnable } from "../kernel/ports.js"
 

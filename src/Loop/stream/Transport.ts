@@ -4,11 +4,11 @@
  */
 import { Buffer } from "node:buffer"
 import type { Socket } from "node:net"
-import type { EffectLoop } from "../EffectLoop.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"
+import type { Home } from "../ports.js"
 
 /**
  * What all transports have. asyncio: `BaseTransport`.
@@ -98,7 +98,7 @@ const gone = new Set(["EPIPE", "ECONNRESET", "ECONNABORTED", "ERR_STREAM_DESTROY
  * @since 0.1.0
  */
 export class PipeTransport implements ReadTransport, WriteTransport {
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #socket: Socket
   readonly #owner: PipeOwner
   readonly #context: Context | undefined
@@ -121,7 +121,7 @@ export class PipeTransport implements ReadTransport, WriteTransport {
 
   /** @internal */
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     socket: Socket,
     direction: { readonly reads: boolean; readonly writes: boolean },
     owner: PipeOwner,

@@ -1,15 +1,14 @@
 /** What this thread has asked of loops in other threads, for as long as it waits for the answer. */
 import * as Effect from "effect/Effect"
 import { fiberState, loopClock } from "../../effect.js"
-import { type Capability, type Held, perLoop } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
+import { perLoop } from "../closing/Capability.js"
 import { local } from "../kernel/current.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { NodeHost } from "../host/NodeHost.js"
 import { logReport } from "../host/Reporter.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 /** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
 let standIn: BaseEventLoop | undefined
@@ -97,7 +96,7 @@ export class Asks implements Capability {
   readonly #pending = new Set<Asked>()
   #onQuiet: Array<() => void> = []
 
-  constructor(private readonly loop: EffectLoop) {}
+  constructor(private readonly loop: Home) {}
 
   /** Lists it; the result takes it back. */
   add(asked: Asked): () => void {
@@ -148,4 +147,4 @@ export class Asks implements Capability {
 }
 
 /** The asks of a loop, listed with it from the first one on. */
-export const asksOf = perLoop((loop: EffectLoop) => new Asks(loop))
+export const asksOf = perLoop((loop: Home) => new Asks(loop))

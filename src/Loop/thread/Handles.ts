@@ -1,18 +1,16 @@
 /** The loop's end of handles for other threads: what is asked for runs as callbacks and tasks of the loop. */
 import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { unmarked } from "../host/AsyncContext.js"
-import type { Capability, Held } from "../closing/Capability.js"
-import type { EffectLoop } from "../EffectLoop.js"
 import { value as describeValue, isCoroutineFunction } from "../kernel/describe.js"
 import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"
 import type { Task } from "../kernel/Task.js"
-import type { Leftover } from "../closing/Leftovers.js"
 import { packError, type PackedError } from "./packError.mjs"
 import { type Answer, type Asking, type Hello, PROTOCOL } from "./threadMessages.js"
 import { unpackError } from "./unpackError.js"
+import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 type Callable = (...args: ReadonlyArray<unknown>) => unknown
 
@@ -58,7 +56,7 @@ export class OfferedHandle {
   /** To be given to the other thread, which must be the only one that uses it: list it among the transferred. */
   readonly port: MessagePort
   readonly name: string
-  readonly #loop: EffectLoop
+  readonly #loop: Home
   readonly #functions: ReadonlyMap<string, Callable>
   readonly #onClose: (handle: OfferedHandle) => void
   readonly #context: Context | undefined
@@ -72,7 +70,7 @@ export class OfferedHandle {
 
   /** @internal */
   constructor(
-    loop: EffectLoop,
+    loop: Home,
     name: string,
     functions: ReadonlyArray<readonly [string, Callable]>,
     coroutines: ReadonlySet<string>,
@@ -326,7 +324,7 @@ export class Handles implements Capability {
   readonly #open = new Set<OfferedHandle>()
   #released = false
 
-  constructor(private readonly loop: EffectLoop) {
+  constructor(private readonly loop: Home) {
     loop._capabilities.add(this)
   }
 

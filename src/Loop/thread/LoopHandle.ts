@@ -1,6 +1,5 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
-import { EffectLoop } from "../EffectLoop.js"
 import { checkSignal } from "../fiber/Fibers.js"
 import { value as describeValue } from "../kernel/describe.js"
 import { JobRefusedError, LoopClosedError } from "../kernel/errors.js"
@@ -10,6 +9,7 @@ import { Asked, asksOf, homeOfAsked } from "./Asks.js"
 import { packError } from "./packError.mjs"
 import { type Answer, type Asking, type Hello, PROTOCOL, type ThreadFunctions } from "./threadMessages.js"
 import { unpackError } from "./unpackError.js"
+import { isHome } from "../closing/Capability.js"
 
 /**
  * How a loop of another thread is asked.
@@ -200,7 +200,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     if (this.#pending.size === 0) this.#port.ref()
     this.#pending.set(id, asked)
     asked.holds(() => this.#forget(id))
-    if (loop instanceof EffectLoop) asked.holds(asksOf(loop).add(asked))
+    if (isHome(loop)) asked.holds(asksOf(loop).add(asked))
     if (signal !== undefined) {
       const abort = (): void => void asked.cancel(signal.reason)
       signal.addEventListener("abort", abort, { once: true })

@@ -2,8 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type EventLoop, Loop, type LoopOptions } from "../../../src/index.js"
-import type { Capability, Step } from "../../../src/Loop/closing/Capability.js"
-import type { Leftover } from "../../../src/Loop/closing/Leftovers.js"
+import type { Capability, Leftover, Step } from "../../../src/Loop/ports.js"
 import { collecting, open, scoped, settle, track } from "../../support/scopedLoops.js"
 
 /** Holds `n` things, each of which ends a few turns after it was told to. */
