@@ -76,28 +76,30 @@ export type { ExceptionHandler, TaskFactory } from "./Loop/kernel/BaseEventLoop.
 export type { Context as AioContext } from "./Loop/kernel/ports.js"
 export type { Report, ReportKind } from "./Loop/kernel/Report.js"
 export {
+  CancelledError,
+  InvalidStateError,
+  isCancelledError,
+  LoopClosedError,
+  NoRunningLoopError,
+  QueueFullError,
+  TaskGroupError,
+  TimeoutError,
+  WrongLoopError
+} from "./Loop/kernel/errors.js"
+export {
   AioError,
   BrokenPipeError,
   BufferOverflowError,
-  CancelledError,
   ExecutorClosedError,
   FdError,
   FdPollUnavailableError,
   IncompleteReadError,
-  InvalidStateError,
-  isCancelledError,
   JobRefusedError,
   LimitOverrunError,
-  LoopClosedError,
   LoopCrash,
   LoopStoppedError,
-  NoRunningLoopError,
   ProcessLookupError,
-  QueueFullError,
   SignalError,
   SpawnError,
-  TaskGroupError,
-  TimeoutError,
-  WorkerDiedError,
-  WrongLoopError
-} from "./Loop/kernel/errors.js"
+  WorkerDiedError
+} from "./Loop/errors.js"

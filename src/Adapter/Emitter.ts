@@ -1,7 +1,7 @@
 /** What `fromEmitter` listens to, and its options, checked. */
 import { checkSignal } from "../Loop/fiber/Fibers.js"
-import { value as describeValue } from "../Loop/kernel/describe.js"
-import type { AioError } from "../Loop/kernel/errors.js"
+import { describeValue } from "../Loop/kernel/describe.js"
+import type { AioError } from "../Loop/errors.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
 
 /**

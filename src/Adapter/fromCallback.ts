@@ -1,8 +1,9 @@
 /** Functions that take an error-first callback, as functions returning an Effect. */
 import { callableEffect } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
-import { type AioError, isAbortError } from "../Loop/kernel/errors.js"
+import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { isAbortError } from "../Loop/kernel/errors.js"
+import type { AioError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
 import { getRunningLoop } from "./current.js"

@@ -2,12 +2,8 @@
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { outsideFibers, pulled } from "../effect.js"
-import {
-  type AioError,
-  BufferOverflowError,
-  isCancelledError,
-  LoopClosedError
-} from "../Loop/kernel/errors.js"
+import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
+import { type AioError, BufferOverflowError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
 import type { Context, Settleable } from "../Loop/kernel/ports.js"
 import { Loop } from "../Loop/Loop.js"

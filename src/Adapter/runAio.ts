@@ -1,14 +1,14 @@
 /** Waiting in Effect for what runs on the loop: a Future that exists, a coroutine that is started for it. */
 import * as Effect from "effect/Effect"
 import { type DurationInput, isProgram, toMillis } from "../effect.js"
-import { functionName, value as describeValue } from "../Loop/kernel/describe.js"
+import { functionName, describeValue } from "../Loop/kernel/describe.js"
 import {
-  type AioError,
   type CancelledError,
   type LoopClosedError,
   type QueueFullError,
   WrongLoopError
 } from "../Loop/kernel/errors.js"
+import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { Coroutine, CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"

@@ -5,8 +5,9 @@ import type * as Effect from "effect/Effect"
 import { contextOf, currentFiberState, type FiberState, type LoopClock, Tag } from "../effect.js"
 import { checkEffect, checkSignal, startBackground, EffectFuture } from "./fiber/Fibers.js"
 import { enter } from "./kernel/current.js"
-import { rememberSite } from "./kernel/describe.js"
-import { InvalidStateError, LoopCrash } from "./kernel/errors.js"
+import { rememberSite } from "./kernel/sites.js"
+import { InvalidStateError } from "./kernel/errors.js"
+import { LoopCrash } from "./errors.js"
 import {
   BaseEventLoop,
   type EventLoopOptions,

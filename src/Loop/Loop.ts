@@ -9,15 +9,8 @@ import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../ef
 import type { LoopStatistics } from "./EffectLoop.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop } from "./EventLoop.js"
-import type {
-  FdError,
-  FdPollUnavailableError,
-  LoopClosedError,
-  LoopCrash,
-  QueueFullError,
-  SignalError,
-  SpawnError
-} from "./kernel/errors.js"
+import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
+import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./closing/Main.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"

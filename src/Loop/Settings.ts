@@ -1,6 +1,6 @@
 /** What may be said when a loop is opened, checked before anything is opened. */
 import { type DurationInput, toMillis } from "../effect.js"
-import { value as describeValue } from "./kernel/describe.js"
+import { describeValue } from "./kernel/describe.js"
 import type { EventLoopOptions } from "./kernel/BaseEventLoop.js"
 
 /**

@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { FiberState, LoopClock } from "../effect.js"
 import type { BaseEventLoop } from "./kernel/BaseEventLoop.js"
-import type { LoopCrash } from "./kernel/errors.js"
+import type { LoopCrash } from "./errors.js"
 import type { Future } from "./kernel/Future.js"
 
 /**

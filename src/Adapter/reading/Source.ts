@@ -1,5 +1,5 @@
 /** What can be read as an async iterable, and how each kind of it is read. */
-import { functionName, value as describeValue } from "../../Loop/kernel/describe.js"
+import { functionName, describeValue } from "../../Loop/kernel/describe.js"
 import { type CancelledError, InvalidStateError } from "../../Loop/kernel/errors.js"
 import { mistake } from "../runAio.js"
 

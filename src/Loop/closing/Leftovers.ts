@@ -2,7 +2,7 @@
 import { type RunningFiber, spanName } from "../../effect.js"
 import { capabilitiesOf } from "./Capability.js"
 import { lives } from "./Crossing.js"
-import { Task } from "../kernel/Task.js"
+import type { Task } from "../kernel/Task.js"
 import type { Described, Home, Leftover } from "../ports.js"
 import { originOf } from "./origin.js"
 

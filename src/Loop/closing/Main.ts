@@ -16,7 +16,7 @@ import {
   observe,
   type FiberState
 } from "../../effect.js"
-import { LoopCrash } from "../kernel/errors.js"
+import { LoopCrash } from "../errors.js"
 import { leftoversOf, tableOf } from "./Leftovers.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { logAs } from "../host/Reporter.js"

@@ -16,7 +16,7 @@ import {
   poll,
   type RunningFiber
 } from "../../effect.js"
-import type { LoopCrash } from "../kernel/errors.js"
+import type { LoopCrash } from "../errors.js"
 import { Deadline } from "./Deadline.js"
 import { StoppingBody } from "./Leftovers.js"
 import { shutdown } from "./Shutdown.js"

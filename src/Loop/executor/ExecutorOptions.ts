@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os"
 import type { ResourceLimits } from "node:worker_threads"
 import type { DurationInput } from "../../effect.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { count, Limiter } from "./Limiter.js"
 import { millis } from "../Settings.js"
 

@@ -1,5 +1,5 @@
 /** Permits that several executors share, as trio's CapacityLimiter. */
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 
 /** How many of what, as an option says it. @internal */
 export const count = (what: string, input: unknown): number => {

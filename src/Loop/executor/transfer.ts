@@ -1,6 +1,6 @@
 /** What moves to another thread instead of being copied. */
 import type { Transferable } from "node:worker_threads"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 
 /** The same in every copy of the library, and in jobWorker.mjs. */
 const transferred: unique symbol = Symbol.for("effect-aio/Transfer")

@@ -8,7 +8,7 @@ import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } fr
 import { runDetached } from "../host/AsyncContext.js"
 import { isThenable } from "../kernel/adopt.js"
 import { slot } from "../kernel/current.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context as AsyncContext, Runnable } from "../kernel/ports.js"

@@ -6,7 +6,8 @@
  */
 import { isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
-import { functionName, rememberSite, siteOf, value as describeValue } from "./describe.js"
+import { functionName, describeValue } from "./describe.js"
+import { rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
 import { Future, isFuture } from "./Future.js"

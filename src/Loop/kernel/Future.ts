@@ -6,7 +6,8 @@
  */
 import { adopt, isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
-import { createdAt, functionName, rememberSite, siteOf, value as describeValue } from "./describe.js"
+import { functionName, describeValue } from "./describe.js"
+import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { CancelledError, InvalidStateError, isCancelledError } from "./errors.js"
 import { FutureIterator } from "./FutureIterator.js"
 import { Handle } from "./Handle.js"

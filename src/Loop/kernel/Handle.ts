@@ -1,5 +1,6 @@
 /** One scheduled callback. Timers give it a due time (`Timers.ts`). */
-import { call, createdAt, functionName, rememberSite, siteOf } from "./describe.js"
+import { describeCall, functionName } from "./describe.js"
+import { createdAt, rememberSite, siteOf } from "./sites.js"
 import type { Context, Runnable, Scheduler } from "./ports.js"
 
 const WAITING = 0
@@ -107,7 +108,7 @@ export class Handle implements Runnable {
       const sourceTraceback = this.sourceTraceback
       this._scheduler.callExceptionHandler({
         kind: "callback",
-        message: `Exception in callback ${call(callback, args ?? [])}`,
+        message: `Exception in callback ${describeCall(callback, args ?? [])}`,
         exception,
         handle: this,
         ...(sourceTraceback === undefined ? {} : { sourceTraceback })
@@ -126,7 +127,9 @@ export class Handle implements Runnable {
     const details = this._details()
     if (this.cancelled()) return `<${this.constructor.name} cancelled${details}>`
     const what =
-      this.#args === undefined ? `${functionName(this.#callback)}()` : call(this.#callback, this.#args)
+      this.#args === undefined
+        ? `${functionName(this.#callback)}()`
+        : describeCall(this.#callback, this.#args)
     return `<${this.constructor.name}${details} ${what}${createdAt(this)}>`
   }
 

@@ -11,7 +11,7 @@
  * what it awaits; otherwise the cancel is kept in `#cancel` and delivered at the next await, or at the end.
  */
 import { isThenable } from "./adopt.js"
-import { functionName, value as describeValue } from "./describe.js"
+import { functionName, describeValue } from "./describe.js"
 import {
   CancelledError,
   InvalidStateError,

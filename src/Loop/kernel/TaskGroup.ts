@@ -1,6 +1,7 @@
 /** Tasks that end together: asyncio's TaskGroup, with the block of `async with` as a function. */
 import { type BaseEventLoop, runningLoop } from "./BaseEventLoop.js"
-import { errorText, rememberSite, value as describeValue } from "./describe.js"
+import { errorText, describeValue } from "./describe.js"
+import { rememberSite } from "./sites.js"
 import { CancelledError, InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
 import { closedUnder, tellToStop } from "./Follower.js"
 import { Future } from "./Future.js"

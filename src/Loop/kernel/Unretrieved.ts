@@ -2,7 +2,7 @@
  * Failures that nobody has looked at: found when the Future is collected, or when the loop closes, whichever is first,
  * and reported once. The record holds the error, never the Future, so that looking for leaks does not make one.
  */
-import { siteOf } from "./describe.js"
+import { siteOf } from "./sites.js"
 import type { Context, Scheduler, Unretrieved } from "./ports.js"
 
 class Failure implements Unretrieved {

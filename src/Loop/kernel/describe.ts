@@ -1,8 +1,8 @@
-/** How functions, values and creation sites read in texts for people. */
+/** How functions, values and errors read in texts for people. */
 
 /** A function's name; bound functions show the inner one, anonymous ones the start of their source. Never throws. */
 export const functionName = (f: unknown): string => {
-  if (typeof f !== "function") return value(f)
+  if (typeof f !== "function") return describeValue(f)
   // A class may have a static `name` of any type, and a proxy may throw.
   let own: unknown
   try {
@@ -17,7 +17,7 @@ export const functionName = (f: unknown): string => {
 }
 
 /** A value, short and never throwing. */
-export const value = (u: unknown): string => {
+export const describeValue = (u: unknown): string => {
   try {
     if (typeof u === "string") return JSON.stringify(u.length > 60 ? u.slice(0, 60) + "…" : u)
     if (typeof u === "function") return functionName(u)
@@ -33,12 +33,12 @@ export const value = (u: unknown): string => {
 }
 
 /** `name(arg, arg)`. */
-export const call = (f: unknown, args: ReadonlyArray<unknown>): string =>
-  `${functionName(f)}(${args.map(value).join(", ")})`
+export const describeCall = (f: unknown, args: ReadonlyArray<unknown>): string =>
+  `${functionName(f)}(${args.map(describeValue).join(", ")})`
 
 /** A message and the first four causes below it, for one line of a report; circular causes end. Never throws. */
 export const errorText = (error: unknown): string => {
-  if (!(error instanceof Error)) return value(error)
+  if (!(error instanceof Error)) return describeValue(error)
   try {
     const seen = new Set<unknown>()
     let text = `${error.name}: ${error.message}`
@@ -54,32 +54,6 @@ export const errorText = (error: unknown): string => {
   } catch {
     return "<unprintable>"
   }
-}
-
-/** `Error` as V8 has it. */
-const V8Error = Error as ErrorConstructor & { captureStackTrace?: (holder: object, above: unknown) => void }
-
-const sites = new WeakMap<object, string>()
-
-/**
- * Debug mode: remembers where `object` was created. `above` is the function whose caller counts as the creator.
- * The stack is kept beside the object, not in it, so that the normal mode pays nothing.
- */
-export const rememberSite = (object: object, above: object): void => {
-  const holder: { stack?: string } = {}
-  V8Error.captureStackTrace?.(holder, above)
-  if (holder.stack !== undefined) sites.set(object, holder.stack.split("\n").slice(1).join("\n"))
-}
-
-/** The creation stack, innermost frame first, if it was remembered. */
-export const siteOf = (object: object): string | undefined => sites.get(object)
-
-/** The creation point, ` created at file:line`, or nothing. */
-export const createdAt = (object: object): string => {
-  const frame = sites.get(object)?.split("\n")[0]
-  if (frame === undefined) return ""
-  const place = /\(?((?:file:\/\/)?[^()\s]+:\d+):\d+\)?$/.exec(frame)
-  return ` created at ${(place?.[1] ?? frame.trim()).replace(/^file:\/\//, "")}`
 }
 
 /** Whether a function is declared as a coroutine: called as a callback, nobody would wait for it. */

@@ -1,6 +1,6 @@
 /** Protects work from the cancellation of whoever waits for it. */
 import { runningLoop } from "./BaseEventLoop.js"
-import { rememberSite } from "./describe.js"
+import { rememberSite } from "./sites.js"
 import { closedUnder, Follower } from "./Follower.js"
 import type { Future } from "./Future.js"
 import type { Runnable } from "./ports.js"

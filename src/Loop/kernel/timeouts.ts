@@ -1,6 +1,7 @@
 /** Work with a deadline: at the deadline it is cancelled, and joined. */
 import { type BaseEventLoop, runningLoop, runningTask } from "./BaseEventLoop.js"
-import { functionName, rememberSite, value as describeValue } from "./describe.js"
+import { functionName, describeValue } from "./describe.js"
+import { rememberSite } from "./sites.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
 import { Follower, nameOf, tellToStop } from "./Follower.js"
 import type { Future } from "./Future.js"

@@ -1,8 +1,8 @@
 /** One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one. */
 import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
-import { createdAt, rememberSite } from "../kernel/describe.js"
-import { ProcessLookupError, SignalError } from "../kernel/errors.js"
+import { createdAt, rememberSite } from "../kernel/sites.js"
+import { ProcessLookupError, SignalError } from "../errors.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"

@@ -1,7 +1,8 @@
 /** A child process with streams and Futures. `createSubprocess.ts` makes one; `Subprocess.ts` tells it to a protocol. */
 import { FlowControl } from "../stream/FlowControl.js"
-import { value as describeValue } from "../kernel/describe.js"
-import { BrokenPipeError, InvalidStateError } from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { InvalidStateError } from "../kernel/errors.js"
+import { BrokenPipeError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"

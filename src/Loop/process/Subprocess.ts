@@ -5,15 +5,8 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import { callback, dyingSink, dyingStream } from "../../effect.js"
 import type { Child } from "./Child.js"
-import {
-  type BrokenPipeError,
-  InvalidStateError,
-  type LoopClosedError,
-  ProcessLookupError,
-  type QueueFullError,
-  SignalError,
-  type SpawnError
-} from "../kernel/errors.js"
+import { InvalidStateError, type LoopClosedError, type QueueFullError } from "../kernel/errors.js"
+import { type BrokenPipeError, ProcessLookupError, SignalError, type SpawnError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import { fromFuture } from "../fiber/Outcome.js"
 import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"

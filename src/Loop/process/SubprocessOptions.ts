@@ -5,7 +5,7 @@
 import { Stream } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type DurationInput, toMillis } from "../../effect.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 
 /**
  * Where a file descriptor of a child leads: to a pipe whose other end is the parent's, to `/dev/null`, to the parent's

@@ -1,8 +1,8 @@
 /** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
 import type { Child } from "./Child.js"
 import { isThenable } from "../kernel/adopt.js"
-import { value as describeValue } from "../kernel/describe.js"
-import { BrokenPipeError } from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { BrokenPipeError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"

@@ -1,5 +1,5 @@
 /** Starting a child process with streams: asyncio's `create_subprocess_exec` and `create_subprocess_shell`. */
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { Process, ProcessStreams } from "./Process.js"
 import { type Command, startFor } from "./startSubprocess.js"

@@ -1,8 +1,8 @@
 /** Signals to processes and to groups of them, and whether a group is still there. POSIX. */
 import { readdirSync, readFileSync } from "node:fs"
 import { constants } from "node:os"
-import { value as describeValue } from "../kernel/describe.js"
-import { SignalError } from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { SignalError } from "../errors.js"
 
 const names = new Map<string, number>(Object.entries(constants.signals))
 

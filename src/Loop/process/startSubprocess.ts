@@ -3,7 +3,7 @@
  * `createSubprocess.ts`.
  */
 import type { Child } from "./Child.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { Future } from "../kernel/Future.js"
 import { spawnChild } from "./spawnChild.js"
 import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"

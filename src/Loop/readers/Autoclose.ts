@@ -1,7 +1,7 @@
 /** The file descriptors and objects that a loop closes when it is closed: asyncio has none, trio-asyncio's `autoclose`. */
 import * as fs from "node:fs"
 import { descriptorIn } from "./fdOf.js"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import type { Home } from "../ports.js"
 

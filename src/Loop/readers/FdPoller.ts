@@ -6,7 +6,7 @@
  * closed meanwhile; and if the number of a closed one comes back as a socket of Node, that socket stays deaf.
  */
 import { constants } from "node:os"
-import { FdError } from "../kernel/errors.js"
+import { FdError } from "../errors.js"
 import type { OnReady, Readiness } from "./Readiness.js"
 
 /** The system's set of descriptors. Methods give 0, or the number of the system's error. */

@@ -17,14 +17,9 @@ import {
   watchedIn
 } from "./fdOf.js"
 import { FdPoller } from "./FdPoller.js"
-import { value as describeValue } from "../kernel/describe.js"
-import {
-  FdError,
-  FdPollUnavailableError,
-  InvalidStateError,
-  LoopClosedError,
-  type QueueFullError
-} from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { InvalidStateError, LoopClosedError, type QueueFullError } from "../kernel/errors.js"
+import { FdError, FdPollUnavailableError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import type { WatchHandle } from "../kernel/WatchHandle.js"
 import { Registrations } from "./Registrations.js"

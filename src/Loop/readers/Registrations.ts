@@ -6,7 +6,7 @@
  * wait; each of them comes and goes without the other.
  */
 import type { NodeStream, Side } from "./fdOf.js"
-import { functionName, value as describeValue } from "../kernel/describe.js"
+import { functionName, describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
 import { READ, type Readiness, WRITE } from "./Readiness.js"

@@ -1,5 +1,5 @@
 /** What may be watched: file descriptors, objects that have one, and Node's streams. */
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 
 /** A side of a stream, as far as it is used. Node's own streams have all of it, and so have those of readable-stream. */
 export interface NodeStream {

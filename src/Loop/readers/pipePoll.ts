@@ -7,7 +7,7 @@
  */
 import * as net from "node:net"
 import { fdError, type PollHandle } from "./FdPoller.js"
-import { FdPollUnavailableError } from "../kernel/errors.js"
+import { FdPollUnavailableError } from "../errors.js"
 
 /** Calls of the C library, for descriptors that belong to a handle. */
 export interface PipeCalls {

@@ -2,8 +2,9 @@
 import { Buffer } from "node:buffer"
 import { ByteQueue } from "./ByteQueue.js"
 import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
-import { value as describeValue } from "../kernel/describe.js"
-import { IncompleteReadError, InvalidStateError, LimitOverrunError } from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { InvalidStateError } from "../kernel/errors.js"
+import { IncompleteReadError, LimitOverrunError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import type { Runnable } from "../kernel/ports.js"
 

@@ -4,7 +4,7 @@
  */
 import { Buffer } from "node:buffer"
 import type { Socket } from "node:net"
-import { value as describeValue } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"

@@ -1,7 +1,7 @@
 /** The loop's end of handles for other threads: what is asked for runs as callbacks and tasks of the loop. */
 import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { unmarked } from "../host/AsyncContext.js"
-import { value as describeValue, isCoroutineFunction } from "../kernel/describe.js"
+import { describeValue, isCoroutineFunction } from "../kernel/describe.js"
 import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import { Handle } from "../kernel/Handle.js"

@@ -1,8 +1,9 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
 import { checkSignal } from "../fiber/Fibers.js"
-import { value as describeValue } from "../kernel/describe.js"
-import { JobRefusedError, LoopClosedError } from "../kernel/errors.js"
+import { describeValue } from "../kernel/describe.js"
+import { LoopClosedError } from "../kernel/errors.js"
+import { JobRefusedError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import type { CoroutineValue } from "../kernel/Task.js"
 import { Asked, asksOf, homeOfAsked } from "./Asks.js"

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { call, createdAt, errorText, functionName, value } from "../../../src/Loop/kernel/describe.js"
+import { describeCall, errorText, functionName, describeValue } from "../../../src/Loop/kernel/describe.js"
+import { createdAt } from "../../../src/Loop/kernel/sites.js"
 
 describe("texts for people", () => {
   it("values are short and never throw", () => {
@@ -9,7 +10,9 @@ describe("texts for people", () => {
       }
     }
     expect(
-      [1, "a", null, undefined, true, 5n, Symbol("s"), [1, 2], {}, new Map(), new Error("e")].map(value)
+      [1, "a", null, undefined, true, 5n, Symbol("s"), [1, 2], {}, new Map(), new Error("e")].map(
+        describeValue
+      )
     ).toEqual([
       "1",
       `"a"`,
@@ -23,9 +26,9 @@ describe("texts for people", () => {
       "<Map>",
       `Error("e")`
     ])
-    expect(value(Object.create(null))).toBe("<object>")
-    expect(value(Object.create(hostile))).toBe("<unprintable>")
-    expect(value("x".repeat(100))).toBe(`"${"x".repeat(60)}…"`)
+    expect(describeValue(Object.create(null))).toBe("<object>")
+    expect(describeValue(Object.create(hostile))).toBe("<unprintable>")
+    expect(describeValue("x".repeat(100))).toBe(`"${"x".repeat(60)}…"`)
   })
 
   it("functions show their name, bound ones the inner name, anonymous ones the start of their source", () => {
@@ -36,7 +39,7 @@ describe("texts for people", () => {
     expect(functionName(3)).toBe("3")
     expect(functionName(new Map())).toBe("<Map>")
     expect(functionName(Object.create(null))).toBe("<object>")
-    expect(call(named, [1, "a"])).toBe(`named(1, "a")`)
+    expect(describeCall(named, [1, "a"])).toBe(`named(1, "a")`)
   })
 
   it("errors show up to four causes, and end where causes go in a circle", () => {

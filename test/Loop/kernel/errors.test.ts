@@ -1,13 +1,8 @@
 // The only taxonomy: what our errors are, and what errors of any kind survive.
 import { describe, expect, it } from "vitest"
 import * as Errors from "../../../src/Loop/kernel/errors.js"
-import {
-  AioError,
-  CancelledError,
-  isAbortError,
-  isCancelledError,
-  LoopCrash
-} from "../../../src/Loop/kernel/errors.js"
+import { CancelledError, isAbortError, isCancelledError } from "../../../src/Loop/kernel/errors.js"
+import { AioError, LoopCrash } from "../../../src/Loop/errors.js"
 import { kinds, thrown, trackingLoop } from "../../support/tracking.js"
 
 describe("CancelledError", () => {
