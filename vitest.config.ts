@@ -1,10 +1,14 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { gatheredModules } from "./test/support/compiledFolder.js"
 
 export default defineConfig({
   resolve: {
     // Tests and examples may import the package by its own name; they get the sources, not dist.
-    alias: [{ find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) }]
+    alias: [
+      { find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+      ...gatheredModules
+    ]
   },
   test: {
     include: ["test/**/*.test.ts"],
@@ -22,7 +26,7 @@ export default defineConfig({
     minWorkers: 1,
     maxWorkers: 2,
     globals: false,
-    globalSetup: ["test/support/nobodyLeft.ts"],
+    globalSetup: ["test/support/nobodyLeft.ts", "test/support/compiledFolder.ts"],
     setupFiles: ["test/support/nothingLeft.ts"],
     testTimeout: 20_000,
     hookTimeout: 20_000,

@@ -1,10 +1,10 @@
 /** What thousands of loops leave behind when they have closed: nothing. In a process of their own, with its gc. */
 import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { beforeAll, describe, expect, it } from "vitest"
+import { compiled } from "../support/compiled.js"
 
-const fixture = fileURLToPath(new URL("../fixtures/manyLoops.ts", import.meta.url))
+const fixture = compiled("test/fixtures/manyLoops.ts")
 
 const keepsFrames = Number(process.versions.node.split(".")[0]) >= 24
 
@@ -40,7 +40,7 @@ const measured: Array<Measured> = []
 beforeAll(async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--expose-gc", "--import", "tsx", fixture, ...cases.map(([, argument]) => argument)],
+    ["--expose-gc", fixture, ...cases.map(([, argument]) => argument)],
     { env: { ...process.env, NODE_OPTIONS: "" } }
   )
   for (const line of stdout.trim().split("\n")) measured.push(JSON.parse(line) as Measured)

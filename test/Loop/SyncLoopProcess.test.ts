@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
+import { compiled } from "../support/compiled.js"
 
-const fixture = fileURLToPath(new URL("../fixtures/syncLoop.ts", import.meta.url))
+const fixture = compiled("test/fixtures/syncLoop.ts")
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
 /** Generous: a process takes a second or two to start on a busy machine. */
@@ -27,7 +28,7 @@ interface Ended {
 /** Runs one program of the fixture; `signal` is sent when it has printed "ready". */
 const run = (program: string, signal?: NodeJS.Signals): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", fixture, program], {
+    const child = spawn(process.execPath, [fixture, program], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }

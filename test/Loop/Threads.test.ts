@@ -10,9 +10,10 @@ import {
   Loop,
   NoRunningLoopError
 } from "../../src/index.js"
+import { compiledUrl } from "../support/compiled.js"
 import { open, scoped } from "../support/scopedLoops.js"
 
-const fixture = new URL("../fixtures/threads.mjs", import.meta.url)
+const fixture = compiledUrl("test/fixtures/threads.ts")
 
 /** A worker of the fixture, and what it says, has said and exits with. */
 class Thread {
@@ -67,7 +68,7 @@ const thread = (name: string, data?: object) =>
 
 const exit = (thread: Thread) => Effect.promise(() => thread.exited)
 
-// Each thread loads TypeScript and Effect for itself.
+// Each thread loads Effect for itself.
 describe("loops in worker threads", { timeout: 60_000 }, () => {
   it.live("L5 several, with Loop.run and Loop.scoped, beside one of the main thread: each has its own", () =>
     scoped(

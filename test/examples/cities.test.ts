@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterEach, describe, expect, it } from "vitest"
+import { compiled } from "../support/compiled.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -19,7 +20,7 @@ interface Program {
 const running = new Set<Program>()
 
 const start = (...options: ReadonlyArray<string>): Program => {
-  const child = spawn(process.execPath, ["--import", "tsx", "examples/cities/main.ts", ...options], {
+  const child = spawn(process.execPath, [compiled("examples/cities/main.ts"), ...options], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: "" },
     stdio: ["ignore", "pipe", "pipe"]

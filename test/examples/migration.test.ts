@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
+import { compiled } from "../support/compiled.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const steps = readdirSync(`${root}/examples/migration`)
@@ -19,7 +20,7 @@ const running = new Set<ReturnType<typeof spawn>>()
 
 /** A step, what it has printed, and its exit code when it has exited. */
 const start = (step: string, ...options: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, ["--import", "tsx", `examples/migration/${step}`, ...options], {
+  const child = spawn(process.execPath, [compiled(`examples/migration/${step}`), ...options], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: "", TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"]

@@ -20,6 +20,7 @@ import { Chunk, Effect, Stream } from "effect"
 import * as fc from "fast-check"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { blocks } from "../../examples/pipeline/blocks.js"
+import { compiled } from "../support/compiled.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -53,7 +54,7 @@ const read = (path: string): string => {
 const start = (...options: ReadonlyArray<string>): Program => {
   const mark = `EFFECT_AIO_PIPELINE=${randomUUID()}`
   const temporary = mkdtempSync(join(ours, "tmp-"))
-  const child = spawn(process.execPath, ["--import", "tsx", "examples/pipeline/main.ts", ...options], {
+  const child = spawn(process.execPath, [compiled("examples/pipeline/main.ts"), ...options], {
     cwd: root,
     env: {
       ...process.env,
@@ -104,9 +105,7 @@ const start = (...options: ReadonlyArray<string>): Program => {
       ...readdirSync("/proc")
         .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== child.pid)
         .filter((pid) => read(`/proc/${pid}/environ`).includes(mark))
-        .map((pid) => read(`/proc/${pid}/cmdline`).split("\0")[0] ?? "")
-        // tsx has a compiler of its own.
-        .filter((command) => !command.includes("esbuild")),
+        .map((pid) => read(`/proc/${pid}/cmdline`).split("\0")[0] ?? ""),
       ...readdirSync(temporary).filter((name) => name.startsWith("pipeline-"))
     ]
   }

@@ -1,7 +1,7 @@
-// Promises/A+ 2.1.2 over a Future of a loop on Node. Run: node --import tsx --unhandled-rejections=none <this>.
+// Promises/A+ 2.1.2 over a Future of a loop on Node. Run: node --unhandled-rejections=none <this, compiled>.
 // Prints one line of JSON: how many cases passed, and the titles of those that failed.
 import { createRequire } from "node:module"
-import { openNodeLoop } from "./loops.ts"
+import { openNodeLoop } from "./loops.js"
 
 // The suite leaves rejections without handlers on purpose; those reports are its business.
 const { loop } = openNodeLoop({ exceptionHandler: () => {} })

@@ -36,13 +36,9 @@ const children = (): ReadonlyArray<string> =>
       }
       return `pid ${pid} ${read("comm")}: ${read("cmdline")}`
     })
-    .filter((child) => !ofTsx.test(child))
-
-/** A worker thread that registers tsx starts its compiler where its cache is cold, and leaves it behind. */
-const ofTsx = /^pid \d+ esbuild|\/tsx-/
 
 /** Descriptors that Node opens for itself, when it first needs them, and keeps. */
-const ofNode = /\/dev\/(null|urandom)|node-compile-cache|\/tsx-/
+const ofNode = /\/dev\/(null|urandom)|node-compile-cache/
 
 if (linux) {
   let before: ReadonlySet<string>

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { compiled } from "../../support/compiled.js"
 
-const fixture = fileURLToPath(new URL("../../fixtures/executor/program.ts", import.meta.url))
+const fixture = compiled("test/fixtures/executor/program.ts")
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 
 /** Generous: a process takes a second or two to start on a busy machine. */
@@ -11,7 +12,7 @@ const options = { timeout: 60_000 }
 /** Runs one program of the fixture; `signal` is sent when it has printed "ready". */
 const run = (program: string, signal?: NodeJS.Signals) =>
   new Promise<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", fixture, program], {
+    const child = spawn(process.execPath, [fixture, program], {
       cwd: root,
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }

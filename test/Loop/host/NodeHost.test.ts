@@ -1,19 +1,17 @@
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
-import { createRequire } from "node:module"
-import { fileURLToPath, pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { compiled } from "../../support/compiled.js"
 import { NodeHost } from "../../../src/Loop/host/NodeHost.js"
 import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { collect, nodeLoop } from "../../support/tidy.js"
 
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
-const fixture = fileURLToPath(new URL("../../fixtures/loopOnNode.ts", import.meta.url))
+const fixture = compiled("test/fixtures/loopOnNode.ts")
 
 /** What a process that runs one case prints before it ends by itself. */
 const run = async (name: string): Promise<string> => {
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", tsx, fixture, name], {
+  const { stdout } = await promisify(execFile)(process.execPath, [fixture, name], {
     timeout: 15_000
   })
   return stdout.trim()

@@ -1,9 +1,9 @@
 // A Future as a thenable: Promises/A+ clause by clause, `await` and the promise combinators, cancelling what `then`
 // gave. The suite of Promises/A+ itself is in aplus.test.ts.
 import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { compiledUrl } from "../../support/compiled.js"
 import { CancelledError, LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"
 import { manualLoop, nodeLoop } from "../../support/tidy.js"
@@ -210,7 +210,7 @@ describe("then: Promises/A+", () => {
 
   it("futures-059 never makes Node emit unhandledRejection, and counts then() as having looked", async () => {
     const script = `
-      import { openNodeLoop } from ${JSON.stringify(new URL("../../support/loops.ts", import.meta.url).href)}
+      import { openNodeLoop } from ${JSON.stringify(compiledUrl("test/support/loops.ts").href)}
       process.on("unhandledRejection", () => console.log("unhandledRejection"))
       const { loop, reports } = openNodeLoop()
       loop.createFuture().setException(new Error("alone"))
@@ -220,11 +220,7 @@ describe("then: Promises/A+", () => {
       for (let i = 0; i < 10; i++) await new Promise((resolve) => setTimeout(resolve, 1))
       loop.close()
       console.log(reports.map((r) => r.kind + " " + r.exception.message).join())`
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ["--import", "tsx", "--input-type=module", "--eval", script],
-      { cwd: fileURLToPath(new URL("../../..", import.meta.url)) }
-    )
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script])
     expect(stdout.trim()).toBe("unretrieved alone")
   })
 })

@@ -17,6 +17,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, describe, expect } from "vitest"
+import { compiled } from "../../support/compiled.js"
 import { type EventLoop, LoopClosedError, Loop, SpawnError } from "../../../src/index.js"
 import type { SubprocessOptions } from "../../../src/Loop/process/SubprocessOptions.js"
 import {
@@ -455,8 +456,9 @@ describe("what the system refuses", () => {
         "sh",
         [
           "-c",
-          `ulimit -n 300; exec "$0" --import tsx test/fixtures/child/noDescriptors.ts`,
-          process.execPath
+          `ulimit -n 300; exec "$0" "$1"`,
+          process.execPath,
+          compiled("test/fixtures/child/noDescriptors.ts")
         ],
         { encoding: "utf8" }
       )

@@ -2,8 +2,8 @@
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { describe, expect } from "vitest"
+import { compiled } from "../../support/compiled.js"
 import {
   BrokenPipeError,
   CancelledError,
@@ -142,7 +142,7 @@ it.effect("subprocess-055 without redirection a child has the parent's own stdou
   Effect.sync(() => {
     const { status, stderr, stdout } = spawnSync(
       process.execPath,
-      ["--import", "tsx", fileURLToPath(new URL("../../fixtures/subprocess/inherits.ts", import.meta.url))],
+      [compiled("test/fixtures/subprocess/inherits.ts")],
       { input: "input\n", encoding: "utf8" }
     )
     expect([status, stderr, stdout]).toEqual([

@@ -6,41 +6,10 @@ import * as os from "node:os"
 import * as path from "node:path"
 import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
-import ts from "typescript"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
+import { compiled, compiledRoot } from "../../support/compiled.js"
 
-const root = fileURLToPath(new URL("../../../", import.meta.url))
-
-/** The sources and the fixtures, compiled: a process starts faster so, and finds what we put beside them only. */
-let folder = ""
 const folders: Array<string> = []
-
-const compile = (from: string, to: string): void => {
-  for (const name of fs.readdirSync(from, { recursive: true }) as Array<string>) {
-    const target = path.join(to, name)
-    if (fs.statSync(path.join(from, name)).isDirectory()) continue
-    fs.mkdirSync(path.dirname(target), { recursive: true })
-    if (!name.endsWith(".ts")) fs.copyFileSync(path.join(from, name), target)
-    else {
-      const { outputText } = ts.transpileModule(fs.readFileSync(path.join(from, name), "utf8"), {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES2022,
-          module: ts.ModuleKind.ESNext,
-          verbatimModuleSyntax: true
-        }
-      })
-      fs.writeFileSync(target.replace(/\.ts$/, ".js"), outputText)
-    }
-  }
-}
-
-beforeAll(() => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), "A-readers-"))
-  folders.push(folder)
-  for (const name of ["src", "test/fixtures/readers"]) compile(path.join(root, name), path.join(folder, name))
-  fs.writeFileSync(path.join(folder, "package.json"), '{ "type": "module" }')
-  fs.symlinkSync(path.join(root, "node_modules"), path.join(folder, "node_modules"))
-}, 60_000)
 
 afterAll(() => {
   for (const each of folders) fs.rmSync(each, { recursive: true, force: true })
@@ -68,10 +37,9 @@ const run = async (
   program: string,
   ready: (socket: Duplex, stdin: NodeJS.WritableStream | null) => void = () => {},
   stdin: "ignore" | "pipe" | number = "ignore",
-  file = "programs.js"
+  file = "programs.ts"
 ): Promise<Ended> => {
-  const child = spawn(process.execPath, [`test/fixtures/readers/${file}`, program], {
-    cwd: folder,
+  const child = spawn(process.execPath, [compiled(`test/fixtures/readers/${file}`), program], {
     stdio: [stdin, "pipe", "pipe", "pipe"],
     env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }
   })
@@ -208,14 +176,14 @@ describe.concurrent("without a backend", () => {
   const without = async (flags: ReadonlyArray<string>, koffi?: string): Promise<unknown> => {
     const own = fs.mkdtempSync(path.join(os.tmpdir(), "A-readers-without-"))
     folders.push(own)
-    for (const name of ["src", "package.json"]) {
-      fs.cpSync(path.join(folder, name), path.join(own, name), { recursive: true })
+    for (const name of ["src", "package.json", "test/fixtures/readers"]) {
+      fs.cpSync(path.join(compiledRoot, name), path.join(own, name), { recursive: true })
     }
-    fs.cpSync(path.join(folder, "test"), path.join(own, "test"), { recursive: true })
     fs.mkdirSync(path.join(own, "node_modules"))
     const modules = path.join(own, "node_modules")
-    fs.symlinkSync(path.join(root, "node_modules/effect"), path.join(modules, "effect"))
-    if (koffi === "real") fs.symlinkSync(path.join(root, "node_modules/koffi"), path.join(modules, "koffi"))
+    fs.symlinkSync(path.join(compiledRoot, "node_modules/effect"), path.join(modules, "effect"))
+    if (koffi === "real")
+      fs.symlinkSync(path.join(compiledRoot, "node_modules/koffi"), path.join(modules, "koffi"))
     else if (koffi !== undefined) {
       fs.mkdirSync(path.join(modules, "koffi"))
       fs.writeFileSync(path.join(modules, "koffi/index.js"), koffi)

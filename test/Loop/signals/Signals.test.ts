@@ -14,6 +14,7 @@ import {
   SyncLoop,
   WatchHandle
 } from "../../../src/index.js"
+import { compiledUrl } from "../../support/compiled.js"
 import { capturing, collecting, open, scoped, settle } from "../../support/scopedLoops.js"
 
 const watched = ["SIGUSR2", "SIGWINCH", "SIGHUP", "SIGINT", "SIGCONT"] as const
@@ -697,7 +698,7 @@ describe("Loop.signal", () => {
 
 describe("signals in a worker thread", () => {
   it("are refused with a SignalError that says what to do", { timeout: 60_000 }, async () => {
-    const worker = new Worker(new URL("../../fixtures/signals/worker.mjs", import.meta.url))
+    const worker = new Worker(compiledUrl("test/fixtures/signals/worker.ts"))
     const message = await new Promise((resolve, reject) => {
       worker.once("message", resolve)
       worker.once("error", reject)

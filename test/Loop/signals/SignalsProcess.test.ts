@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
+import { compiled } from "../../support/compiled.js"
 
-const fixture = fileURLToPath(new URL("../../fixtures/signals/programs.ts", import.meta.url))
+const fixture = compiled("test/fixtures/signals/programs.ts")
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 
 /** Generous: a process takes a second or two to start on a busy machine. */
@@ -19,7 +20,7 @@ afterAll(() => {
 /** Runs one program of the fixture. Each step waits for a line that the program prints, and sends a signal then. */
 const run = (program: string, ...steps: ReadonlyArray<readonly [line: string, signal: NodeJS.Signals]>) =>
   new Promise<object>((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", fixture, program], {
+    const child = spawn(process.execPath, [fixture, program], {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }

@@ -2,8 +2,9 @@
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterAll, describe, expect, it } from "vitest"
+import { compiled } from "../../support/compiled.js"
 
-const programs = fileURLToPath(new URL("../../fixtures/threads/programs.ts", import.meta.url))
+const programs = compiled("test/fixtures/threads/programs.ts")
 const root = fileURLToPath(new URL("../../../", import.meta.url))
 
 const children = new Set<ReturnType<typeof spawn>>()
@@ -16,7 +17,7 @@ afterAll(() => {
 describe.concurrent("a handle that is offered, in a process of its own", { timeout: 60_000 }, () => {
   const run = (program: string): Promise<object> =>
     new Promise((resolve) => {
-      const child = spawn(process.execPath, ["--import", "tsx", programs, program], {
+      const child = spawn(process.execPath, [programs, program], {
         cwd: root,
         stdio: ["ignore", "pipe", "inherit"],
         env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }

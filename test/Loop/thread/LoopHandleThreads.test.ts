@@ -3,8 +3,9 @@ import { type MessagePort, type TransferListItem, Worker } from "node:worker_thr
 import { afterEach, describe, expect, it } from "vitest"
 import { LoopClosedError, LoopHandle, type OfferedHandle, SyncLoop } from "../../../src/index.js"
 import type { Offered, offers } from "../../fixtures/threads/worker.js"
+import { compiledUrl } from "../../support/compiled.js"
 
-const fixture = new URL("../../fixtures/threads/worker.mjs", import.meta.url)
+const fixture = compiledUrl("test/fixtures/threads/worker.ts")
 
 let started: Array<Worker> = []
 
@@ -88,7 +89,7 @@ const closed = (handle: OfferedHandle, loop: SyncLoop) =>
     while (!handle.closed) await loop.sleep(1)
   })
 
-// Each thread loads TypeScript and Effect for itself.
+// Each thread loads Effect for itself.
 describe("LoopHandle, between threads", { timeout: 60_000 }, () => {
   it("threads-007 threads-008 threads-009 a thread without a loop has callbacks and coroutines run here", async () => {
     const { log, loop, notes, offer } = offering()
