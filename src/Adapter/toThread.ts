@@ -1,4 +1,5 @@
 /** Running a job in another thread from aio code: asyncio's `to_thread`. */
+import { executorsOf } from "../Loop/executor/Executors.js"
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "../Loop/executor/Job.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import { getRunningLoop } from "./current.js"
@@ -24,5 +25,5 @@ export function toThread<
   F extends (this: JobContext, ...args: never) => unknown = (...args: Array<unknown>) => unknown
 >(job: ModuleJob<F>, ...args: JobArguments<Parameters<F>>): Future<JobValue<ReturnType<F>>>
 export function toThread(job: unknown, ...args: ReadonlyArray<unknown>): Future<unknown> {
-  return getRunningLoop("toThread")._executors.run(null, job, args)
+  return executorsOf(getRunningLoop("toThread")).run(null, job, args)
 }

@@ -18,27 +18,14 @@ import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
 import type { Host, Settleable } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
-import { capabilitiesOf, nothingHeld } from "./closing/Capability.js"
+import { Closing } from "./closing/Closing.js"
 import { closeIterators } from "./closing/Crossing.js"
 import { leftoversOf, tableOf } from "./closing/Leftovers.js"
-import type {
-  Capability,
-  ContextFor,
-  Described,
-  EffectOptions,
-  Held,
-  Home,
-  LoopFiber,
-  OpenCrossing
-} from "./ports.js"
+import { releaseCapabilities } from "./closing/phases.js"
+import type { ContextFor, EffectOptions, Home, LoopFiber, OpenCrossing, Registered } from "./ports.js"
 
-/**
- * What a loop holds, as numbers. A snapshot.
- *
- * @category models
- * @since 0.1.0
- */
-export interface LoopStatistics extends KernelStatistics, Held {
+/** What a loop holds of the Effect side, and what the kernel counts. */
+export interface EffectLoopStatistics extends KernelStatistics {
   /** Effects started from aio code whose fibers have not ended. */
   readonly effects: number
   /** Iterators and resources of one side that the other side has open. */
@@ -81,16 +68,10 @@ export class EffectLoop extends BaseEventLoop implements Home {
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings = new Set<OpenCrossing>()
   /** @internal What it holds of the system, one for each kind that was used. */
-  readonly _capabilities = new Set<Capability>()
+  readonly _capabilities = new Set<Registered>()
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
   readonly _transportFds = new Map<number, object>()
-  /** @internal The closing, once it has begun. */ _closing: Effect.Effect<void> | undefined
-  /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
-  _closingSince: number | undefined
-  /** @internal The deadline has passed and the leftovers are reported: nobody waits for them any more. */
-  _gaveUp = false
-  /** @internal The program around which this loop was opened, while it is being stopped. */
-  _body: Described | undefined
+  /** @internal How far its closing is. */ readonly _closing: Closing = new Closing(this)
   readonly #crashListeners = new Set<() => void>()
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()
@@ -185,7 +166,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
    * is read from its Context: fibers of the loop may, as tasks and callbacks may, because their cleanup needs it.
    */
   override _refuse(what: string): void {
-    const fiber = this._closing === undefined ? undefined : currentFiberState()
+    const fiber = this._closing.begun ? currentFiberState() : undefined
     if (fiber === undefined) return super._refuse(what)
     enter(this._owns(fiber) ? this : outside, undefined, undefined, () => super._refuse(what), undefined)
   }
@@ -195,15 +176,13 @@ export class EffectLoop extends BaseEventLoop implements Home {
     return isInside(contextOf(fiber), this)
   }
 
-  override statistics(): LoopStatistics {
+  override statistics(): EffectLoopStatistics {
     const kernel = super.statistics()
     return {
       ...kernel,
       late: kernel.late + this.#lateValues,
       effects: this._effects.size,
-      crossings: this._crossings.size,
-      ...nothingHeld,
-      ...Object.assign({}, ...[...this._capabilities].map((capability) => capability.numbers()))
+      crossings: this._crossings.size
     }
   }
 
@@ -233,21 +212,6 @@ export class EffectLoop extends BaseEventLoop implements Home {
     if (this.#crash !== undefined) f()
     else this.#crashListeners.add(f)
     return () => void this.#crashListeners.delete(f)
-  }
-
-  /**
-   * @internal From here on the loop runs until it is closed: what still waits for it is being stopped. `stop()` takes
-   * effect, for its waiters, and the loop goes on.
-   */
-  _beginStopping(): void {
-    if (this._closingSince !== undefined || this.isClosed()) return
-    this._closingSince = this.time()
-    const keepRunning = (): void => {
-      if (this.isClosed()) return
-      this._start()
-      this._onStopped(keepRunning)
-    }
-    keepRunning()
   }
 
   override stop(event?: Event): Event {
@@ -296,7 +260,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
    * so.
    */
   _tellWaiting(): void {
-    if (this.isClosed() || this._closingSince !== undefined) return
+    if (this.isClosed() || this._closing.since !== undefined) return
     const waits = [...this.#waits].filter(({ _idle }) => _idle !== true).length
     if (waits === 0) return
     const leftovers = leftoversOf(this)
@@ -321,15 +285,10 @@ export class EffectLoop extends BaseEventLoop implements Home {
     this.#waits.delete(future)
   }
 
-  /** @internal S1, step 8, and the end of a loop that is closed at once. */
-  _releaseCapabilities(): void {
-    for (const capability of capabilitiesOf(this)) capability.release()
-  }
-
   /** @internal */
   override _close(cause: unknown): void {
     super._close(cause)
-    this._releaseCapabilities()
+    releaseCapabilities(this)
     this.#hasStopped()
     for (const effect of [...this._effects]) effect.interrupt()
   }

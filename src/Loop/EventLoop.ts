@@ -9,21 +9,47 @@ import {
   type ProcessOptions
 } from "./process/createSubprocess.js"
 import type { DurationInput } from "../effect.js"
-import { EffectLoop } from "./EffectLoop.js"
+import { numbersOf } from "./closing/Capability.js"
+import { EffectLoop, type EffectLoopStatistics } from "./EffectLoop.js"
 import type { Executor } from "./executor/Executor.js"
-import { Executors } from "./executor/Executors.js"
-import { Handles, type OfferedHandle, type OfferOptions } from "./thread/Handles.js"
+import { type JobNumbers, Executors, executorsOf } from "./executor/Executors.js"
+import {
+  type HandleNumbers,
+  Handles,
+  handlesOf,
+  type OfferedHandle,
+  type OfferOptions
+} from "./thread/Handles.js"
+import { type ProcessNumbers, Processes } from "./process/Processes.js"
 import type { Watchable } from "./readers/fdOf.js"
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "./executor/Job.js"
 import { rememberSite } from "./kernel/sites.js"
 import type { Future } from "./kernel/Future.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
-import { Readers } from "./readers/Readers.js"
-import { Signals } from "./signals/Signals.js"
+import { type ReaderNumbers, Readers, readersOf } from "./readers/Readers.js"
+import { type SignalNumbers, Signals, signalsOf } from "./signals/Signals.js"
 import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/SubprocessTransport.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import type { ThreadFunctions } from "./thread/threadMessages.js"
+
+/**
+ * What a loop holds, as numbers. A snapshot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LoopStatistics
+  extends EffectLoopStatistics, ReaderNumbers, SignalNumbers, ProcessNumbers, JobNumbers, HandleNumbers {}
+
+/** @internal The part of capabilities that were not used. */
+export const nothingHeld = {
+  ...Readers.none,
+  ...Signals.none,
+  ...Processes.none,
+  ...Executors.none,
+  ...Handles.none
+}
 
 /**
  * The event loop of an Effect program: asyncio's methods, and `effectAsFuture` and `runEffectTask` to start Effects
@@ -33,19 +59,16 @@ import type { ThreadFunctions } from "./thread/threadMessages.js"
  * @since 0.1.0
  */
 export class EventLoop extends EffectLoop {
-  // ---- readers and writers ----
-
-  #readers: Readers | undefined
-
-  /** @internal */
-  get _readers(): Readers {
-    return (this.#readers ??= new Readers(this))
+  override statistics(): LoopStatistics {
+    return { ...super.statistics(), ...nothingHeld, ...numbersOf(this) }
   }
+
+  // ---- readers and writers ----
 
   /** @internal What is watched is watched while the loop runs. */
   override _start(): void {
     super._start()
-    this.#readers?.follow()
+    for (const capability of this._capabilities) if (capability instanceof Readers) capability.follow()
   }
 
   /**
@@ -78,7 +101,7 @@ export class EventLoop extends EffectLoop {
     callback: (...args: Args) => unknown,
     ...args: Args
   ): WatchHandle {
-    return this.#site(this._readers.add("addReader", "reader", fd, callback, args), this.addReader)
+    return this.#site(readersOf(this).add("addReader", "reader", fd, callback, args), this.addReader)
   }
 
   /**
@@ -87,7 +110,7 @@ export class EventLoop extends EffectLoop {
    * {@link InvalidStateError} as `addReader` does.
    */
   removeReader(fd: Watchable): boolean {
-    return this._readers.remove("removeReader", "reader", fd)
+    return readersOf(this).remove("removeReader", "reader", fd)
   }
 
   /**
@@ -106,12 +129,12 @@ export class EventLoop extends EffectLoop {
     callback: (...args: Args) => unknown,
     ...args: Args
   ): WatchHandle {
-    return this.#site(this._readers.add("addWriter", "writer", fd, callback, args), this.addWriter)
+    return this.#site(readersOf(this).add("addWriter", "writer", fd, callback, args), this.addWriter)
   }
 
   /** `removeReader` for the writer. */
   removeWriter(fd: Watchable): boolean {
-    return this._readers.remove("removeWriter", "writer", fd)
+    return readersOf(this).remove("removeWriter", "writer", fd)
   }
 
   /**
@@ -121,12 +144,12 @@ export class EventLoop extends EffectLoop {
    * `addReader` does for what has no descriptor. trio-asyncio: `autoclose`.
    */
   autoclose(fd: Watchable): void {
-    this._readers.autoclose(fd)
+    readersOf(this).autoclose(fd)
   }
 
   /** Takes the mark of `autoclose` back. Throws {@link InvalidStateError} for what is not marked. */
   noAutoclose(fd: Watchable): void {
-    this._readers.noAutoclose(fd)
+    readersOf(this).noAutoclose(fd)
   }
 
   /** In debug mode, the caller of a method is where its Handle was created. */
@@ -136,13 +159,6 @@ export class EventLoop extends EffectLoop {
   }
 
   // ---- signals ----
-
-  #signals: Signals | undefined
-
-  /** @internal */
-  get _signals(): Signals {
-    return (this.#signals ??= new Signals(this))
-  }
 
   /**
    * Runs `callback(...args)` as a callback of the loop for every delivery of a signal, in the async-local state of this
@@ -167,7 +183,7 @@ export class EventLoop extends EffectLoop {
     callback: (...args: Args) => unknown,
     ...args: Args
   ): WatchHandle {
-    return this._signals.add(signal, callback, args)
+    return signalsOf(this).add(signal, callback, args)
   }
 
   /**
@@ -175,7 +191,7 @@ export class EventLoop extends EffectLoop {
    * never has one (SIGKILL, a closed loop). Throws for what is no signal.
    */
   removeSignalHandler(signal: NodeJS.Signals | number): boolean {
-    return this._signals.remove(signal)
+    return signalsOf(this).remove(signal)
   }
 
   // ---- child processes ----
@@ -266,13 +282,6 @@ export class EventLoop extends EffectLoop {
 
   // ---- executors ----
 
-  #executors: Executors | undefined
-
-  /** @internal */
-  get _executors(): Executors {
-    return (this.#executors ??= new Executors(this))
-  }
-
   /**
    * Runs a job in a worker thread, and gives its result. `executor` is `null` for the loop's default one, which is made at
    * its first job: as many threads as the machine can run at once, named `effect-aio-1` and so on. Jobs for which no thread
@@ -319,7 +328,7 @@ export class EventLoop extends EffectLoop {
     ...args: JobArguments<Parameters<F>>
   ): Future<JobValue<ReturnType<F>>>
   runInExecutor(executor: unknown, job: unknown, ...args: ReadonlyArray<unknown>): Future<unknown> {
-    const future = this._executors.run(executor, job, args)
+    const future = executorsOf(this).run(executor, job, args)
     if (this.getDebug()) rememberSite(future, this.runInExecutor)
     return future
   }
@@ -333,7 +342,7 @@ export class EventLoop extends EffectLoop {
    * loop.setDefaultExecutor(Executor.make({ maxWorkers: 8 }))
    */
   setDefaultExecutor(executor: Executor): void {
-    this._executors.setDefault(executor)
+    executorsOf(this).setDefault(executor)
   }
 
   /**
@@ -345,12 +354,10 @@ export class EventLoop extends EffectLoop {
    * await loop.shutdownDefaultExecutor("5 seconds")
    */
   shutdownDefaultExecutor(deadline?: DurationInput): Future<void> {
-    return this._executors.shutdownDefault(deadline)
+    return executorsOf(this).shutdownDefault(deadline)
   }
 
   // ---- other threads ----
-
-  #handles: Handles | undefined
 
   /**
    * Offers functions to one other thread, which calls them by name through the `LoopHandle` that it makes of the result's
@@ -368,7 +375,6 @@ export class EventLoop extends EffectLoop {
    * new Worker(file, { workerData: { port }, transferList: [port] })
    */
   threadHandle<F extends ThreadFunctions<F>>(functions: F, options: OfferOptions = {}): OfferedHandle {
-    this.#handles ??= new Handles(this)
-    return this.#handles.offer(functions, options)
+    return handlesOf(this).offer(functions, options)
   }
 }

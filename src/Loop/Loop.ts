@@ -6,9 +6,8 @@ import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
-import type { LoopStatistics } from "./EffectLoop.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
-import { EventLoop } from "./EventLoop.js"
+import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
@@ -19,7 +18,7 @@ import { logReport, sourceOf } from "./host/Reporter.js"
 import { type Subprocess, subprocess } from "./process/Subprocess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
 import { shutdown } from "./closing/Shutdown.js"
-import { checkSignalType } from "./signals/Signals.js"
+import { checkSignalType, signalsOf } from "./signals/Signals.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import { supervise } from "./closing/Supervise.js"
 import { Waiting } from "./fiber/Wait.js"
@@ -216,7 +215,7 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
     signal: NodeJS.Signals | number
   ): Stream.Stream<NodeJS.Signals, SignalError | LoopClosedError, Loop> {
     checkSignalType("Loop.signal", signal)
-    return pulled(Effect.flatMap(Loop, (loop) => loop._signals.open(signal)))
+    return pulled(Effect.flatMap(Loop, (loop) => signalsOf(loop).open(signal)))
   }
 
   /**
@@ -240,7 +239,7 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
     fd: Watchable
   ): Effect.Effect<void, FdError | FdPollUnavailableError | LoopClosedError | QueueFullError, Loop> {
     checkWatchable("Loop.readable", fd)
-    return Effect.flatMap(Loop, (loop) => untilReady(loop, () => loop._readers, "reader", fd))
+    return Effect.flatMap(Loop, (loop) => untilReady(loop, "reader", fd))
   }
 
   /**
@@ -254,7 +253,7 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
     fd: Watchable
   ): Effect.Effect<void, FdError | FdPollUnavailableError | LoopClosedError | QueueFullError, Loop> {
     checkWatchable("Loop.writable", fd)
-    return Effect.flatMap(Loop, (loop) => untilReady(loop, () => loop._readers, "writer", fd))
+    return Effect.flatMap(Loop, (loop) => untilReady(loop, "writer", fd))
   }
 
   /**

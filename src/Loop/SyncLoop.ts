@@ -171,7 +171,7 @@ export class SyncLoop extends EventLoop {
 
   /** @internal Adapters start the loop they wait for; this one is started by its runs and its closing only. */
   override _start(): void {
-    if (this.#running || this._closingSince !== undefined) super._start()
+    if (this.#running || this._closing.since !== undefined) super._start()
   }
 
   /** @internal It is meant to stand still between runs. */

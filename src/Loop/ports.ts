@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type { FiberState, LoopClock } from "../effect.js"
 import type { BaseEventLoop } from "./kernel/BaseEventLoop.js"
 import type { LoopCrash } from "./errors.js"
+import type { LoopClosedError } from "./kernel/errors.js"
 import type { Future } from "./kernel/Future.js"
 
 /**
@@ -17,23 +18,16 @@ import type { Future } from "./kernel/Future.js"
  * @since 0.1.0
  */
 export interface Leftover {
-  readonly what:
-    | "task"
-    | "effect"
-    | "iterator"
-    | "resource"
-    | "job"
-    | "process"
-    | "reader"
-    | "writer"
-    | "signal"
-    | "handle"
+  /** Its kind, in a word: a task, a job, a reader. */
+  readonly what: string
   readonly name: string
   /** Milliseconds since it was created. */
   readonly age: number
   readonly state: string
   readonly waitingOn: string
   readonly createdAt: string
+  /** Whether it has to stop before the loop is closed. What closing only drops is listed beside that, and is to blame for nothing. */
+  readonly blamed: boolean
 }
 
 /**
@@ -76,43 +70,69 @@ export interface OpenCrossing extends Described {
   close(then: () => void): void
 }
 
-/** The steps of the closing at which capabilities are asked, in their order: 6, 7 and 8 of S1. */
-export type Step = "executors" | "processes" | "watchers"
-
-/** What capabilities hold, as numbers. */
-export interface Held {
-  /** File descriptors and streams with a reader. */
-  readonly readers: number
-  /** File descriptors and streams with a writer. */
-  readonly writers: number
-  /** Signals with a handler or a Stream. */
-  readonly signals: number
-  /** Child processes that have not ended. */
-  readonly processes: number
-  /** Jobs of this loop in executors, queued or running. */
-  readonly jobs: number
-  /** Handles of this loop that other threads may call. */
-  readonly handles: number
-}
-
-/** What a loop holds of the system, of one kind. */
-export interface Capability {
-  readonly step: Step
-  numbers(): Partial<Held>
-  /** What it holds, for reports: by file descriptor, signal, pid and command, job. */
-  held(): ReadonlyArray<Leftover>
-  /** Whether the closing has nothing to do or to wait for here. Always true for what is only watched. */
+/** What the closing may have to end and to wait for. */
+export interface Closable {
+  /** Whether there is nothing to end or to wait for. */
   quiet(): boolean
   /**
-   * The closing has come to its step: asks what it holds to end, insists where that takes too long, and calls `then` once
-   * when all of that has ended. May be called again for what was started meanwhile. Not called where it is quiet.
+   * Asks all of it to end, insists where that takes too long, and calls `then` once when it has ended. May be called
+   * again, for what was started meanwhile. Not called where it is quiet.
    */
   close(then: () => void): void
+  /** What is there, for reports. */
+  held(): ReadonlyArray<Leftover>
+}
+
+/** One phase of the closing: see `closing/phases.ts`. */
+export interface Phase extends Closable {
+  /** The deadline is near, and may leave behind what has not been told to end: what can be told now is told. */
+  hurry(): void
+}
+
+/** The phases of the closing in which capabilities are asked: 3, 6, 7 and 8 of S1. */
+export type Step = "servers" | "executors" | "processes" | "watchers"
+
+/** A capability, to the loop that it is listed with: see `closing/Capability.ts`. */
+export interface Registered extends Closable {
+  /** The phase of the closing that asks it. */
+  readonly step: Step
+  /** How much it holds: its part of the loop's statistics, by their names. */
+  numbers(): object
   /**
    * Lets go of everything at once, waiting for nothing: step 8, the deadline, and a loop that is closed without its Scope.
-   * From then on it refuses everything. Idempotent, never throws; what goes wrong is reported as `late`.
+   * Idempotent, never throws; what goes wrong is reported as `late`.
    */
   release(): void
+}
+
+/** How far the closing of a loop is; its methods take it on. `closing/Closing.ts` has the legal states. */
+export interface ClosingState {
+  /** When stopping began, on the loop's clock; the deadline counts from here. */
+  readonly since: number | undefined
+  /** The program around which the loop was opened, while it is being stopped. */
+  readonly body: Described | undefined
+  /** The steps of S1 have begun. */
+  readonly begun: boolean
+  /** The deadline has passed and the leftovers are reported: nobody waits for them any more. */
+  readonly gaveUp: boolean
+  /** What tasks, jobs and others are told to stop for. It tells of the crash, if one came before. */
+  reason(): LoopClosedError
+  /** From here on the loop runs until it is closed: what still waits for it is being stopped. */
+  stop(): void
+  /** `stop`, and the body is told as well: `expire` is called when the deadline has passed before its end. */
+  stopBody(body: Described, expire: () => void): void
+  /** The body that was being stopped has ended. */
+  bodyEnded(): void
+  /** The steps of S1 begin. */
+  begin(): void
+  /** The sweep waits for something: `hurry` and `expire` are called when the deadline is near, and has passed. */
+  limit(expire: () => void, hurry: () => void): void
+  /** Nothing is left to wait for. */
+  quiet(): void
+  /** The last step is done. */
+  end(): void
+  /** Completes with the last step. Everybody who closes the loop waits for the same closing. */
+  readonly ended: Effect.Effect<void>
 }
 
 /** The loop, to what starts fibers on it, waits for it, belongs to it or closes it. */
@@ -122,7 +142,7 @@ export interface Home extends BaseEventLoop {
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings: Set<OpenCrossing>
   /** @internal What it holds of the system, one for each kind that was used. */
-  readonly _capabilities: Set<Capability>
+  readonly _capabilities: Set<Registered>
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
   readonly _transportFds: Map<number, object>
   /** @internal The state that a fiber starts with where no fiber has called the aio code. */
@@ -131,14 +151,8 @@ export interface Home extends BaseEventLoop {
   readonly _clock: LoopClock
   /** @internal How long closing may take, in milliseconds. */
   readonly _closeDeadline: number
-  /** @internal The closing, once it has begun. */
-  _closing: Effect.Effect<void> | undefined
-  /** @internal When stopping began, on the loop's clock; the deadline counts from here. */
-  _closingSince: number | undefined
-  /** @internal The deadline has passed and the leftovers are reported: nobody waits for them any more. */
-  _gaveUp: boolean
-  /** @internal The program around which this loop was opened, while it is being stopped. */
-  _body: Described | undefined
+  /** @internal How far its closing is. */
+  readonly _closing: ClosingState
   /** @internal The first error that nobody owned. */
   readonly _crash: LoopCrash | undefined
   /** @internal The first error that nobody owns; later ones are logged only. True for the first. */
@@ -147,10 +161,6 @@ export interface Home extends BaseEventLoop {
   _onCrash(f: () => void): () => void
   /** @internal Calls `f` when the loop has stopped or closed, at once if it has; the result takes it back. */
   _onStopped(f: () => void): () => void
-  /** @internal From here on the loop runs until it is closed. */
-  _beginStopping(): void
-  /** @internal S1, step 8, and the end of a loop that is closed at once. */
-  _releaseCapabilities(): void
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */
   _countLate(): void
   /** @internal The Context of a fiber of this loop. */

@@ -2,7 +2,7 @@
 import { Cause, Effect, HashMap, Layer, Logger, type Scope } from "effect"
 import { afterEach, expect } from "vitest"
 import { type EventLoop, Loop, type LoopOptions, type Report } from "../../src/index.js"
-import { nothingHeld } from "../../src/Loop/closing/Capability.js"
+import { nothingHeld } from "../../src/Loop/EventLoop.js"
 
 let opened: Array<EventLoop> = []
 

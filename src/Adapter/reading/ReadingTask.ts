@@ -349,10 +349,9 @@ export class ReadingTask implements Runnable, Living {
   #endByLoop(): void {
     const { loop } = this
     const { name } = this.options
-    const reason =
-      loop._closing === undefined
-        ? `${name} was closed by shutdownAsyncIterators()`
-        : loop._closedError(`${name} was being read`)
+    const reason = loop._closing.begun
+      ? loop._closedError(`${name} was being read`)
+      : `${name} was closed by shutdownAsyncIterators()`
     this.byLoop = true
     // What is idle is no work to be cancelled, and neither is a cleanup.
     if (this.#state === "idle") {

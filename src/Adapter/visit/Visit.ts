@@ -94,8 +94,7 @@ export class Visit {
   /** Whether it ended with its loop, and not because it was left. */
   get lost(): boolean {
     return (
-      (this.#taken && this.#loop._closing !== undefined) ||
-      (!this.#taken && !this.#left && this.#loop.isClosed())
+      (this.#taken && this.#loop._closing.begun) || (!this.#taken && !this.#left && this.#loop.isClosed())
     )
   }
 

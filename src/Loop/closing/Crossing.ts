@@ -9,7 +9,7 @@ import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
 import { tellIfSlow } from "../fiber/Wait.js"
-import type { Home, Leftover, OpenCrossing } from "../ports.js"
+import type { Home, Leftover, OpenCrossing, Phase } from "../ports.js"
 
 /** What an adapter registers. */
 export interface CrossingOptions {
@@ -53,7 +53,8 @@ export class Crossing implements OpenCrossing {
       age: this.#loop.time() - this.#startedAt,
       state: this.#closing || this.#left ? "closing" : "open",
       waitingOn: task === undefined ? "its fiber" : task.waitingOn().join(", ") || "a foreign promise",
-      createdAt: task === undefined ? "aio code of this loop" : originOf(task)
+      createdAt: task === undefined ? "aio code of this loop" : originOf(task),
+      blamed: true
     }
   }
 
@@ -97,7 +98,7 @@ export const lives = (loop: Home): Set<Future<unknown>> =>
   new Set([...loop._crossings].map((crossing) => crossing.life))
 
 /** Ends crossings in the order of their registration, all at once; `then` is called when all have ended. */
-export const closeCrossings = (crossings: ReadonlyArray<OpenCrossing>, then: () => void): void => {
+const closeCrossings = (crossings: ReadonlyArray<OpenCrossing>, then: () => void): void => {
   let left = crossings.length
   if (left === 0) return then()
   for (const crossing of crossings) {
@@ -105,6 +106,26 @@ export const closeCrossings = (crossings: ReadonlyArray<OpenCrossing>, then: () 
       if (--left === 0) then()
     })
   }
+}
+
+/** All crossings of a loop, as a phase of its closing. */
+export class Crossings implements Phase {
+  constructor(private readonly loop: Home) {}
+
+  quiet(): boolean {
+    return this.loop._crossings.size === 0
+  }
+
+  close(then: () => void): void {
+    closeCrossings([...this.loop._crossings], then)
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    return [...this.loop._crossings].map((crossing) => crossing.describe())
+  }
+
+  /** None ends as long as somebody is left who may use it. */
+  hurry(): void {}
 }
 
 /** `closeCrossings` for the iterators of a loop that goes on, with one report if that takes long. */

@@ -3,7 +3,8 @@
  * passed. Both are measured on the clock that the loop was opened under, but not by the loop, which may be stopped,
  * closed or busy by then.
  */
-import { blamedIn, leftoversOf, reportLeftovers, tableOf } from "./Leftovers.js"
+import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
+import { tellSlow } from "../fiber/Wait.js"
 import type { Home } from "../ports.js"
 
 /** After so many real milliseconds a clock that is not the live one is taken to stand still. */
@@ -22,22 +23,20 @@ export class Deadline {
   readonly #cancels: Array<() => void> = []
 
   /**
-   * `what` is being waited for, in words; `expire` is called when the deadline has passed, `hurry` when a quarter of the
-   * time is left.
+   * `what` is being waited for, in words; `hurry` is called when a quarter of the time is left, `expire` when the
+   * deadline has passed.
    */
-  constructor(loop: Home, what: string, expire: () => void, hurry: () => void = () => {}) {
+  constructor(loop: Home, what: string, hurry: () => void, expire: () => void) {
     this.#loop = loop
     this.#what = what
-    const { _clock: clock, _closeDeadline: closeDeadline, _slowJoin: slowJoin } = loop
+    const { _clock: clock, _closeDeadline: closeDeadline, _closing: closing, _slowJoin: slowJoin } = loop
     if (closeDeadline !== Infinity) {
-      const begun = loop._closingSince ?? loop.time()
+      const begun = closing.since ?? loop.time()
       const remaining = Math.max(0, closeDeadline - (loop.time() - begun))
       this.#cancels.push(
         clock.after(remaining * HURRY, hurry),
         clock.after(remaining, () => {
           this.cancel()
-          loop._gaveUp = true
-          reportLeftovers(loop, `at the deadline of ${closeDeadline}ms for ${what}`)
           expire()
         })
       )
@@ -46,7 +45,7 @@ export class Deadline {
       this.#cancels.push(
         clock.after(slowJoin, () => {
           // A body that joins what it has told to stop is slow because of that, and the join has said so already.
-          const joins = loop._body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
+          const joins = closing.body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
           if (!joins) this.#tell(`has waited ${slowJoin}ms`)
         })
       )
@@ -68,9 +67,6 @@ export class Deadline {
     const leftovers = leftoversOf(this.#loop)
     const blamed = blamedIn(leftovers)
     if (blamed === 0) return
-    this.#loop.callExceptionHandler({
-      kind: "slowJoin",
-      message: `${this.#what} ${how} for ${blamed} to stop:\n${tableOf(leftovers)}`
-    })
+    tellSlow(this.#loop, { message: `${this.#what} ${how} for ${blamed} to stop:\n${tableOf(leftovers)}` })
   }
 }

@@ -1,22 +1,7 @@
 /** What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown. */
 import { type RunningFiber, spanName } from "../../effect.js"
-import { capabilitiesOf } from "./Capability.js"
-import { lives } from "./Crossing.js"
-import type { Task } from "../kernel/Task.js"
+import { phasesOf } from "./phases.js"
 import type { Described, Home, Leftover } from "../ports.js"
-import { originOf } from "./origin.js"
-
-/** What closing only drops: it is listed beside what has not stopped, and is never to blame itself. */
-const passive = ["reader", "writer", "signal", "handle"]
-
-const ofTask = (task: Task<unknown>): Leftover => ({
-  what: "task",
-  name: task.getName(),
-  age: task.age(),
-  state: task._stateWord(),
-  waitingOn: task.waitingOn().join(", ") || "a foreign promise",
-  createdAt: originOf(task)
-})
 
 /** The Effect around which a loop was opened, from the moment it was told to stop until it has. */
 export class StoppingBody implements Described {
@@ -34,28 +19,24 @@ export class StoppingBody implements Described {
       age: this.loop.time() - this.startedAt,
       state: "interrupting",
       waitingOn: "a finalizer, or uninterruptible code",
-      createdAt: "Loop.scoped or Loop.run"
+      createdAt: "Loop.scoped or Loop.run",
+      blamed: true
     }
   }
 }
 
 /** Everything of the loop that has not settled. */
 export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
-  const listed = lives(loop)
+  const { body } = loop._closing
   return [
-    ...(loop._body === undefined ? [] : [loop._body.describe()]),
-    ...[...loop.allTasks()].filter((task) => !listed.has(task)).map(ofTask),
-    ...[...loop._effects]
-      .filter(({ future }) => future === undefined || !listed.has(future))
-      .map((effect) => effect.describe()),
-    ...[...loop._crossings].map((crossing) => crossing.describe()),
-    ...capabilitiesOf(loop).flatMap((capability) => capability.held())
+    ...(body === undefined ? [] : [body.describe()]),
+    ...phasesOf(loop).flatMap((phase) => phase.held())
   ]
 }
 
-/** How many of them have not stopped: what is only watched never has to. */
+/** How many of them have to stop: what closing only drops is listed beside them. */
 export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
-  leftovers.filter(({ what }) => !passive.includes(what)).length
+  leftovers.filter(({ blamed }) => blamed).length
 
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 

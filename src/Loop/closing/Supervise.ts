@@ -17,7 +17,6 @@ import {
   type RunningFiber
 } from "../../effect.js"
 import type { LoopCrash } from "../errors.js"
-import { Deadline } from "./Deadline.js"
 import { StoppingBody } from "./Leftovers.js"
 import { shutdown } from "./Shutdown.js"
 import { Waiting } from "../fiber/Wait.js"
@@ -92,14 +91,11 @@ export const supervise = <L extends Home, A, E, R>(
       const told = Exit.isFailure(watch) || loop._crash !== undefined
       if (told || poll(fiber) === undefined) {
         // Stopping has begun. What the body's joins wait for is given up at the deadline, so that they end.
-        loop._beginStopping()
-        loop._body = new StoppingBody(loop, fiber, startedAt)
-        const deadline = new Deadline(loop, `stopping the body of ${loop.name}`, () =>
+        loop._closing.stopBody(new StoppingBody(loop, fiber, startedAt), () =>
           loop.host.hop(() => loop._close(loop._crash))
         )
         yield* told ? Fiber.interrupt(fiber) : Fiber.await(fiber)
-        deadline.cancel()
-        loop._body = undefined
+        loop._closing.bodyEnded()
       }
       const exit = yield* Fiber.await(fiber)
       yield* shutdown(loop)

@@ -328,7 +328,7 @@ export class Executor {
     const { grace } = this.#settings
     const timers = [timerOf(loop)(grace, () => this.#terminate(job))]
     job.disarm = () => timers.forEach((cancel) => cancel())
-    if (grace <= loop._slowJoin || loop._closing !== undefined || loop.isClosed()) return
+    if (grace <= loop._slowJoin || loop._closing.begun || loop.isClosed()) return
     timers.push(
       tellIfSlow(loop, () => ({
         message:

@@ -3,19 +3,26 @@ import type { DurationInput } from "../../effect.js"
 import { Executor, timerOf } from "./Executor.js"
 import type { Job } from "./Job.js"
 import { describeValue } from "../kernel/describe.js"
-import { LoopClosedError } from "../kernel/errors.js"
 import { ExecutorClosedError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { millis } from "../Settings.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import { Capability, perLoop } from "../closing/Capability.js"
+import type { Leftover } from "../ports.js"
+
+/** How many jobs a loop has, as a part of its statistics. */
+export interface JobNumbers {
+  /** Jobs of this loop in executors, queued or running. */
+  readonly jobs: number
+}
 
 /**
  * Legal states of the default executor: none yet, made or set, shut down. What was set and is replaced goes back to its
  * owner; what was made here is shut down.
  */
-export class Executors implements Capability {
+export class Executors extends Capability {
+  /** Of a loop that has had none. */
+  static readonly none: JobNumbers = { jobs: 0 }
   readonly step = "executors"
-  readonly #loop: Home
   readonly #jobs = new Set<Job>()
   #default: Executor | undefined
   #defaultIsShut = false
@@ -26,16 +33,11 @@ export class Executors implements Capability {
   readonly #waits = new Set<Future<void>>()
   #onEmpty: Array<() => void> = []
 
-  constructor(loop: Home) {
-    this.#loop = loop
-    loop._capabilities.add(this)
-  }
-
   run(executor: unknown, work: unknown, args: ReadonlyArray<unknown>): Future<unknown> {
     const what = "runInExecutor"
-    this.#loop._refuse(what)
+    this.loop._refuse(what)
     const target = executor === null ? this.#defaultFor(what) : checked(what, executor, ", or null")
-    const job = target._submit(what, this.#loop, work, args, (ended) => {
+    const job = target._submit(what, this.loop, work, args, (ended) => {
       this.#jobs.delete(ended)
       if (this.#jobs.size === 0) for (const empty of this.#onEmpty.splice(0)) empty()
     })
@@ -45,7 +47,7 @@ export class Executors implements Capability {
 
   setDefault(executor: Executor): void {
     checked("setDefaultExecutor", executor, "")
-    this.#loop._refuse("setDefaultExecutor")
+    this.loop._refuse("setDefaultExecutor")
     const before = this.#default
     if (before === executor) return
     if (before !== undefined && this.#made) void before.shutdown()
@@ -57,22 +59,22 @@ export class Executors implements Capability {
 
   shutdownDefault(deadline: DurationInput | undefined): Future<void> {
     const ms = millis("the deadline of shutdownDefaultExecutor", deadline, Infinity)
-    this.#loop._refuse("shutdownDefaultExecutor")
+    this.loop._refuse("shutdownDefaultExecutor")
     this.#defaultIsShut = true
-    const done = this.#loop.createFuture<void>()
+    const done = this.loop.createFuture<void>()
     this.#waits.add(done)
     const settle = (): void => {
       this.#waits.delete(done)
       done._settleValue(undefined)
     }
-    void Promise.resolve(this.#default?._shutdown(ms, timerOf(this.#loop))).then(settle)
+    void Promise.resolve(this.#default?._shutdown(ms, timerOf(this.loop))).then(settle)
     return done
   }
 
   #defaultFor(what: string): Executor {
     if (this.#defaultIsShut) {
       throw new ExecutorClosedError(
-        `${what}(): the default executor of ${this.#loop.name} was shut down; give it an executor of its own`
+        `${what}(): the default executor of ${this.loop.name} was shut down; give it an executor of its own`
       )
     }
     if (this.#default === undefined) {
@@ -83,14 +85,12 @@ export class Executors implements Capability {
     return this.#default
   }
 
-  // ---- Capability ----
-
-  numbers(): Partial<Held> {
+  override numbers(): JobNumbers {
     return { jobs: this.#jobs.size }
   }
 
   /** Also what other loops have in the default executor: closing waits for that, too. */
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     const jobs = new Set(this.#jobs)
     for (const executor of this.#own) {
       if (executor.statistics().state === "closing") for (const job of executor._jobs()) jobs.add(job)
@@ -98,16 +98,12 @@ export class Executors implements Capability {
     return [...jobs].map((job) => job.describe())
   }
 
-  quiet(): boolean {
+  override quiet(): boolean {
     return this.#jobs.size === 0 && [...this.#own].every((executor) => executor._closed)
   }
 
-  close(then: () => void): void {
-    const { _crash: cause, name } = this.#loop
-    const reason = new LoopClosedError(
-      `the event loop ${name} is closing`,
-      cause === undefined ? undefined : { cause }
-    )
+  override close(then: () => void): void {
+    const reason = this.loop._closing.reason()
     const shut = (): void => {
       void Promise.all([...this.#own].map((executor) => executor.shutdown())).then(then)
     }
@@ -116,9 +112,9 @@ export class Executors implements Capability {
     else this.#onEmpty.push(shut)
   }
 
-  release(): void {
+  protected override letGo(): void {
     this.#defaultIsShut = true
-    const error = this.#loop._closedError("the loop was closed before this was done")
+    const error = this.loop._closedError("the loop was closed before this was done")
     for (const job of [...this.#jobs]) {
       job.future._closed(error)
       job.owner._drop(job, error)
@@ -129,6 +125,9 @@ export class Executors implements Capability {
     this.#waits.clear()
   }
 }
+
+/** The jobs of a loop, and its default executor. */
+export const executorsOf = perLoop(Executors)
 
 const checked = (what: string, executor: unknown, or: string): Executor => {
   if (executor instanceof Executor) return executor

@@ -248,7 +248,8 @@ export class Job {
       age: this.loop.time() - this.#since,
       state: this.state === "waiting" ? "queued" : this.state,
       waitingOn: this.owner._place(this),
-      createdAt: createdAt(this.future).replace(" created at ", "") || "aio code of this loop"
+      createdAt: createdAt(this.future).replace(" created at ", "") || "aio code of this loop",
+      blamed: true
     }
   }
 }

@@ -9,6 +9,7 @@ import type { ResourceLimits, Worker } from "node:worker_threads"
 import type { Piscina } from "piscina"
 import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
+import { tellSlow } from "../fiber/Wait.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Transferred } from "./transfer.js"
 import type { Home } from "../ports.js"
@@ -201,8 +202,7 @@ export class Workers {
     if (last === undefined || last.loop._slowJoin > LONGEST) return undefined
     const { loop, name } = last
     const tell = (): void =>
-      loop.callExceptionHandler({
-        kind: "slowJoin",
+      tellSlow(loop, {
         message:
           `worker ${id} of ${this.#options.name} was terminated ${loop._slowJoin}ms ago and has not ended: is what the ` +
           `job ${name} left behind in a synchronous call of the system?`

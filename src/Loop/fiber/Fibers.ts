@@ -54,7 +54,8 @@ export class RunningEffect implements LoopFiber {
       age: this.home.host.now() - this.#startedAt,
       state: "running",
       waitingOn: "its fiber",
-      createdAt: "aio code of this loop"
+      createdAt: "aio code of this loop",
+      blamed: true
     }
   }
 

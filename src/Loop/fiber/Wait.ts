@@ -104,6 +104,10 @@ export const after = (loop: Home, ms: number, f: () => void): (() => void) => {
   }
 }
 
+/** The report of a wait for what was told to stop, or may never end, that has taken long. */
+export const tellSlow = (loop: Home, report: Omit<Report, "kind">): void =>
+  loop.callExceptionHandler({ kind: "slowJoin", ...report })
+
 /** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
 export const tellIfSlow = (loop: Home, describe: () => Omit<Report, "kind">): (() => void) =>
-  after(loop, loop._slowJoin, () => loop.callExceptionHandler({ kind: "slowJoin", ...describe() }))
+  after(loop, loop._slowJoin, () => tellSlow(loop, describe()))

@@ -226,7 +226,8 @@ export class Child {
       age: this.#loop.time() - this.#startedAt,
       state: this.#state,
       waitingOn: this.#returncode === null ? "its exit" : "the processes of its group",
-      createdAt: createdAt(this).replace(/^ created at /, "") || this.#what
+      createdAt: createdAt(this).replace(/^ created at /, "") || this.#what,
+      blamed: true
     }
   }
 

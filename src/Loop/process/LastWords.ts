@@ -2,9 +2,8 @@
  * What ended processes have still to say when the loop closes: step 7, after the children themselves. What is in their
  * pipes is told, and so is the end of each, as long as there is a loop to tell it.
  */
-import { perLoop } from "../closing/Capability.js"
+import { Capability, perLoop } from "../closing/Capability.js"
 import type { SubprocessTransport } from "./SubprocessTransport.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
 
 /**
  * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else
@@ -12,14 +11,10 @@ import type { Capability, Held, Home, Leftover } from "../ports.js"
  */
 const ROUNDS = 100
 
-/** Legal states: open, released. */
-export class LastWords implements Capability {
+export class LastWords extends Capability {
   readonly step = "processes"
   /** The transports that are not lost. */
   readonly #transports = new Set<SubprocessTransport>()
-  #released = false
-
-  constructor(private readonly loop: Home) {}
 
   add(transport: SubprocessTransport): void {
     this.#transports.add(transport)
@@ -29,25 +24,17 @@ export class LastWords implements Capability {
     this.#transports.delete(transport)
   }
 
-  numbers(): Partial<Held> {
-    return {}
-  }
-
-  held(): ReadonlyArray<Leftover> {
-    return []
-  }
-
-  quiet(): boolean {
+  override quiet(): boolean {
     return this.#ending().length === 0
   }
 
   /** A round of Node's event loop in which nothing came has looked into every pipe: the pipes are empty. */
-  close(then: () => void): void {
+  override close(then: () => void): void {
     let told = -1
     let rounds = 0
     const look = (): void => {
       const ending = this.#ending()
-      if (this.#released || this.loop.isClosed() || ending.length === 0) return then()
+      if (this.released || this.loop.isClosed() || ending.length === 0) return then()
       const now = ending.reduce((sum, { _told }) => sum + _told, 0)
       if (now === told || ++rounds > ROUNDS) for (const transport of ending) transport.close()
       told = now
@@ -57,8 +44,7 @@ export class LastWords implements Capability {
     setImmediate(look)
   }
 
-  release(): void {
-    this.#released = true
+  protected override letGo(): void {
     for (const transport of this.#transports) transport.close()
     this.#transports.clear()
   }
@@ -69,4 +55,4 @@ export class LastWords implements Capability {
 }
 
 /** The capability of a loop, made when it is first asked for. */
-export const lastWordsOf = perLoop((loop: Home) => new LastWords(loop))
+export const lastWordsOf = perLoop(LastWords)

@@ -5,25 +5,24 @@
  * What this cannot do: a parent that leaves by `process.exit`, or is killed itself, without closing the loop leaves its
  * children running. `Loop.run` closes the loop for SIGINT, SIGTERM and what nobody caught.
  */
-import { perLoop } from "../closing/Capability.js"
+import { Capability, perLoop } from "../closing/Capability.js"
 import type { Child } from "./Child.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import type { Leftover } from "../ports.js"
 
-/** Legal states: open; released, when it takes no more children. */
-export class Processes implements Capability {
+/** How many child processes a loop has, as a part of its statistics. */
+export interface ProcessNumbers {
+  /** Child processes that have not ended. */
+  readonly processes: number
+}
+
+export class Processes extends Capability {
+  /** Of a loop that has started none. */
+  static readonly none: ProcessNumbers = { processes: 0 }
   readonly step = "processes"
   /** Those that run, whose group lives on, or whose pipes are open at our end. */
   readonly #children = new Set<Child>()
-  #released = false
   /** At so many children it is time to look for groups that have ended unseen. */
   #lookAt = 16
-
-  constructor(private readonly loop: Home) {}
-
-  /** Throws LoopClosedError when it takes no more. */
-  refuse(what: string): void {
-    if (this.#released) throw this.loop._closedError(`${what}() on a loop that is closing`)
-  }
 
   add(child: Child): void {
     if (this.#children.size >= this.#lookAt) {
@@ -38,19 +37,19 @@ export class Processes implements Capability {
     this.#children.delete(child)
   }
 
-  numbers(): Partial<Held> {
+  override numbers(): ProcessNumbers {
     return { processes: this.#running().length }
   }
 
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     return this.#running().map((child) => child.describe())
   }
 
-  quiet(): boolean {
+  override quiet(): boolean {
     return this.#running().length === 0
   }
 
-  close(then: () => void): void {
+  override close(then: () => void): void {
     const children = this.#running()
     let left = children.length
     if (left === 0) return then()
@@ -61,8 +60,7 @@ export class Processes implements Capability {
     }
   }
 
-  release(): void {
-    this.#released = true
+  protected override letGo(): void {
     for (const child of [...this.#children]) child.release()
     this.#children.clear()
   }
@@ -76,4 +74,4 @@ export class Processes implements Capability {
 }
 
 /** The capability of a loop, made when it is first asked for. */
-export const processesOf = perLoop((loop: Home) => new Processes(loop))
+export const processesOf = perLoop(Processes)

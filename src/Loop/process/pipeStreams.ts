@@ -83,7 +83,7 @@ class Reading {
       // A socket is "reset" where the child has left something unread in it; what it has written has arrived before.
       if (socket.readableEnded || error?.code === "ECONNRESET") {
         // What the loop's closing has made an end of is no whole.
-        return loop._closing !== undefined && child.told
+        return loop._closing.begun && child.told
           ? Effect.fail(loop._closedError(`the end of ${name} was not reached`))
           : Effect.succeed(undefined)
       }

@@ -124,7 +124,7 @@ class Spawning extends Future<Child> {
     const opened: Array<number> = []
     try {
       if (this.done()) return
-      this.#processes.refuse(this.#what)
+      this.#processes.refuseReleased(this.#what)
       const child = spawn(file, args, {
         argv0,
         cwd,
@@ -210,7 +210,6 @@ export const spawnChild = (
   defaults: SubprocessDefaults
 ): Future<Child> => {
   const plan = spawnPlan(program, args, options, defaults)
-  loop._refuse(what)
   const processes = processesOf(loop)
   processes.refuse(what)
   return new Spawning(loop, processes, what, plan)

@@ -3,7 +3,7 @@
  * that for certain, but it is told.
  */
 import type { Socket } from "node:net"
-import { after } from "../fiber/Wait.js"
+import { after, tellSlow } from "../fiber/Wait.js"
 import type { Home } from "../ports.js"
 
 const names = ["stdin", "stdout", "stderr"] as const
@@ -35,8 +35,7 @@ export const tellUnread = (
   fds: ReadonlyArray<number>,
   remedy: string
 ): void => {
-  loop.callExceptionHandler({
-    kind: "slowJoin",
+  tellSlow(loop, {
     message:
       `${waiting} waits for ${process}, whose ${fds.map(nameOfFd).join(" and ")} is full, with nobody to read it: ` +
       `the process may be waiting for that. ${remedy}, or lead it to "devnull"`

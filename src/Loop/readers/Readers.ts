@@ -25,23 +25,25 @@ import type { WatchHandle } from "../kernel/WatchHandle.js"
 import { Registrations } from "./Registrations.js"
 import { StreamReadiness } from "./StreamReadiness.js"
 import { waitFor } from "../fiber/Wait.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import { Capability, perLoop } from "../closing/Capability.js"
+import type { Home, Leftover } from "../ports.js"
 
-export class Readers implements Capability {
+/** How much the readers and writers of a loop are, as a part of its statistics. */
+export interface ReaderNumbers {
+  /** File descriptors and streams with a reader. */
+  readonly readers: number
+  /** File descriptors and streams with a writer. */
+  readonly writers: number
+}
+
+export class Readers extends Capability {
+  /** Of a loop that has had none. */
+  static readonly none: ReaderNumbers = { readers: 0, writers: 0 }
   readonly step = "watchers"
-  readonly #loop: Home
-  readonly #autoclose: Autoclose
+  readonly #autoclose = new Autoclose(this.loop)
   #fds: Registrations<number> | undefined
   #streams: Registrations<NodeStream> | undefined
   #following = false
-  #released: boolean
-
-  constructor(loop: Home) {
-    this.#loop = loop
-    this.#autoclose = new Autoclose(loop)
-    this.#released = loop.isClosed()
-    loop._capabilities.add(this)
-  }
 
   add(
     what: string,
@@ -65,7 +67,7 @@ export class Readers implements Capability {
 
   remove(what: string, side: Side, source: unknown): boolean {
     const target = this.#registered(what, side, source)
-    if (this.#released) return false
+    if (this.released) return false
     this.#refuseTransport(source, target)
     return (
       (typeof target === "number" ? this.#fds?.remove(target, side) : this.#streams?.remove(target, side)) ??
@@ -77,7 +79,7 @@ export class Readers implements Capability {
   wait(what: string, side: Side, source: unknown): Future<void> {
     const target = watchedIn(what, source, side)
     this.#accept(what, source, target)
-    const future = new Future<void>(this.#loop, () => {
+    const future = new Future<void>(this.loop, () => {
       if (typeof target === "number") this.#fds?.forgo(target, side, future)
       else this.#streams?.forgo(target, side, future)
       return false
@@ -106,11 +108,11 @@ export class Readers implements Capability {
 
   /** Watches while the loop runs, and not while it stands still. */
   follow(): void {
-    if (this.#following || this.#released || !this.#loop.isRunning()) return
+    if (this.#following || this.released || !this.loop.isRunning()) return
     this.#following = true
     this.#fds?.resume()
     this.#streams?.resume()
-    this.#loop._onStopped(() => {
+    this.loop._onStopped(() => {
       this.#following = false
       // A loop that is being stopped for good goes on at once.
       this.follow()
@@ -120,28 +122,18 @@ export class Readers implements Capability {
     })
   }
 
-  numbers(): Partial<Held> {
+  override numbers(): ReaderNumbers {
     return {
       readers: (this.#fds?.readers ?? 0) + (this.#streams?.readers ?? 0),
       writers: (this.#fds?.writers ?? 0) + (this.#streams?.writers ?? 0)
     }
   }
 
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     return [...(this.#fds?.held() ?? []), ...(this.#streams?.held() ?? [])]
   }
 
-  quiet(): boolean {
-    return true
-  }
-
-  close(then: () => void): void {
-    then()
-  }
-
-  release(): void {
-    if (this.#released) return
-    this.#released = true
+  protected override letGo(): void {
     this.#fds?.release()
     this.#streams?.release()
     this.#autoclose.closeAll()
@@ -150,7 +142,7 @@ export class Readers implements Capability {
   #numbers(): Registrations<number> {
     if (this.#fds === undefined) {
       const backend = fdBackend()
-      this.#fds = new Registrations(this.#loop, (onReady) => new FdPoller(backend, onReady))
+      this.#fds = new Registrations(this.loop, (onReady) => new FdPoller(backend, onReady))
       if (this.#following) this.#fds.resume()
     }
     return this.#fds
@@ -158,21 +150,19 @@ export class Readers implements Capability {
 
   #objects(): Registrations<NodeStream> {
     if (this.#streams === undefined) {
-      this.#streams = new Registrations(this.#loop, (onReady) => new StreamReadiness(onReady))
+      this.#streams = new Registrations(this.loop, (onReady) => new StreamReadiness(onReady))
       if (this.#following) this.#streams.resume()
     }
     return this.#streams
   }
 
   #accept(what: string, source: unknown, target: number | NodeStream | undefined): void {
-    this.#loop._refuse(what)
-    // Between the end of what was watched and the end of the loop, which still runs what that has queued.
-    if (this.#released) throw this.#loop._closedError(`${what}() on a loop that is closing`)
+    this.refuse(what)
     this.#refuseTransport(source, target)
   }
 
   #refuseTransport(source: unknown, target: number | NodeStream | undefined): void {
-    const { _transportFds: transports } = this.#loop
+    const { _transportFds: transports } = this.loop
     if (transports.size === 0) return
     const fd =
       typeof target === "number"
@@ -197,6 +187,9 @@ export class Readers implements Capability {
   }
 }
 
+/** The readers and writers of a loop. */
+export const readersOf = perLoop(Readers)
+
 /** What the system, or its absence, refuses. */
 type Failure = FdError | FdPollUnavailableError
 
@@ -206,13 +199,12 @@ const isFailure = (error: unknown): error is Failure =>
 /** Waits once, in Effect. Interrupted, it leaves nothing registered. */
 export const untilReady = (
   loop: Home,
-  readers: () => Readers,
   side: Side,
   source: Watchable
 ): Effect.Effect<void, Failure | LoopClosedError | QueueFullError> =>
   waitFor(
     loop,
-    () => readers().wait(side === "reader" ? "Loop.readable" : "Loop.writable", side, source),
+    () => readersOf(loop).wait(side === "reader" ? "Loop.readable" : "Loop.writable", side, source),
     (future) => {
       if (future._peek() === "value") return Effect.void
       const error = future._error()

@@ -165,7 +165,8 @@ export class Registrations<Target extends number | NodeStream> {
       age: this.#loop.time() - began,
       state: "watching",
       waitingOn: side === "reader" ? "readability" : "writability",
-      createdAt
+      createdAt,
+      blamed: false
     })
     return [
       ...(handle === undefined ? [] : [row(functionName(callback), since, originOf(handle, callback))]),

@@ -9,14 +9,15 @@ import type * as Scope from "effect/Scope"
 import { outsideFibers } from "../../effect.js"
 import { isThenable } from "../kernel/adopt.js"
 import { functionName, describeValue, isCoroutineFunction } from "../kernel/describe.js"
-import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
+import { LoopClosedError } from "../kernel/errors.js"
 import { SignalError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import type { Settleable } from "../kernel/ports.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { awaitDone } from "../fiber/Wait.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import { Capability, perLoop } from "../closing/Capability.js"
+import type { Home, Leftover } from "../ports.js"
 
 const numbers = Object.entries(constants.signals) as ReadonlyArray<readonly [NodeJS.Signals, number]>
 
@@ -204,22 +205,27 @@ const checkCallback = (callback: unknown): void => {
   }
 }
 
+/** How many signals a loop watches, as a part of its statistics. */
+export interface SignalNumbers {
+  /** Signals with a handler or a Stream. */
+  readonly signals: number
+}
+
 /**
  * The signals that one loop watches.
  *
  * Legal states: open, then released: from then on it refuses everything. A signal is in `#watched` as long as it has a
  * handler or a Stream, and no longer.
  */
-export class Signals implements Capability {
+export class Signals extends Capability {
+  /** Of a loop that has watched none. */
+  static readonly none: SignalNumbers = { signals: 0 }
   readonly step = "watchers"
+  /** Nothing is, until a signal comes. */
+  protected override readonly queues = false
   readonly #watched = new Map<NodeJS.Signals, Watched>()
-  #released = false
   /** Keeps the process alive while a handler asks for that: signals do not. */
   #hold: NodeJS.Timeout | undefined
-
-  constructor(private readonly loop: Home) {
-    loop._capabilities.add(this)
-  }
 
   add(
     signal: unknown,
@@ -228,7 +234,7 @@ export class Signals implements Capability {
   ): WatchHandle {
     const name = watchable("addSignalHandler", signal)
     checkCallback(callback)
-    this.#refuse("addSignalHandler")
+    this.refuse("addSignalHandler")
     const { loop } = this
     const watched = this.#watch(name)
     const handle: WatchHandle = new WatchHandle(
@@ -269,7 +275,7 @@ export class Signals implements Capability {
         Effect.suspend(() => {
           try {
             const name = watchable("Loop.signal", signal)
-            this.#refuse("Loop.signal")
+            this.refuse("Loop.signal")
             const watched = this.#watch(name)
             const reading = new Reading(this.loop, name)
             watched.readings.add(reading)
@@ -291,11 +297,11 @@ export class Signals implements Capability {
     )
   }
 
-  numbers(): Partial<Held> {
+  override numbers(): SignalNumbers {
     return { signals: this.#watched.size }
   }
 
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     const now = this.loop.time()
     const row = (name: string, since: number, createdAt: string): Leftover => ({
       what: "signal",
@@ -303,7 +309,8 @@ export class Signals implements Capability {
       age: now - since,
       state: "watching",
       waitingOn: "the signal",
-      createdAt
+      createdAt,
+      blamed: false
     })
     return [...this.#watched].flatMap(([name, { handler, readings, since, text }]) => [
       ...(handler === undefined ? [] : [row(`${name} ${text}`, since, "addSignalHandler")]),
@@ -311,16 +318,7 @@ export class Signals implements Capability {
     ])
   }
 
-  quiet(): boolean {
-    return true
-  }
-
-  close(then: () => void): void {
-    then()
-  }
-
-  release(): void {
-    this.#released = true
+  protected override letGo(): void {
     for (const { handler, readings } of [...this.#watched.values()]) {
       handler?.cancel()
       for (const reading of readings) reading._closed(this.loop._closedError("Loop.signal"))
@@ -329,16 +327,6 @@ export class Signals implements Capability {
       watched.readings.clear()
       this.#leave(name, watched)
     }
-  }
-
-  #refuse(what: string): void {
-    try {
-      this.loop._refuse(what)
-    } catch (error) {
-      // Nothing is queued here.
-      if (!(error instanceof QueueFullError)) throw error
-    }
-    if (this.#released) throw this.loop._closedError(`${what}() on a loop that is closing`)
   }
 
   /** Begins to watch, where that has not begun. */
@@ -371,3 +359,6 @@ export class Signals implements Capability {
     }
   }
 }
+
+/** The signals of a loop. */
+export const signalsOf = perLoop(Signals)

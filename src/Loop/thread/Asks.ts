@@ -1,14 +1,14 @@
 /** What this thread has asked of loops in other threads, for as long as it waits for the answer. */
 import * as Effect from "effect/Effect"
 import { fiberState, loopClock } from "../../effect.js"
-import { perLoop } from "../closing/Capability.js"
+import { Capability, perLoop } from "../closing/Capability.js"
 import { local } from "../kernel/current.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 import { NodeHost } from "../host/NodeHost.js"
 import { logReport } from "../host/Reporter.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import type { Leftover } from "../ports.js"
 
 /** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
 let standIn: BaseEventLoop | undefined
@@ -91,12 +91,10 @@ Object.defineProperty(Asked, "name", { value: "Future" })
  * What the tasks and callbacks of one loop have asked of loops in other threads: closing the loop cancels it, and waits
  * for the answers.
  */
-export class Asks implements Capability {
+export class Asks extends Capability {
   readonly step = "executors"
   readonly #pending = new Set<Asked>()
   #onQuiet: Array<() => void> = []
-
-  constructor(private readonly loop: Home) {}
 
   /** Lists it; the result takes it back. */
   add(asked: Asked): () => void {
@@ -108,31 +106,28 @@ export class Asks implements Capability {
     }
   }
 
-  numbers(): Partial<Held> {
-    return {}
-  }
-
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     return [...this.#pending].map(({ cancelling, name, since }) => ({
       what: "job",
       name,
       age: this.loop.time() - since,
       state: cancelling ? "cancelling" : "running",
       waitingOn: "another thread",
-      createdAt: "runCoroutineThreadsafe"
+      createdAt: "runCoroutineThreadsafe",
+      blamed: true
     }))
   }
 
-  quiet(): boolean {
+  override quiet(): boolean {
     return this.#pending.size === 0
   }
 
-  close(then: () => void): void {
+  override close(then: () => void): void {
     this.#onQuiet.push(then)
     this.#cancelAll()
   }
 
-  release(): void {
+  protected override letGo(): void {
     this.#cancelAll()
     for (const asked of [...this.#pending]) {
       asked._closed(this.loop._closedError(`${asked.name} was not done`))
@@ -147,4 +142,4 @@ export class Asks implements Capability {
 }
 
 /** The asks of a loop, listed with it from the first one on. */
-export const asksOf = perLoop((loop: Home) => new Asks(loop))
+export const asksOf = perLoop(Asks)

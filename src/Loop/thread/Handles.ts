@@ -10,7 +10,8 @@ import type { Task } from "../kernel/Task.js"
 import { packError, type PackedError } from "./packError.mjs"
 import { type Answer, type Asking, type Hello, PROTOCOL } from "./threadMessages.js"
 import { unpackError } from "./unpackError.js"
-import type { Capability, Held, Home, Leftover } from "../ports.js"
+import { Capability, perLoop } from "../closing/Capability.js"
+import type { Home, Leftover } from "../ports.js"
 
 type Callable = (...args: ReadonlyArray<unknown>) => unknown
 
@@ -155,7 +156,8 @@ export class OfferedHandle {
       age: this.#loop.time() - this.#since,
       state: "open",
       waitingOn: "another thread",
-      createdAt: "threadHandle"
+      createdAt: "threadHandle",
+      blamed: false
     }
   }
 
@@ -314,27 +316,25 @@ const causeOf = (error: Error) => (error.cause === undefined ? undefined : packE
 
 let handles = 0
 
-/**
- * The handles that one loop offers.
- *
- * Legal states: open, then released: from then on it offers nothing.
- */
-export class Handles implements Capability {
+/** How many handles a loop offers, as a part of its statistics. */
+export interface HandleNumbers {
+  /** Handles of this loop that other threads may call. */
+  readonly handles: number
+}
+
+/** The handles that one loop offers. */
+export class Handles extends Capability {
+  /** Of a loop that has offered none. */
+  static readonly none: HandleNumbers = { handles: 0 }
   readonly step = "watchers"
   readonly #open = new Set<OfferedHandle>()
-  #released = false
-
-  constructor(private readonly loop: Home) {
-    loop._capabilities.add(this)
-  }
 
   offer(functions: unknown, { name }: OfferOptions): OfferedHandle {
     const entries = checkFunctions(functions)
     if (name !== undefined && typeof name !== "string") {
       throw new TypeError(`threadHandle takes a string as its name, not ${describeValue(name)}`)
     }
-    this.loop._refuse("threadHandle")
-    if (this.#released) throw this.loop._closedError("threadHandle() on a loop that is closing")
+    this.refuse("threadHandle")
     const coroutines = entries.filter(([, f]) => isCoroutineFunction(f)).map(([of]) => of)
     const handle = new OfferedHandle(
       this.loop,
@@ -347,25 +347,19 @@ export class Handles implements Capability {
     return handle
   }
 
-  numbers(): Partial<Held> {
+  override numbers(): HandleNumbers {
     return { handles: this.#open.size }
   }
 
-  held(): ReadonlyArray<Leftover> {
+  override held(): ReadonlyArray<Leftover> {
     return [...this.#open].map((handle) => handle._describe())
   }
 
-  quiet(): boolean {
-    return true
-  }
-
-  close(then: () => void): void {
-    then()
-  }
-
-  release(): void {
-    this.#released = true
+  protected override letGo(): void {
     const error = this.loop._closedError("another thread asked for it")
     for (const handle of [...this.#open]) handle._close(error)
   }
 }
+
+/** The handles that a loop offers. */
+export const handlesOf = perLoop(Handles)

@@ -2,23 +2,24 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type EventLoop, Loop, type LoopOptions } from "../../../src/index.js"
-import type { Capability, Leftover, Step } from "../../../src/Loop/ports.js"
+import { Capability } from "../../../src/Loop/closing/Capability.js"
+import type { Leftover, Step } from "../../../src/Loop/ports.js"
 import { collecting, open, scoped, settle, track } from "../../support/scopedLoops.js"
 
 /** Holds `n` things, each of which ends a few turns after it was told to. */
-class Holding implements Capability {
+class Holding extends Capability {
   told = 0
   constructor(
-    readonly loop: EventLoop,
+    loop: EventLoop,
     readonly step: Step,
     private readonly log: Array<string>,
     private n = 1,
     private readonly refuses = false
   ) {
-    loop._capabilities.add(this)
+    super(loop)
   }
 
-  numbers() {
+  override numbers() {
     return this.step === "executors"
       ? { jobs: this.n }
       : this.step === "processes"
@@ -26,23 +27,24 @@ class Holding implements Capability {
         : {}
   }
 
-  held(): ReadonlyArray<Leftover> {
-    const what = ({ executors: "job", processes: "process", watchers: "reader" } as const)[this.step]
+  override held(): ReadonlyArray<Leftover> {
+    const what = { servers: "server", executors: "job", processes: "process", watchers: "reader" }[this.step]
     return Array.from({ length: this.n }, (_, i) => ({
       what,
       name: `${what} ${i}`,
       age: 1,
       state: "running",
       waitingOn: "nothing",
-      createdAt: "here"
+      createdAt: "here",
+      blamed: this.step !== "watchers"
     }))
   }
 
-  quiet(): boolean {
+  override quiet(): boolean {
     return this.n === 0 || this.step === "watchers"
   }
 
-  close(then: () => void): void {
+  override close(then: () => void): void {
     this.told++
     this.log.push(`close ${this.step}`)
     if (this.refuses) return
@@ -53,7 +55,7 @@ class Holding implements Capability {
     })
   }
 
-  release(): void {
+  protected override letGo(): void {
     if (this.n > 0) this.log.push(`release ${this.step}`)
     this.n = 0
   }

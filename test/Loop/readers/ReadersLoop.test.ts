@@ -15,6 +15,7 @@ import {
   SyncLoop
 } from "../../../src/index.js"
 import { leftoversOf, tableOf } from "../../../src/Loop/closing/Leftovers.js"
+import { releaseCapabilities } from "../../../src/Loop/closing/phases.js"
 import * as fds from "../../support/fds.js"
 import { capturing, scoped } from "../../support/scopedLoops.js"
 import { settled, until, watched, withLoop } from "../../support/watching.js"
@@ -253,7 +254,7 @@ describe("a loop that is closed", () => {
     const sync = SyncLoop.make()
     sync.addReader(r, () => {})
     // What step 8 does. Callbacks that are queued then still run.
-    sync._releaseCapabilities()
+    releaseCapabilities(sync)
     expect(() => sync.addReader(r, () => {})).toThrow(LoopClosedError)
     expect(() => sync.autoclose(r)).toThrow(LoopClosedError)
     expect([sync.removeReader(r), watched(sync)]).toEqual([false, [0, 0]])
