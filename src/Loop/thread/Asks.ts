@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { fiberState, loopClock } from "../../effect.js"
 import { Capability, perLoop } from "../closing/Capability.js"
 import { local } from "../kernel/current.js"
-import { LoopClosedError } from "../kernel/errors.js"
+import type { LoopClosedError } from "../kernel/errors.js"
 import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 import { NodeHost } from "../host/NodeHost.js"
@@ -136,7 +136,7 @@ export class Asks extends Capability {
   }
 
   #cancelAll(): void {
-    const reason = new LoopClosedError(`the event loop ${this.loop.name} is closing`)
+    const reason = this.loop._closing.reason()
     for (const asked of [...this.#pending]) asked.cancel(reason)
   }
 }

@@ -17,6 +17,7 @@ import {
   type OfferedHandle,
   type Report,
   SyncLoop,
+  type Task,
   type ThreadFunctions
 } from "../../../src/index.js"
 import { Effect, Exit, Fiber, Scope } from "effect"
@@ -673,6 +674,47 @@ describe("the life of a LoopHandle", () => {
     expect(error).toBeInstanceOf(LoopClosedError)
     expect(error.cause).toMatchObject({ name: "LoopCrash", cause: { message: "the crash" } })
     expect(() => handle?.callSoonThreadsafe("crash")).toThrow(LoopClosedError)
+  })
+
+  it("C1 a crash of the loop that asks is the cause of what its coroutines are cancelled for, on both sides", async () => {
+    const reasons: Array<unknown> = []
+    const { handle } = both({
+      work: (): Promise<void> =>
+        new Promise((_, reject) => {
+          const { signal } = currentTask() as Task<unknown>
+          signal.addEventListener("abort", () => {
+            reasons.push((signal.reason as CancelledError).reason)
+            reject(signal.reason as Error)
+          })
+        })
+    })
+    await Effect.runPromiseExit(
+      Loop.scoped(
+        Effect.flatMap(Loop, (here) => {
+          here.callSoon(() => {
+            handle.runCoroutineThreadsafe("work").addDoneCallback((future) => {
+              reasons.push((thrown(() => future.result()) as CancelledError).reason)
+            })
+          })
+          here.callSoon(() => {
+            throw new Error("the crash")
+          })
+          return Effect.never
+        }),
+        {
+          name: "here",
+          exceptionHandler: (loop, report) =>
+            report.kind === "callback" ? loop.defaultExceptionHandler(report) : undefined
+        }
+      )
+    )
+    expect(reasons).toHaveLength(2)
+    for (const reason of reasons) {
+      expect(reason).toMatchObject({
+        message: "the event loop here is closing",
+        cause: { name: "LoopCrash", cause: { message: "the crash" } }
+      })
+    }
   })
 
   it("the error of a task that fails when its asker is gone is reported, as late", async () => {
