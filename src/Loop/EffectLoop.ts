@@ -1,10 +1,9 @@
 /** The kernel's loop with what an Effect program adds to it: fibers started from aio code, and the crash. */
-import * as Context from "effect/Context"
-import * as Option from "effect/Option"
+import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import { contextOf, currentFiberState, type FiberState, type LoopClock, Tag } from "../effect.js"
+import { contextOf, type FiberState, type LoopClock } from "../effect.js"
 import { checkEffect, checkSignal, startBackground, EffectFuture } from "./fiber/Fibers.js"
-import { enter } from "./kernel/current.js"
+import { inside, isInside } from "./host/Inside.js"
 import { rememberSite } from "./kernel/sites.js"
 import { InvalidStateError } from "./kernel/errors.js"
 import { LoopCrash } from "./errors.js"
@@ -16,7 +15,7 @@ import {
 import type { Event } from "./kernel/Event.js"
 import type { Future } from "./kernel/Future.js"
 import type { Handle } from "./kernel/Handle.js"
-import type { Host, Settleable } from "./kernel/ports.js"
+import type { Host } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
 import { Closing } from "./closing/Closing.js"
 import { closeIterators } from "./closing/Crossing.js"
@@ -31,27 +30,6 @@ export interface EffectLoopStatistics extends KernelStatistics {
   /** Iterators and resources of one side that the other side has open. */
   readonly crossings: number
 }
-
-/** In the Context of a fiber that was started on a loop: that loop, and those around it. */
-interface Inside {
-  readonly loop: EffectLoop
-  readonly outer: Inside | undefined
-}
-class InsideTag extends Tag<InsideTag, Inside>()("effect-aio/Inside") {}
-
-const insideOf = (context: Context.Context<never>): Inside | undefined =>
-  Option.getOrUndefined(Context.getOption(context, InsideTag))
-
-const isInside = (context: Context.Context<never>, loop: EffectLoop): boolean => {
-  for (let at = insideOf(context); at !== undefined; at = at.outer) if (at.loop === loop) return true
-  return false
-}
-
-const addInside = (context: Context.Context<never>, loop: EffectLoop): Context.Context<never> =>
-  Context.add(context, InsideTag, { loop, outer: insideOf(context) })
-
-/** No loop at all. */
-const outside = {}
 
 /** The loop is in the Context that every one of these fibers starts with: see `_provide`. */
 const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> =>
@@ -76,8 +54,6 @@ export class EffectLoop extends BaseEventLoop implements Home {
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()
   #stopAsked = false
-  /** What fibers wait for. */
-  readonly #waits = new Set<Settleable>()
   #lateValues = 0
   #provided: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
 
@@ -155,20 +131,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
    */
   _provide(context: Context.Context<never>): Context.Context<never> {
     if (this.#provided?.from !== context) {
-      const own = this.provideSelf(context)
-      this.#provided = { from: context, to: isInside(own, this) ? own : addInside(own, this) }
+      this.#provided = { from: context, to: inside(this.provideSelf(context), this) }
     }
     return this.#provided.to
-  }
-
-  /**
-   * @internal A fiber takes on the async-local state of whoever resumes it, so who may schedule on a loop that is closing
-   * is read from its Context: fibers of the loop may, as tasks and callbacks may, because their cleanup needs it.
-   */
-  override _refuse(what: string): void {
-    const fiber = this._closing.begun ? currentFiberState() : undefined
-    if (fiber === undefined) return super._refuse(what)
-    enter(this._owns(fiber) ? this : outside, undefined, undefined, () => super._refuse(what), undefined)
   }
 
   /** @internal Whether a fiber in this state was started on this loop, or by one that was. */
@@ -261,7 +226,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
    */
   _tellWaiting(): void {
     if (this.isClosed() || this._closing.since !== undefined) return
-    const waits = [...this.#waits].filter(({ _idle }) => _idle !== true).length
+    const waits = this._fiberWaits()
     if (waits === 0) return
     const leftovers = leftoversOf(this)
     this.callExceptionHandler({
@@ -271,18 +236,6 @@ export class EffectLoop extends BaseEventLoop implements Home {
         `which a new wait brings about, or closes` +
         (leftovers.length === 0 ? "" : `:\n${tableOf(leftovers)}`)
     })
-  }
-
-  /** @internal */
-  override _watch(future: Settleable): void {
-    super._watch(future)
-    if (currentFiberState() !== undefined && !this.isClosed()) this.#waits.add(future)
-  }
-
-  /** @internal */
-  override _unwatch(future: Settleable): void {
-    super._unwatch(future)
-    this.#waits.delete(future)
   }
 
   /** @internal */

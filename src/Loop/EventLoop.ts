@@ -63,14 +63,6 @@ export class EventLoop extends EffectLoop {
     return { ...super.statistics(), ...nothingHeld, ...numbersOf(this) }
   }
 
-  // ---- readers and writers ----
-
-  /** @internal What is watched is watched while the loop runs. */
-  override _start(): void {
-    super._start()
-    for (const capability of this._capabilities) if (capability instanceof Readers) capability.follow()
-  }
-
   /**
    * Runs `callback(...args)` as a callback of the loop whenever a file descriptor or stream can be read, in the
    * async-local state of this call, until the Handle is cancelled or `removeReader` is called. Level-triggered: it runs

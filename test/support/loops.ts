@@ -63,6 +63,12 @@ export class ManualHost implements Host {
   report(report: Report): void {
     this.reports.push(report)
   }
+  inFiber(): boolean {
+    return false
+  }
+  isInside(): boolean {
+    return true
+  }
   close(): void {
     this.closed = true
   }

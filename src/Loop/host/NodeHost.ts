@@ -2,9 +2,10 @@
 import { AsyncResource } from "node:async_hooks"
 // The global of the same name is a getter, which costs as much as the clock.
 import { performance } from "node:perf_hooks"
-import type { LoopClock } from "../../effect.js"
-import { currentFiberState } from "../../effect.js"
+import { contextOf, currentFiberState, type LoopClock } from "../../effect.js"
+import { local } from "../kernel/current.js"
 import { AsyncContexts, PlainContexts } from "./AsyncContext.js"
+import { isInside } from "./Inside.js"
 import type { Abort, Host } from "../kernel/ports.js"
 import type { Report } from "../kernel/Report.js"
 
@@ -89,6 +90,17 @@ export class NodeHost implements Host {
 
   abort(): Abort {
     return new AbortController()
+  }
+
+  inFiber(): boolean {
+    return currentFiberState() !== undefined
+  }
+
+  /** Without async-local state an insider cannot be told from an outsider. */
+  isInside(loop: object): boolean {
+    if (!this.contexts.tracks) return true
+    const fiber = currentFiberState()
+    return fiber === undefined ? local()?.loop === loop : isInside(contextOf(fiber), loop)
   }
 
   close(): void {

@@ -46,7 +46,9 @@ export class BaseEventLoop implements Scheduler {
   /** @internal */ _nothing: object | undefined = undefined
   readonly #passes: Passes
   readonly #tasks = new TaskList<Task<unknown>>()
-  readonly #watched = new Set<Settleable>()
+  /** What is settled when the loop closes, and whether it is a fiber that waits for it. */
+  readonly #watched = new Map<Settleable, boolean>()
+  readonly #startListeners = new Set<() => void>()
   readonly #unretrieved = new UnretrievedLog(this)
   readonly #queueLength: number
   #closing = false
@@ -373,7 +375,14 @@ export class BaseEventLoop implements Scheduler {
 
   /** @internal Runs again after a stop, and for the first time. */
   _start(): void {
-    this.#passes.start()
+    if (!this.#passes.start()) return
+    for (const f of this.#startListeners) f()
+  }
+
+  /** @internal Calls `f` each time the loop starts; the result takes it back. */
+  _onStarted(f: () => void): () => void {
+    this.#startListeners.add(f)
+    return () => void this.#startListeners.delete(f)
   }
 
   /** @internal Refuses new work from outside; callbacks, tasks and fibers of this loop may still schedule. */
@@ -392,7 +401,7 @@ export class BaseEventLoop implements Scheduler {
     this.#closed = true
     const queued = this.#passes.close()
     for (const task of [...this.#tasks]) task._closed(error)
-    for (const future of [...this.#watched]) future._closed(error)
+    for (const future of [...this.#watched.keys()]) future._closed(error)
     for (const runnable of queued) {
       if (runnable instanceof Handle) runnable.cancel()
       else this.host.hop(() => runnable.run())
@@ -444,12 +453,19 @@ export class BaseEventLoop implements Scheduler {
   /** @internal */
   _watch(future: Settleable): void {
     if (this.#closed) future._closed(this._closedError("the loop was closed before this was awaited"))
-    else this.#watched.add(future)
+    else this.#watched.set(future, this.host.inFiber())
   }
 
   /** @internal */
   _unwatch(future: Settleable): void {
     this.#watched.delete(future)
+  }
+
+  /** @internal How many of the things that are watched a fiber waits for. */
+  _fiberWaits(): number {
+    let waits = 0
+    for (const [future, byFiber] of this.#watched) if (byFiber && future._idle !== true) waits++
+    return waits
   }
 
   /** @internal */
@@ -463,8 +479,7 @@ export class BaseEventLoop implements Scheduler {
   /** @internal Throws what a scheduling call gets that may not schedule. */
   _refuse(what: string): void {
     if (this.#closed) throw this._closedError(`${what}() on a closed loop`)
-    // Without async-local state an insider cannot be told from an outsider: then all may schedule.
-    if (this.#closing && this.host.contexts.tracks && local()?.loop !== this) {
+    if (this.#closing && !this.host.isInside(this)) {
       throw this._closedError(`${what}() on a loop that is closing`)
     }
     if (this.#passes.ready >= this.#queueLength) throw new QueueFullError(this.#queueLength)

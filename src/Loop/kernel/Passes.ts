@@ -80,11 +80,13 @@ export class Passes {
     if (first && !this.#awake && this.running) this.#wake()
   }
 
-  start(): void {
-    if (this.running || this.#closed) return
+  /** False if it runs already, or is closed. */
+  start(): boolean {
+    if (this.running || this.#closed) return false
     this.running = true
     this.#stopped = new Event()
     if (!this.#awake) this.#wake()
+    return true
   }
 
   /** Stops after everything queued so far; the result is set then, at once if nothing runs. */

@@ -80,6 +80,10 @@ export interface Host {
   arm(when: number, fire: () => void): void
   disarm(): void
   abort(): Abort
+  /** Whether the code of a fiber is calling: what it waits for from now on, a fiber waits for. */
+  inFiber(): boolean
+  /** Whether a callback, a task or a fiber of `loop` is calling; also true where that cannot be told. */
+  isInside(loop: object): boolean
   readonly contexts: Contexts
   /** The default exception handler: logs the report, and crashes the loop where its kind asks for it. */
   report(report: Report): void

@@ -45,6 +45,11 @@ export class Readers extends Capability {
   #streams: Registrations<NodeStream> | undefined
   #following = false
 
+  constructor(loop: Home) {
+    super(loop)
+    loop._onStarted(() => this.follow())
+  }
+
   add(
     what: string,
     side: Side,
