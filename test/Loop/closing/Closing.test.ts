@@ -71,10 +71,14 @@ describe("the state of a closing", () => {
     Effect.gen(function* () {
       const { exceptionHandler, reports } = collecting()
       let loop: EventLoop | undefined
+      let letGo = (): void => {}
       const fiber = yield* Effect.fork(
         scoped(
           Effect.flatMap(Loop, (of) => {
             loop = of
+            of.runEffectTask(
+              Effect.uninterruptible(Effect.promise(() => new Promise<void>((f) => (letGo = f))))
+            )
             return Effect.ensuring(Effect.never, Effect.ignore(runAioFuture(of.createTask(forever))))
           }),
           { exceptionHandler, closeDeadline: 30, slowJoin: 1e6 }
@@ -84,6 +88,8 @@ describe("the state of a closing", () => {
       yield* Fiber.interrupt(fiber)
       expect(stateOf(loop as EventLoop)).toBe("gave up, since")
       expect(reports.map(({ kind }) => kind)).toEqual(["leftover"])
+      letGo()
+      yield* settle
     })
   )
 
