@@ -101,7 +101,7 @@ const closing = <A>(
       )
     }
     loop._start()
-    task._look()
+    task._markRetrieved()
     return Effect.flatMap(awaitDone(loop, task), () =>
       Effect.asVoid(Effect.orDie(fromFuture(task, (error) => error)))
     )

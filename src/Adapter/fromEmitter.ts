@@ -50,7 +50,7 @@ class Reading implements Settleable {
   ) {
     this.#context = loop.host.contexts.capture()
     this.#outcome = new Future<void>(loop)
-    this.#outcome._look()
+    this.#outcome._markRetrieved()
   }
 
   /** Begins to listen. What an emitter throws ends it. */

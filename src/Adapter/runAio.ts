@@ -99,7 +99,7 @@ export const runAioFuture = <A>(
       )
     }
     if (future.done()) {
-      future._look()
+      future._markRetrieved()
       return fromFuture(future, mapError)
     }
     return joining(loop, name, () => future, mapError, onInterrupt)

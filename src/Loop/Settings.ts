@@ -1,7 +1,7 @@
 /** What may be said when a loop is opened, checked before anything is opened. */
 import { type DurationInput, toMillis } from "../effect.js"
 import { describeValue } from "./kernel/describe.js"
-import type { EventLoopOptions } from "./kernel/BaseEventLoop.js"
+import { DEFAULT_SLOW_JOIN, type EventLoopOptions, limitsOf } from "./kernel/LoopOptions.js"
 
 /**
  * How a loop is opened. Durations are milliseconds or anything Effect's Duration takes.
@@ -54,25 +54,20 @@ export const settingsOf = (options: LoopOptions): Settings => {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`the options of a loop are an object, not ${describeValue(options)}`)
   }
-  const { queueLength, slowCallbackDuration, unretrieved } = options
+  const { unretrieved } = options
   check("name", options.name, "string")
   check("debug", options.debug, "boolean")
   check("asyncContext", options.asyncContext, "boolean")
   check("exceptionHandler", options.exceptionHandler, "function")
-  check("queueLength", queueLength, "number")
-  check("slowCallbackDuration", slowCallbackDuration, "number")
-  if (queueLength !== undefined && queueLength !== Infinity && !(queueLength >= 1 && queueLength % 1 === 0)) {
-    throw new RangeError(`queueLength is a whole number of callbacks from 1 on, not ${queueLength}`)
-  }
-  if (slowCallbackDuration !== undefined && !(slowCallbackDuration >= 0)) {
-    throw new RangeError(`slowCallbackDuration is in milliseconds from 0 on, not ${slowCallbackDuration}`)
-  }
+  check("queueLength", options.queueLength, "number")
+  check("slowCallbackDuration", options.slowCallbackDuration, "number")
+  limitsOf(options)
   if (unretrieved !== undefined && unretrieved !== "report" && unretrieved !== "crash") {
     throw new RangeError(`unretrieved is "report" or "crash", not ${describeValue(unretrieved)}`)
   }
   return {
     options,
     closeDeadline: millis("closeDeadline", options.closeDeadline, 10_000),
-    slowJoin: millis("slowJoin", options.slowJoin, 1_000)
+    slowJoin: millis("slowJoin", options.slowJoin, DEFAULT_SLOW_JOIN)
   }
 }

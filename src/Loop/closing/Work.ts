@@ -74,7 +74,7 @@ export class Work implements Phase {
   #cancel(task: Task<unknown>, reason: LoopClosedError, settled: () => void): void {
     const { loop } = this
     if (!this.#isNew(task)) return task._add({ resumes: false, run: settled })
-    const unowned = !task._looked
+    const unowned = !task._wasRetrieved
     task._add({
       resumes: false,
       run: () => {

@@ -6,13 +6,20 @@
  */
 import { isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
-import { functionName, describeValue } from "./describe.js"
+import { describeValue } from "./describe.js"
 import { rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
 import { Future, isFuture } from "./Future.js"
-import { Handle } from "./Handle.js"
-import type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } from "./LoopOptions.js"
+import { checkCallback, Handle } from "./Handle.js"
+import {
+  DEFAULT_SLOW_JOIN,
+  type EventLoopOptions,
+  type ExceptionHandler,
+  limitsOf,
+  type LoopStatistics,
+  type TaskFactory
+} from "./LoopOptions.js"
 import { Passes } from "./Passes.js"
 import type { Context, Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
@@ -42,7 +49,8 @@ type Callback<Args extends ReadonlyArray<unknown>> = (...args: Args) => unknown
 export class BaseEventLoop implements Scheduler {
   readonly name: string
   /** @internal */ readonly host: Host
-  /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number = 1_000
+  /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number =
+    DEFAULT_SLOW_JOIN
   /** @internal */ _nothing: object | undefined = undefined
   readonly #passes: Passes
   readonly #tasks = new TaskList<Task<unknown>>()
@@ -69,17 +77,8 @@ export class BaseEventLoop implements Scheduler {
         "a loop is not made with new: open one with Loop.open, Loop.layer or Loop.scoped, or use SyncLoop.make()"
       )
     }
-    const { queueLength = Infinity, slowCallbackDuration = 100, exceptionHandler } = options
-    if (queueLength !== Infinity && (!Number.isInteger(queueLength) || queueLength < 1)) {
-      throw new RangeError(
-        `queueLength is a whole number of callbacks from 1 on, not ${describeValue(queueLength)}`
-      )
-    }
-    if (typeof slowCallbackDuration !== "number" || !(slowCallbackDuration >= 0)) {
-      throw new RangeError(
-        `slowCallbackDuration is in milliseconds from 0 on, not ${describeValue(slowCallbackDuration)}`
-      )
-    }
+    const { exceptionHandler } = options
+    const { queueLength, slowCallbackDuration } = limitsOf(options)
     this.name = options.name ?? `loop-${++loops}`
     this.host = host
     this.#queueLength = queueLength
@@ -538,14 +537,7 @@ export class BaseEventLoop implements Scheduler {
   }
 
   #accept(what: string, callback: unknown): void {
-    if (typeof callback !== "function") {
-      throw new TypeError(`${what} takes a function, not ${describeValue(callback)}`)
-    }
-    if (this.#passes.debug && Object.prototype.toString.call(callback) === "[object AsyncFunction]") {
-      throw new TypeError(
-        `coroutines cannot be used with ${what}: give ${functionName(callback)} to createTask`
-      )
-    }
+    checkCallback(what, callback, this.#passes.debug)
     this._refuse(what)
   }
 

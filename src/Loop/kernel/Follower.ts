@@ -3,15 +3,8 @@
  * cancel comes too late, and is refused, once the other has ended: its outcome is on the way, and a task that awaits it
  * keeps the cancel for itself.
  */
-import { functionName } from "./describe.js"
-import { LoopClosedError } from "./errors.js"
 import { Future, type OnCancel } from "./Future.js"
 import type { Runnable } from "./ports.js"
-import { Task } from "./Task.js"
-
-/** A Future's name in texts: of tasks their own, and no more than that, because Futures may await each other in circles. */
-export const nameOf = (future: Future<unknown>): string =>
-  future instanceof Task ? future.getName() : functionName(future.constructor)
 
 /**
  * Cancels on somebody's behalf, from the loop. Foreign code that fails while it is told to stop has been told: that is
@@ -30,10 +23,6 @@ export const tellToStop = (future: Future<unknown>, message: unknown): boolean =
     return true
   }
 }
-
-/** Whether a Future failed because its loop was closed under it, and not by anything of its own. */
-export const closedUnder = (future: Future<unknown>): boolean =>
-  future._peek() === "error" && future._scheduler.isClosed() && future._error() instanceof LoopClosedError
 
 /**
  * Legal states: pending while `_inner` is, and until its callback has come round the loop; then as `_inner` ended,
@@ -57,16 +46,11 @@ export abstract class Follower<A> extends Future<A> implements Runnable {
   }
 
   protected _follow(): void {
-    const inner = this._inner
-    const outcome = inner._peek()
-    if (outcome === "value") this._settleValue(inner._value())
-    else if (outcome === "cancelled") this._settleCancelled(inner._error())
-    else if (closedUnder(inner)) this._closed(inner._error() as Error)
-    else this._settleError(inner._error())
+    this._settleAs(this._inner)
   }
 
   /** @internal */
   protected override _describe(): string {
-    return this.done() ? super._describe() : `${super._describe()} of=${nameOf(this._inner)}`
+    return this.done() ? super._describe() : `${super._describe()} of=${this._inner._name}`
   }
 }

@@ -8,9 +8,9 @@ import { adopt, isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
 import { functionName, describeValue } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
-import { CancelledError, InvalidStateError, isCancelledError } from "./errors.js"
+import { CancelledError, InvalidStateError, isCancelledError, LoopClosedError } from "./errors.js"
 import { FutureIterator } from "./FutureIterator.js"
-import { Handle } from "./Handle.js"
+import { checkCallback, Handle } from "./Handle.js"
 import type { Cancellable, Context, Runnable, Scheduler, Settleable, Unretrieved, Waiter } from "./ports.js"
 
 /**
@@ -26,8 +26,8 @@ const FINISHED = 1
 const FAILED = 2
 const CANCELLED = 3
 
-/** Somebody has looked at the outcome, or is registered to be told. */
-const LOOKED = 1
+/** The outcome was read, or somebody is registered to be told: a failure is no longer for the loop to report. */
+const RETRIEVED = 1
 /** The loop settles this Future when it closes: code outside of all tasks waits for it. */
 const WATCHED = 2
 /** `onCancel` is on the stack. */
@@ -129,7 +129,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    */
   cancel(message?: unknown): boolean {
     if (this.#state !== PENDING) {
-      this._look()
+      this._markRetrieved()
       return false
     }
     if (this.#onCancel !== undefined) {
@@ -150,7 +150,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * The value. Throws its error, {@link CancelledError} if it was cancelled, {@link InvalidStateError} while pending.
    */
   result(): A {
-    this._look()
+    this._markRetrieved()
     if (this.#state === FINISHED) return this.#value as A
     if (this.#state === PENDING)
       throw new InvalidStateError(`result() of ${this.toString()}: it is not done yet`)
@@ -162,7 +162,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * {@link InvalidStateError} while pending.
    */
   exception(): unknown {
-    this._look()
+    this._markRetrieved()
     if (this.#state === FINISHED) return undefined
     if (this.#state === FAILED) return this.#value
     if (this.#state === CANCELLED) throw this._error()
@@ -174,8 +174,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * `options.context`). Never synchronously. An exception in it goes to the exception handler.
    */
   addDoneCallback(callback: (future: this) => unknown, options?: { readonly context?: Context }): void {
-    if (typeof callback !== "function")
-      throw new TypeError(`addDoneCallback takes a function, not ${String(callback)}`)
+    checkCallback("addDoneCallback", callback, this._scheduler.getDebug())
     const context = options?.context ?? this._scheduler.host.contexts.capture()
     this._add(new Handle(this._scheduler, callback, [this], context))
   }
@@ -320,23 +319,23 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return this.#value as A
   }
 
-  /** @internal Somebody looked at the outcome, or will be told. */
-  _look(): void {
-    this.#flags |= LOOKED
+  /** @internal The outcome was read, or somebody will be told of it. */
+  _markRetrieved(): void {
+    this.#flags |= RETRIEVED
     if (this.#unretrieved !== undefined) {
       this.#unretrieved.retrieved()
       this.#unretrieved = undefined
     }
   }
 
-  /** @internal Whether somebody has looked at the outcome, or is registered to be told. */
-  get _looked(): boolean {
-    return (this.#flags & LOOKED) !== 0
+  /** @internal Whether the outcome was read, or somebody is registered to be told. */
+  get _wasRetrieved(): boolean {
+    return (this.#flags & RETRIEVED) !== 0
   }
 
   /** @internal Registers what runs when this is done; at the next pass if it is done already. */
   _add(runnable: Runnable): void {
-    this._look()
+    this._markRetrieved()
     if (this.#state !== PENDING) this._scheduler._push(runnable)
     else if (this.#callbacks === undefined) this.#callbacks = runnable
     else if (Array.isArray(this.#callbacks)) this.#callbacks.push(runnable)
@@ -360,7 +359,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     this._remove(runnable)
     if (this.#state !== PENDING || this.#runnables().length > 0) return
     this.#callbacks = undefined
-    this.#flags &= ~LOOKED
+    this.#flags &= ~RETRIEVED
   }
 
   /** @internal */
@@ -378,10 +377,24 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     this.#settle(CANCELLED, reason)
   }
 
+  /** @internal Ends as `other` has ended, which is done. What closing did to that is nobody's to look at here, either. */
+  _settleAs(other: Future<unknown>): void {
+    const outcome = other._peek()
+    if (outcome === "value") this._settleValue(other._value())
+    else if (outcome === "cancelled") this._settleCancelled(other._error())
+    else if (other._closedUnder) this._closed(other._error() as LoopClosedError)
+    else this._settleError(other._error())
+  }
+
+  /** @internal Whether it failed because its loop was closed under it, and not by anything of its own. */
+  get _closedUnder(): boolean {
+    return this.#state === FAILED && this._scheduler.isClosed() && this.#value instanceof LoopClosedError
+  }
+
   /** @internal The loop is closed and nobody will settle this any more. */
   _closed(error: Error): void {
     if (this.#state !== PENDING) return
-    this.#flags |= LOOKED
+    this.#flags |= RETRIEVED
     this.#settle(FAILED, error)
   }
 
@@ -404,6 +417,11 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal A cancel that this took, and to which its failure is no answer. The task that asked has to keep it. */
   _unanswered(): CancelledError | undefined {
     return undefined
+  }
+
+  /** @internal What the texts of others call it: no more than a name, because Futures may await each other in circles. */
+  get _name(): string {
+    return functionName(this.constructor)
   }
 
   /** @internal What a never-retrieved report calls this. */
@@ -431,7 +449,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     const refusal =
       waiter === undefined || waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
     if (refusal !== undefined) return void onRejected(refusal)
-    this._look()
+    this._markRetrieved()
     if (this.#state === FINISHED) onFulfilled(this.#value as A)
     else onRejected(this._error())
   }
@@ -462,7 +480,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     const callbacks = this.#callbacks
     this.#callbacks = undefined
     if (callbacks === undefined) {
-      if (state === FAILED && (this.#flags & LOOKED) === 0) {
+      if (state === FAILED && (this.#flags & RETRIEVED) === 0) {
         this.#unretrieved = this._scheduler._unretrieved(this, this._kind(), value, this._ownContext)
       }
     } else if (Array.isArray(callbacks)) {
@@ -472,11 +490,21 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 }
 
 /**
+ * Lets a class of the library be called "Future" in every text, which is what its objects are to programs. The name of the
+ * class itself is set, because `describeValue`, Node and stack traces read that.
+ */
+export const readAsFuture = (Class: abstract new (...args: Array<never>) => Future<unknown>): void =>
+  void Object.defineProperty(Class, "name", { value: "Future" })
+
+/**
  * What `then` returns: settled by a handler's result. Cancelling it asks what it waits for.
  *
  * Legal states while pending: waiting for `#source`; then, where a handler answered with a thenable, `#following` that.
  */
 class Reaction<B> extends Future<B> implements Runnable {
+  static {
+    readAsFuture(this)
+  }
   readonly #engine: boolean
   #source: Future<unknown> | undefined
   #onFulfilled: unknown
@@ -589,9 +617,6 @@ class Reaction<B> extends Future<B> implements Runnable {
     if (!reaction.done()) reaction.#following = following
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Reaction, "name", { value: "Future" })
-
 /**
  * Whether a value is a Future, of this or of another copy of the library.
  *

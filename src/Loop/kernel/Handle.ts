@@ -1,5 +1,5 @@
 /** One scheduled callback. Timers give it a due time (`Timers.ts`). */
-import { describeCall, functionName } from "./describe.js"
+import { describeCall, describeValue, functionName, isCoroutineFunction } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import type { Context, Runnable, Scheduler } from "./ports.js"
 
@@ -13,6 +13,23 @@ const LISTENS = 4
 const onCancels = new WeakMap<Handle, () => void>()
 /** Debug mode: the text of a cancelled handle. */
 const texts = new WeakMap<Handle, string>()
+
+/**
+ * Throws for what is no callback of `what`. A coroutine function is none: what its call returns, nobody would wait for.
+ * Of a generator function not even the first line would run, so it is refused in every case; an async function, whose
+ * call may be meant, only where the caller is `strict`, as the loop is in debug mode (asyncio 3.13, `_check_callback`).
+ *
+ * Differs: asyncio knows generators that are no coroutines, and accepts them. Here they all are.
+ */
+export const checkCallback = (what: string, callback: unknown, strict: boolean): void => {
+  if (typeof callback !== "function") {
+    throw new TypeError(`${what} takes a function, not ${describeValue(callback)}`)
+  }
+  // So are nearly all callbacks, and this is asked for each of them.
+  if (Object.getPrototypeOf(callback) === Function.prototype || !isCoroutineFunction(callback)) return
+  if (!strict && Object.prototype.toString.call(callback) === "[object AsyncFunction]") return
+  throw new TypeError(`coroutines cannot be used with ${what}: give ${functionName(callback)} to createTask`)
+}
 
 /**
  * A callback that the loop will run once, returned by `callSoon` and its relatives.

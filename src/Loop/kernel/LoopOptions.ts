@@ -1,4 +1,5 @@
-/** What a loop may be told, and what it tells of itself. */
+/** What a loop may be told, what holds where it is told nothing, and what it tells of itself. */
+import { describeValue } from "./describe.js"
 import type { BaseEventLoop } from "./BaseEventLoop.js"
 import type { Report } from "./Report.js"
 import type { Coroutine, Task, TaskOptions } from "./Task.js"
@@ -42,6 +43,27 @@ export interface EventLoopOptions {
   /** Debug mode: from how many milliseconds on a callback is reported as slow. Default 100. */
   readonly slowCallbackDuration?: number | undefined
   readonly exceptionHandler?: ExceptionHandler | undefined
+}
+
+/** After how many milliseconds a wait for cancelled work is reported, where nothing else is said. */
+export const DEFAULT_SLOW_JOIN = 1_000
+
+/** The numbers among the options, with their defaults. Throws `RangeError` for what is out of range. */
+export const limitsOf = ({
+  queueLength = Infinity,
+  slowCallbackDuration = 100
+}: EventLoopOptions): { readonly queueLength: number; readonly slowCallbackDuration: number } => {
+  if (queueLength !== Infinity && (!Number.isInteger(queueLength) || queueLength < 1)) {
+    throw new RangeError(
+      `queueLength is a whole number of callbacks from 1 on, not ${describeValue(queueLength)}`
+    )
+  }
+  if (typeof slowCallbackDuration !== "number" || !(slowCallbackDuration >= 0)) {
+    throw new RangeError(
+      `slowCallbackDuration is in milliseconds from 0 on, not ${describeValue(slowCallbackDuration)}`
+    )
+  }
+  return { queueLength, slowCallbackDuration }
 }
 
 /**

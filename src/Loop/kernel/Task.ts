@@ -123,6 +123,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     return true
   }
 
+  /** @internal */
+  override get _name(): string {
+    return this.getName()
+  }
+
   getName(): string {
     return this.#name ?? `Task-${this.#number}`
   }
@@ -166,7 +171,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    */
   override cancel(message?: unknown): boolean {
     if (this.done()) {
-      this._look()
+      this._markRetrieved()
       return false
     }
     let next = this.#request(message)

@@ -3,8 +3,8 @@ import { type BaseEventLoop, runningLoop } from "./BaseEventLoop.js"
 import { errorText, describeValue } from "./describe.js"
 import { rememberSite } from "./sites.js"
 import { CancelledError, InvalidStateError, TaskGroupError, type LoopClosedError } from "./errors.js"
-import { closedUnder, tellToStop } from "./Follower.js"
-import { Future } from "./Future.js"
+import { tellToStop } from "./Follower.js"
+import { Future, readAsFuture } from "./Future.js"
 import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
 
 /**
@@ -127,7 +127,7 @@ export class TaskGroup {
 
   #ended(task: Task<unknown>): void {
     this.#members.delete(task)
-    if (closedUnder(task)) this.#lost = task._error() as LoopClosedError
+    if (task._closedUnder) this.#lost = task._error() as LoopClosedError
     else if (task._peek() === "error") {
       this.#errors.push(task._error())
       task._passOn()
@@ -166,13 +166,16 @@ export class TaskGroup {
       )
     } else if (this.#lost !== undefined) future._closed(this.#lost)
     else if (future._asked !== undefined) future._settleCancelled(future._asked.message)
-    else if (body.cancelled()) future._settleCancelled(body._error())
-    else future._settleValue(body._value())
+    else future._settleAs(body)
   }
 }
 
 /** The end of a group. Once every member has ended it cannot be cancelled: the outcome is on the way. */
 class GroupFuture extends Future<unknown> {
+  static {
+    readAsFuture(this)
+  }
+
   readonly #ended: () => boolean
   /** It was cancelled. */
   _asked: { readonly message: unknown } | undefined
@@ -196,5 +199,3 @@ class GroupFuture extends Future<unknown> {
       : undefined
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(GroupFuture, "name", { value: "Future" })

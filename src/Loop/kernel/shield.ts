@@ -1,8 +1,8 @@
 /** Protects work from the cancellation of whoever waits for it. */
 import { runningLoop } from "./BaseEventLoop.js"
 import { rememberSite } from "./sites.js"
-import { closedUnder, Follower } from "./Follower.js"
-import type { Future } from "./Future.js"
+import { Follower } from "./Follower.js"
+import { type Future, readAsFuture } from "./Future.js"
 import type { Runnable } from "./ports.js"
 import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
 
@@ -16,7 +16,7 @@ class Watch implements Runnable {
 
   run(): void {
     const { inner } = this
-    if (inner._peek() !== "error" || closedUnder(inner)) return
+    if (inner._peek() !== "error" || inner._closedUnder) return
     inner._scheduler.callExceptionHandler({
       kind: "late",
       message: `${inner.toString()} failed after the shield around it was cancelled`,
@@ -27,6 +27,10 @@ class Watch implements Runnable {
 }
 
 class Shield<A> extends Follower<A> {
+  static {
+    readAsFuture(this)
+  }
+
   constructor(inner: Future<unknown>) {
     super(inner, () => {
       this.#leave()
@@ -47,8 +51,6 @@ class Shield<A> extends Follower<A> {
     inner._add(new Watch(inner))
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Shield, "name", { value: "Future" })
 
 /**
  * A Future that ends as `awaitable` does, and whose cancellation, or that of the task awaiting it, leaves the work

@@ -3,8 +3,8 @@ import { type BaseEventLoop, runningLoop, runningTask } from "./BaseEventLoop.js
 import { functionName, describeValue } from "./describe.js"
 import { rememberSite } from "./sites.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
-import { Follower, nameOf, tellToStop } from "./Follower.js"
-import type { Future } from "./Future.js"
+import { Follower, tellToStop } from "./Follower.js"
+import { type Future, readAsFuture } from "./Future.js"
 import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"
 import type { TimerHandle } from "./Timers.js"
 
@@ -114,7 +114,7 @@ export class Timeout {
   /** @internal What a TimeoutError says. */
   _text(): string {
     const took = Math.max(0, (this.#when ?? this.#startedAt) - this.#startedAt)
-    return `${this.#what}: ${this.#work === undefined ? "it" : nameOf(this.#work)} was not done after ${took}ms`
+    return `${this.#what}: ${this.#work === undefined ? "it" : this.#work._name} was not done after ${took}ms`
   }
 
   #arm(when: number | null): TimerHandle | undefined {
@@ -124,6 +124,9 @@ export class Timeout {
 
 /** Ends as the work does, save that the deadline's own cancel is a TimeoutError. */
 class Limited<A> extends Follower<A> {
+  static {
+    readAsFuture(this)
+  }
   readonly #deadline: Timeout
   /** Somebody else has cancelled the task of the work. */
   readonly #cancelledByOthers: () => boolean
@@ -157,8 +160,6 @@ class Limited<A> extends Follower<A> {
     else this._settleError(new TimeoutError(this.#deadline._text(), { cause: this._inner._error() }))
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Limited, "name", { value: "Future" })
 
 /**
  * Waits for `awaitable` for at most `ms` milliseconds of the loop's clock; `null` or Infinity is no limit. A coroutine

@@ -7,7 +7,7 @@ import type { Stream } from "node:stream"
 import { Child } from "./Child.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { SpawnError } from "../errors.js"
-import { Future } from "../kernel/Future.js"
+import { Future, readAsFuture } from "../kernel/Future.js"
 import { type Processes, processesOf } from "./Processes.js"
 import { socketPair, type SocketPair } from "./socketPair.js"
 import {
@@ -97,6 +97,10 @@ const hasStarted = (child: ChildProcess): child is ChildProcess & { readonly pid
  * for the pass that tells it. Cancelling kills what has been started, and the Future is cancelled when that has ended.
  */
 class Spawning extends Future<Child> {
+  static {
+    readAsFuture(this)
+  }
+
   readonly #loop: Home
   readonly #processes: Processes
   readonly #what: string
@@ -192,9 +196,6 @@ class Spawning extends Future<Child> {
     return true
   }
 }
-
-// In texts it is what it is to its users.
-Object.defineProperty(Spawning, "name", { value: "Future" })
 
 /**
  * Starts a program, at once. Throws what is wrong with the arguments and LoopClosedError; the Future fails with

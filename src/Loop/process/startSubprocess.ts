@@ -4,7 +4,7 @@
  */
 import type { Child } from "./Child.js"
 import { describeValue } from "../kernel/describe.js"
-import { Future } from "../kernel/Future.js"
+import { Future, readAsFuture } from "../kernel/Future.js"
 import { spawnChild } from "./spawnChild.js"
 import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
@@ -35,6 +35,10 @@ export const shellCommand = (command: unknown): Command => {
  * and waiting for the end of what was started. A value that a cancel kept from its receiver is closed: nobody has it.
  */
 class Starting<A> extends Future<A> {
+  static {
+    readAsFuture(this)
+  }
+
   readonly #starting: Future<Child>
   #transport: SubprocessTransport | undefined
   #stopped: { readonly message: unknown } | undefined
@@ -60,10 +64,8 @@ class Starting<A> extends Future<A> {
     starting._add({
       resumes: false,
       run: () => {
-        const outcome = starting._peek()
-        if (outcome === "value") started(starting._value())
-        else if (outcome === "cancelled") this._settleCancelled(this.#stopped?.message)
-        else this._settleError(starting._error())
+        if (starting._peek() === "value") started(starting._value())
+        else this._settleAs(starting)
       }
     })
   }
@@ -81,8 +83,6 @@ class Starting<A> extends Future<A> {
     return true
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Starting, "name", { value: "Future" })
 
 /** Starts it for a protocol of the library's own or of the program's. Throws what is wrong with the arguments. */
 export const startFor = <A>(

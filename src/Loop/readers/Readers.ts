@@ -21,6 +21,7 @@ import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError, LoopClosedError, type QueueFullError } from "../kernel/errors.js"
 import { FdError, FdPollUnavailableError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
+import { checkCallback } from "../kernel/Handle.js"
 import type { WatchHandle } from "../kernel/WatchHandle.js"
 import { Registrations } from "./Registrations.js"
 import { StreamReadiness } from "./StreamReadiness.js"
@@ -58,9 +59,7 @@ export class Readers extends Capability {
     args: ReadonlyArray<unknown>
   ): WatchHandle {
     const target = watchedIn(what, source, side)
-    if (typeof callback !== "function") {
-      throw new TypeError(`${what} takes a function, not ${describeValue(callback)}`)
-    }
+    checkCallback(what, callback, this.loop.getDebug())
     this.#accept(what, source, target)
     const handle =
       typeof target === "number"

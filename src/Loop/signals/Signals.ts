@@ -8,10 +8,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { outsideFibers } from "../../effect.js"
 import { isThenable } from "../kernel/adopt.js"
-import { functionName, describeValue, isCoroutineFunction } from "../kernel/describe.js"
+import { functionName, describeValue } from "../kernel/describe.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { SignalError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
+import { checkCallback } from "../kernel/Handle.js"
 import type { Settleable } from "../kernel/ports.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
 import { LONGEST } from "../host/NodeHost.js"
@@ -191,18 +192,14 @@ interface Watched {
   readonly stop: () => void
 }
 
-const checkCallback = (callback: unknown): void => {
-  if (typeof callback !== "function") {
+/** As in asyncio (3.13, `add_signal_handler`), a coroutine function is refused in every mode, not in debug mode only. */
+const checkHandler = (callback: unknown): void => {
+  if (typeof callback !== "function" && (isThenable(callback) || Effect.isEffect(callback))) {
     throw new TypeError(
-      `addSignalHandler takes a function, not ${describeValue(callback)}` +
-        (isThenable(callback) || Effect.isEffect(callback) ? ", which nobody would wait for" : "")
+      `addSignalHandler takes a function, not ${describeValue(callback)}, which nobody would wait for`
     )
   }
-  if (isCoroutineFunction(callback)) {
-    throw new TypeError(
-      `coroutines cannot be used with addSignalHandler: start ${functionName(callback)} with createTask in a function`
-    )
-  }
+  checkCallback("addSignalHandler", callback, true)
 }
 
 /** How many signals a loop watches, as a part of its statistics. */
@@ -233,7 +230,7 @@ export class Signals extends Capability {
     args: ReadonlyArray<unknown>
   ): WatchHandle {
     const name = watchable("addSignalHandler", signal)
-    checkCallback(callback)
+    checkHandler(callback)
     this.refuse("addSignalHandler")
     const { loop } = this
     const watched = this.#watch(name)

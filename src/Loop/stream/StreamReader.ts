@@ -5,7 +5,7 @@ import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { IncompleteReadError, LimitOverrunError } from "../errors.js"
-import { Future } from "../kernel/Future.js"
+import { Future, readAsFuture } from "../kernel/Future.js"
 import type { Runnable } from "../kernel/ports.js"
 
 /** How many bytes a reader lets wait before it holds the sender up; it may come to twice as many. */
@@ -46,6 +46,10 @@ const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * The outcome of a read. A value that a cancel kept from its only receiver goes back into the stream.
  */
 class Read<A> extends Future<A> {
+  static {
+    readAsFuture(this)
+  }
+
   _undo: (() => void) | undefined
   #receivers = 0
 
@@ -60,8 +64,6 @@ class Read<A> extends Future<A> {
     this._undo = undefined
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Read, "name", { value: "Future" })
 
 /**
  * Bytes as they come, read in the pieces that the program asks for. asyncio: `StreamReader`.

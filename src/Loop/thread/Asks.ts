@@ -5,7 +5,7 @@ import { Capability, perLoop } from "../closing/Capability.js"
 import { local } from "../kernel/current.js"
 import type { LoopClosedError } from "../kernel/errors.js"
 import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
-import { Future } from "../kernel/Future.js"
+import { Future, readAsFuture } from "../kernel/Future.js"
 import { NodeHost } from "../host/NodeHost.js"
 import { logReport } from "../host/Reporter.js"
 import type { Leftover } from "../ports.js"
@@ -32,6 +32,10 @@ export const homeOfAsked = (): BaseEventLoop =>
  * Legal states: those of a Future; while it is pending its loop lists it, and `letGo` takes back what waits on its behalf.
  */
 export class Asked extends Future<unknown> {
+  static {
+    readAsFuture(this)
+  }
+
   readonly since: number
   /** The other thread was asked to cancel it. */
   cancelling = false
@@ -84,8 +88,6 @@ export class Asked extends Future<unknown> {
     return `Future of ${this.name}`
   }
 }
-// In texts it is what it is to its users.
-Object.defineProperty(Asked, "name", { value: "Future" })
 
 /**
  * What the tasks and callbacks of one loop have asked of loops in other threads: closing the loop cancels it, and waits

@@ -205,6 +205,49 @@ describe("EventLoop, what it is given", () => {
     expect(loop.statistics()).toMatchObject({ ready: 0, timers: 0 })
   })
 
+  it("B2 a generator function is no callback, in debug mode or not, and nothing is scheduled", () => {
+    for (const debug of [false, true]) {
+      const { loop, host } = manualLoop({ debug })
+      const future = loop.createFuture<void>()
+      function* coroutine(): Generator<undefined, void> {
+        yield
+      }
+      async function* items(): AsyncGenerator<undefined, void> {
+        yield
+      }
+      for (const callback of [coroutine, items, coroutine.bind(null)]) {
+        const calls: Record<string, () => unknown> = {
+          callSoon: () => loop.callSoon(callback),
+          callSoonThreadsafe: () => loop.callSoonThreadsafe(callback),
+          callLater: () => loop.callLater(1, callback),
+          callAt: () => loop.callAt(1, callback),
+          addDoneCallback: () => future.addDoneCallback(callback)
+        }
+        for (const [what, call] of Object.entries(calls)) {
+          expect(call).toThrow(TypeError)
+          const name = callback === items ? "items" : "coroutine"
+          expect(call).toThrow(`coroutines cannot be used with ${what}: give ${name} to createTask`)
+        }
+      }
+      expect(loop.statistics()).toMatchObject({ ready: 0, timers: 0 })
+      expect(String(future)).toMatch(/^<Future pending(?! cb)/)
+      future.setResult()
+      host.runUntilIdle()
+      expect(host.reports).toEqual([])
+    }
+  })
+
+  it("B2 an async function is a callback outside of debug mode, and its call is all that the loop does", () => {
+    const { loop, host } = manualLoop()
+    const log: Array<string> = []
+    const future = loop.createFuture<void>()
+    future.addDoneCallback(async () => void log.push("done"))
+    loop.callSoon(async () => void log.push("soon"))
+    future.setResult()
+    host.runUntilIdle()
+    expect(log).toEqual(["soon", "done"])
+  })
+
   it("B2 options out of range are a RangeError before anything is made", () => {
     const make = (options: object) => () => new BaseEventLoop(new ManualHost(), options)
     for (const queueLength of [0, -1, NaN, 1.5, -Infinity, "3", null]) {

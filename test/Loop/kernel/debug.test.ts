@@ -202,6 +202,10 @@ describe("debug mode", () => {
     ]
     for (const call of calls) expect(call).toThrow(TypeError)
     expect(calls[0]).toThrow("coroutines cannot be used with callSoon: give coroutine to createTask")
+    const future = loop.createFuture<void>()
+    expect(() => future.addDoneCallback(coroutine)).toThrow(
+      "coroutines cannot be used with addDoneCallback: give coroutine to createTask"
+    )
     expect(loop.statistics()).toMatchObject({ ready: 0, timers: 0 })
   })
 })

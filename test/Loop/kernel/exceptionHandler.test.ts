@@ -184,6 +184,6 @@ describe("failures nobody looked at", () => {
     loop.createFuture<number>().setException(new Error("boom"))
     loop.close()
     const [report] = host.reports as [Report]
-    expect(report.sourceTraceback!.split("\n")[0]).toContain("reports.test.ts")
+    expect(report.sourceTraceback!.split("\n")[0]).toContain("exceptionHandler.test.ts")
   })
 })
