@@ -3,6 +3,9 @@
  *
  * Legal states: stopped (queues but does not run), running, closing (still running; refuses new work from outside),
  * closed.
+ *
+ * Longer than 400 lines, because programs know it as one object with the methods of asyncio's loop (3.13); half of it is
+ * their docs. What each method needs is a noun beside it: Passes, Timers, TaskList, UnretrievedLog.
  */
 import { isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
@@ -89,8 +92,6 @@ export class BaseEventLoop implements Scheduler {
     if (exceptionHandler !== undefined) this.setExceptionHandler(exceptionHandler)
   }
 
-  // ---- scheduling ----
-
   /** Runs `callback(...args)` in the next pass, in the async-local state of this call. */
   callSoon<Args extends ReadonlyArray<unknown>>(callback: Callback<Args>, ...args: Args): Handle {
     return this.#soon("callSoon", callback, args)
@@ -99,6 +100,9 @@ export class BaseEventLoop implements Scheduler {
   /**
    * `callSoon` for callers that are not on the loop. All JavaScript of one thread takes turns, so within a thread the
    * two are the same.
+   *
+   * Differs: asyncio's may be called by any thread. Here another thread cannot have the loop; it calls through a
+   * LoopHandle.
    */
   callSoonThreadsafe<Args extends ReadonlyArray<unknown>>(callback: Callback<Args>, ...args: Args): Handle {
     return this.#soon("callSoonThreadsafe", callback, args)
@@ -107,6 +111,9 @@ export class BaseEventLoop implements Scheduler {
   /**
    * Runs `callback(...args)` after `delay` milliseconds of the loop's clock, never early. Negative delays are in the
    * past: they run in the next pass, in the order of their due times. NaN counts as 0, Infinity never comes.
+   *
+   * Differs: asyncio counts in seconds, runs a timer up to the clock's resolution before its time, and leaves the order of
+   * equal due times open; here they keep the order of scheduling.
    */
   callLater<Args extends ReadonlyArray<unknown>>(
     delay: number,
@@ -133,8 +140,6 @@ export class BaseEventLoop implements Scheduler {
     return this.host.now()
   }
 
-  // ---- futures and tasks ----
-
   /** A pending Future of this loop. */
   createFuture<A>(): Future<A> {
     const future = new Future<A>(this)
@@ -145,6 +150,9 @@ export class BaseEventLoop implements Scheduler {
   /**
    * Starts a coroutine as a task. The function is called in a later pass, with its Task. Throws `TypeError` for what is
    * not a function and {@link LoopClosedError} on a closed loop; the function is never called then.
+   *
+   * Differs: asyncio takes a coroutine object, whose function was called by the caller. A promise is of no use here: its
+   * work has begun outside of the loop, and cannot be cancelled.
    *
    * @example
    * const task = loop.createTask(async ({ signal }) => (await fetch(url, { signal })).json(), { name: "load" })
@@ -243,8 +251,6 @@ export class BaseEventLoop implements Scheduler {
     return new Set(this.#tasks)
   }
 
-  // ---- the exception handler ----
-
   /** The handler set by the program, or `null`. */
   getExceptionHandler(): ExceptionHandler | null {
     return this.#exceptionHandler ?? null
@@ -258,7 +264,12 @@ export class BaseEventLoop implements Scheduler {
     this.#exceptionHandler = handler ?? undefined
   }
 
-  /** Logs the report; crashes the loop for what no program may overlook (`callback`, `background`). */
+  /**
+   * Logs the report; crashes the loop for what no program may overlook (`callback`, `background`).
+   *
+   * Differs: asyncio only logs. That an error which nobody owns ends the loop is trio-asyncio's rule; a SyncLoop keeps
+   * asyncio's.
+   */
   defaultExceptionHandler(report: Report): void {
     this.host.report(report)
   }
@@ -278,8 +289,6 @@ export class BaseEventLoop implements Scheduler {
     }
   }
 
-  // ---- debug mode ----
-
   getDebug(): boolean {
     return this.#passes.debug
   }
@@ -287,8 +296,6 @@ export class BaseEventLoop implements Scheduler {
   setDebug(enabled: boolean): void {
     this.#passes.debug = enabled
   }
-
-  // ---- life ----
 
   /** Whether callbacks are being run: neither stopped nor closed. */
   isRunning(): boolean {
@@ -303,6 +310,9 @@ export class BaseEventLoop implements Scheduler {
    * Stops the loop once the callbacks queued so far have run; what comes later waits until the loop runs again (an
    * Effect that waits on the loop, or its closing, starts it). Idempotent. The result is set when the loop has stopped,
    * at once if it has; an event of the caller's is cleared first.
+   *
+   * Differs: asyncio's gives nothing back, and its `run_forever` returns. That the result can be waited for is
+   * trio-asyncio's.
    */
   stop(event?: Event): Event {
     if (event !== undefined && !(event instanceof Event)) {
@@ -315,6 +325,8 @@ export class BaseEventLoop implements Scheduler {
    * Closes the loop at once: drops what is queued, cancels the timers, and settles every wait that is still pending
    * with {@link LoopClosedError}. Nobody is asked to stop and nobody is waited for; leaving the loop's Scope does that
    * first. Idempotent. Throws {@link InvalidStateError} from inside a callback or task of this loop.
+   *
+   * Differs: asyncio refuses while the loop runs, and leaves what is pending pending for ever.
    */
   close(): void {
     if (this.#closed) return
@@ -360,8 +372,6 @@ export class BaseEventLoop implements Scheduler {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
-
-  // ---- for the rooms above ----
 
   /** @internal `ensureFuture` for the call that is named `what`. */
   _futureOf(what: string, awaitable: unknown, options: TaskOptions | undefined): Future<unknown> {
@@ -433,7 +443,7 @@ export class BaseEventLoop implements Scheduler {
     return () => timer.cancel()
   }
 
-  /** @internal */
+  /** @internal See `Scheduler`. */
   _push(runnable: Runnable): void {
     if (this.#closed) this.#pushLate(runnable)
     else this.#passes.push(runnable)
@@ -483,8 +493,6 @@ export class BaseEventLoop implements Scheduler {
     }
     if (this.#passes.ready >= this.#queueLength) throw new QueueFullError(this.#queueLength)
   }
-
-  // ---- inside ----
 
   #soon<Args extends ReadonlyArray<unknown>>(
     what: "callSoon" | "callSoonThreadsafe",

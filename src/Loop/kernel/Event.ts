@@ -1,4 +1,9 @@
-/** A flag that callers can wait for, as `asyncio.Event`. What `stop()` gives back. */
+/**
+ * A flag that callers can wait for, as `asyncio.Event`; `stop()` gives one back, as trio-asyncio's does.
+ *
+ * Differs: asyncio's belongs to a loop, and the waits of its callers are cancelled with their tasks. This one has to
+ * outlive the loop whose end it tells of.
+ */
 
 /**
  * A flag with waiters. Usable from every flavor and without a running loop: waiting is a plain promise.

@@ -1,7 +1,7 @@
 /**
  * A Future that ends as another one does. What its own cancel means is said by shields and deadlines; for all of them a
  * cancel comes too late, and is refused, once the other has ended: its outcome is on the way, and a task that awaits it
- * keeps the cancel for itself.
+ * keeps the cancel for itself. asyncio has that rule for `gather` (3.13, `_GatheringFuture`).
  */
 import { Future, type OnCancel } from "./Future.js"
 import type { Runnable } from "./ports.js"
@@ -29,7 +29,7 @@ export const tellToStop = (future: Future<unknown>, message: unknown): boolean =
  * unless the subclass says otherwise.
  */
 export abstract class Follower<A> extends Future<A> implements Runnable {
-  /** What waits for this is queued in turn. */
+  /** What waits for this Future is queued in turn, when it settles. */
   readonly resumes = false
   protected readonly _inner: Future<unknown>
 
@@ -40,7 +40,7 @@ export abstract class Follower<A> extends Future<A> implements Runnable {
     inner._await(this)
   }
 
-  /** The inner is done. */
+  /** The inner Future is done. */
   run(): void {
     if (!this.done()) this._follow()
   }

@@ -3,6 +3,27 @@
  *
  * Legal states: pending, then exactly one of finished (a value), failed (an error) or cancelled, for ever. Whatever
  * waits (done callbacks, tasks, `then`) is queued on the loop when the Future settles, in the order of registration.
+ *
+ *     what settles it                                              what is queued then, for the loop's pass
+ *
+ *     setResult, setException ----+                                +--> Handle     a done callback
+ *     a coroutine that ends ------+                                +--> Task       the step of a generator
+ *     a fiber that ends ----------+---> pending ---> settled ------+--> Reaction   an `await`, a handler of `then`
+ *     foreign work that ends -----+       |                        +--> Waiting    a fiber that waits
+ *     close() of the loop --------+       |                        +--> nothing: a failure goes to the log of those that
+ *                                         |                             were never retrieved
+ *     task, fiber, foreign work <---------+
+ *                              #onCancel    cancel(): of a caller, of the task that awaits this, for a fiber that is
+ *                                           interrupted, by an AbortSignal
+ *
+ * A cancel goes against the arrows, to what will settle the Future, and leaves it pending until that has ended: what
+ * that ends with is the outcome. Where nothing stands behind the Future, the cancel itself settles it.
+ *
+ * The states and names are those of asyncio's Future (3.13), `then` is that of Promises/A+ 1.1.
+ *
+ * Longer than 400 lines, because two nouns are in it: `then` makes a Reaction, which is a Future. In a file of its own
+ * each of the two would import the other. The alternative was to let the Scheduler make Reactions; then the loop would
+ * know of them, and a Future could not be read without it.
  */
 import { adopt, isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
@@ -30,9 +51,9 @@ const CANCELLED = 3
 const RETRIEVED = 1
 /** The loop settles this Future when it closes: code outside of all tasks waits for it. */
 const WATCHED = 2
-/** `onCancel` is on the stack. */
+/** The Future's `onCancel` is on the stack. */
 const CANCELLING = 4
-/** Its failure is part of somebody else's, who passes it on. */
+/** The failure is part of that of another Future, such as a task group's, which passes it on. */
 const PASSED_ON = 8
 
 /**
@@ -44,6 +65,11 @@ export type OnCancel = (message: unknown) => boolean
 /**
  * `await` and promise combinators call `then` with functions that the engine made. Those only settle a promise, so they
  * may be called from anywhere, and whoever calls them is waiting; functions of the program are `then` handlers.
+ *
+ * The doubt: no standard promises that these functions look so, and a program may pass some on by hand. To take every
+ * `then` for an `await` was the alternative: then `future.then(f)` in a task would be cancelled with the task, though
+ * nobody waits for it there. An engine whose functions looked otherwise would cost the link between a task and what it
+ * awaits, and no outcome.
  */
 const isEngineMade = (f: unknown): boolean =>
   typeof f === "function" &&
@@ -112,6 +138,8 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /**
    * Fails with an error of any type. Throws {@link InvalidStateError} when done, and `TypeError` for an error class
    * in place of an instance.
+   *
+   * Differs: asyncio makes an instance of a class, and takes nothing but exceptions. In JavaScript anything can be thrown.
    */
   setException(error: unknown): void {
     this.#refuseSettled("setException")
@@ -187,7 +215,12 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return before.length - kept.length
   }
 
-  /** Promises/A+. Handlers run from the loop's ready queue; the result is a Future of the same loop. */
+  /**
+   * Promises/A+. Handlers run from the loop's ready queue; the result is a Future of the same loop.
+   *
+   * Differs: asyncio's Future has none. A promise of JavaScript runs its handlers in microtasks, where no loop could count
+   * them, measure them or drop them at its close.
+   */
   then<B = A, C = never>(
     onFulfilled?: ((value: A) => B | PromiseLike<B>) | null,
     onRejected?: ((reason: unknown) => C | PromiseLike<C>) | null
@@ -333,7 +366,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return (this.#flags & RETRIEVED) !== 0
   }
 
-  /** @internal Registers what runs when this is done; at the next pass if it is done already. */
+  /** @internal Registers what is queued when this Future is done; it is queued at once if that is so already. */
   _add(runnable: Runnable): void {
     this._markRetrieved()
     if (this.#state !== PENDING) this._scheduler._push(runnable)
@@ -342,7 +375,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     else this.#callbacks = [this.#callbacks, runnable]
   }
 
-  /** @internal Takes a registration back. */
+  /** @internal Takes the registration of `runnable` back. */
   _remove(runnable: Runnable): void {
     if (this.#callbacks === runnable) this.#callbacks = undefined
     else if (Array.isArray(this.#callbacks)) {
@@ -391,7 +424,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return this.#state === FAILED && this._scheduler.isClosed() && this.#value instanceof LoopClosedError
   }
 
-  /** @internal The loop is closed and nobody will settle this any more. */
+  /** @internal The loop is closed and nobody will settle this Future any more. */
   _closed(error: Error): void {
     if (this.#state !== PENDING) return
     this.#flags |= RETRIEVED
@@ -409,12 +442,12 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     })
   }
 
-  /** @internal Its failure will be told by somebody who owns it. */
+  /** @internal The failure of this Future will be told by another one that owns it, as a task group does. */
   _passOn(): void {
     this.#flags |= PASSED_ON
   }
 
-  /** @internal A cancel that this took, and to which its failure is no answer. The task that asked has to keep it. */
+  /** @internal A cancel that this Future took, and that its failure does not answer. The task that asked keeps it. */
   _unanswered(): CancelledError | undefined {
     return undefined
   }
@@ -429,12 +462,12 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return "Future"
   }
 
-  /** @internal Where the never-retrieved report runs. */
+  /** @internal The async-local state in which the never-retrieved report runs. */
   protected get _ownContext(): Context | undefined {
     return undefined
   }
 
-  /** @internal Waits outside of every task: the loop settles this when it closes. */
+  /** @internal `_add` for a wait outside of every task, which closing the loop must end: it settles this Future then. */
   _await(runnable: Runnable): void {
     this._add(runnable)
     if (this.#state === PENDING && (this.#flags & WATCHED) === 0) {
@@ -443,7 +476,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     }
   }
 
-  /** Awaiting what is done does not go round the loop. It may still be the wrong one. */
+  /** An `await` of a Future that is done does not go round the loop. It may still be a Future of the wrong loop. */
   #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
     const waiter = local()?.task as Waiter | undefined
     const refusal =

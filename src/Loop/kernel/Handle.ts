@@ -6,10 +6,10 @@ import type { Context, Runnable, Scheduler } from "./ports.js"
 const WAITING = 0
 const RAN = 1
 const CANCELLED = 2
-/** Added to the state: `onCancels` knows this handle. */
+/** Added to the state of a handle that is in `onCancels`. */
 const LISTENS = 4
 
-/** Beside the handles, not in them: few have one of these, and a handle is made for every callback. */
+/** The listeners of cancels, beside the handles: few handles have one, and a handle is made for every callback. */
 const onCancels = new WeakMap<Handle, () => void>()
 /** Debug mode: the text of a cancelled handle. */
 const texts = new WeakMap<Handle, string>()

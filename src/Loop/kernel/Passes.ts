@@ -4,6 +4,29 @@
  * Legal states: stopped (queues, does not run), idle (running, nothing asked of the host but perhaps one wake-up),
  * awake (the host will call `#run`, or is inside it), closed. Only the host's turn enters `#run`; everything else
  * queues.
+ *
+ *               start              something is queued, a timer is due
+ *     stopped ---------> idle ------------------------------------------ wake --> #run <-----------+
+ *        ^                ^                                                        |               |
+ *        | a stop's last  | nothing is queued any more;                            | takes up the  | hop
+ *        | pass has run   | the host is armed for the next timer                   | pass where it | drain
+ *        +----------------+--------------------------------------------------------+ was put aside | yield
+ *                                                                                  +---------------+
+ *
+ *     turn    who goes first               asked for
+ *     wake    the code on the stack        from idle
+ *     hop     microtasks queued by now     between two steps of coroutines, and after a pass without any
+ *     drain   every microtask              between a step and a callback, and after a pass that ends with a step: what a
+ *                                          step has resumed is not overtaken
+ *     yield   pending I/O                  in place of each of them, when a millisecond of passes is over
+ *
+ * The pass is that of asyncio (3.13, `BaseEventLoop._run_once`): what is ready first, then the timers that are due, and
+ * what the pass itself adds waits for the next one.
+ *
+ * Differs: asyncio looks for I/O before every pass. Here passes follow each other in microtasks, and Node takes no I/O
+ * before those are done: a turn of Node's costs as much as some twenty callbacks. The doubt is the slice, after which I/O
+ * goes first. When it was chosen, a quarter of it gave no more, and five times as much let an interval come milliseconds
+ * late. To count passes in place of time would spare the clock, but how long a pass is, the program decides.
  */
 import { Event } from "./Event.js"
 import type { Host, Runnable } from "./ports.js"
@@ -12,7 +35,7 @@ import { Timers, type TimerHandle } from "./Timers.js"
 
 /** How long passes may follow each other before pending I/O goes first, in milliseconds. */
 const SLICE = 1
-/** The clock is read once in so many callbacks; a pass counts as several, a turn from idle too. */
+/** In so many callbacks the clock is read once; a pass counts as several, and so does a turn from idle. */
 const CALLBACKS_PER_LOOK = 512
 const CALLBACKS_OF_A_PASS = 32
 
@@ -38,16 +61,16 @@ export class Passes {
   /** A turn has been asked for, or is on the stack. */
   #awake = false
   #closed = false
-  /** What the pass has still to run; 0 between passes. */
+  /** How many callbacks and steps the pass has still to run; 0 between passes. */
   #left = 0
   #sliceStart = 0
   #sinceLook = 0
-  /** For when the host will fire; Infinity when it will not. */
+  /** The time for which the host is armed; Infinity where it is not. */
   #armed = Infinity
   /** Debug mode: what has run since `#measuredSince` and is not measured yet. */
   #measured: Runnable | undefined
   #measuredSince = 0
-  /** Of this run, or of the one before it; a new one each time the loop starts. */
+  /** Set at the end of the run that goes on, or that was the last one; each start of the loop makes a new one. */
   #stopped = new Event()
   #stopAsked = false
   /** The pass that is going on is the last one. */
@@ -80,7 +103,7 @@ export class Passes {
     if (first && !this.#awake && this.running) this.#wake()
   }
 
-  /** False if it runs already, or is closed. */
+  /** Runs passes from now on. False where it did already, or is closed. */
   start(): boolean {
     if (this.running || this.#closed) return false
     this.running = true
@@ -118,8 +141,6 @@ export class Passes {
     this.#stopAsked = this.#stopping = false
     this.#stopped.set()
   }
-
-  // ---- the pass ----
 
   /**
    * The only place where callbacks run. Takes up the pass where it was left: a pass may be put aside for microtasks or
@@ -162,7 +183,7 @@ export class Passes {
     this.count++
   }
 
-  /** One step resumes after the other with a hop between them; an ordinary callback waits until all is quiet. */
+  /** Between two steps a hop is enough; an ordinary callback waits until what the step has resumed is quiet. */
   #afterStep(): void {
     if (this.#left === 0) return this.#endPass(true)
     if (++this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) this.#putAside("yield")
@@ -214,15 +235,16 @@ export class Passes {
     this.#onMeasured(runnable, this.#host.now() - this.#measuredSince)
   }
 
-  // ---- the wake-up ----
-
-  /** The wake-up is wrong now: the pass that this asks for sets it right, once for any number of cancels. */
+  /**
+   * The earliest timer was cancelled, and the host's wake-up is wrong. The pass that this asks for sets it right, once for
+   * any number of cancels.
+   */
   #headCancelled(): void {
     if (this.#timers.size === 0) this.#disarm()
     else if (this.#armed !== Infinity && !this.#awake && this.running) this.#wake()
   }
 
-  /** Only at the end of a pass, so that a burst of new timers arms the host once. */
+  /** Arms the host for the earliest timer: at the end of a pass only, so that a burst of new timers does so once. */
   #arm(): void {
     const next = this.#timers.next()
     if (next === undefined || next === Infinity) this.#disarm()

@@ -1,4 +1,4 @@
-/** What the exception handler is given. One shape for everything that nobody owns. */
+/** What the exception handler is given: one shape for every error and warning that nobody else is told of. */
 import type { Handle } from "./Handle.js"
 import type { Future } from "./Future.js"
 import type { Task } from "./Task.js"
@@ -6,7 +6,7 @@ import type { Task } from "./Task.js"
 /**
  * - `callback`: an exception in a callback
  * - `background`: a background effect failed
- * - `unretrieved`: a failed Future or Task at which nobody ever looked
+ * - `unretrieved`: a failed Future or Task whose outcome nobody ever read
  * - `late`: an outcome that arrived after its receiver had gone
  * - `slowJoin`: a wait for cancelled work takes long
  * - `slowCallback`: a callback held the thread for long (debug mode)

@@ -1,7 +1,7 @@
 /**
  * A Future that drives an aio-flavored coroutine: an async function or a generator function.
  *
- * While pending, exactly one of these holds:
+ * While pending, exactly one of these holds, as in asyncio's Task (3.13, `tasks.py`):
  *   scheduled  it has not started, or its next step (generators) is in the ready queue
  *   running    its code is on the stack, or goes on in microtasks (async functions between loop awaits)
  *   waiting    `#waiting` holds the Futures it awaits; each has a callback that resumes us
@@ -9,6 +9,12 @@
  * Transitions: scheduled -> running in `run`; running -> waiting in `_wait` (async functions: called by `then`;
  * generators: what they yield); waiting -> scheduled when an awaited Future settles. Cancelling a waiting task cancels
  * what it awaits; otherwise the cancel is kept in `#cancel` and delivered at the next await, or at the end.
+ *
+ * Differs: asyncio drives every coroutine itself, one step at a time. JavaScript drives async functions, and all that a
+ * task has of them is their start, their end and the Futures that they await; generators are driven as in asyncio.
+ *
+ * Longer than 400 lines, because the states above are private fields of one class: what cancels, what waits and what
+ * steps all read and write `#cancel` and `#waiting`. In two files those would be open to every file.
  */
 import { isThenable } from "./adopt.js"
 import { functionName, describeValue } from "./describe.js"
@@ -73,7 +79,7 @@ export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknow
  * @since 0.1.0
  */
 export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<unknown>> {
-  /** What it runs; `#started` says whether that was called. */
+  /** The function that the task runs; `#started` says whether it was called. */
   readonly #coroutine: Coroutine<unknown>
   readonly #body: unknown
   #started = false
@@ -87,7 +93,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal */ _listed = false
   /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
   #requests = 0
-  /** What the first of the requests said. */
+  /** The message of the first of the cancel requests. */
   #message: unknown = undefined
   /** `cancel` is on the stack: a circle of waits, or a listener of the signal, must not enter it again. */
   #cancelling = false
@@ -168,6 +174,9 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * Asks the task to stop. False if it is done; otherwise true: a task that has not started never starts, the Future
    * it awaits is cancelled, and its `signal` is aborted. The coroutine may clean up, delay or refuse; awaiting the task
    * means "it has really stopped".
+   *
+   * Differs: asyncio throws CancelledError into the coroutine in any case. Nothing can be thrown into an async function
+   * that awaits a foreign promise: the `signal` is how that hears of it.
    */
   override cancel(message?: unknown): boolean {
     if (this.done()) {
@@ -216,13 +225,13 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     }
   }
 
-  /** Nobody can be told now: the next await, or the end, will see it. Of several requests, the first is delivered. */
+  /** Keeps a cancel that cannot be delivered now, for the next await or the end. Of several, the first is delivered. */
   #keep(message: unknown): true {
     if (!this.done()) this.#cancel ??= new CancelledError(message)
     return true
   }
 
-  /** How many cancel requests it has had and not taken back. */
+  /** How many cancel requests the task has had that were not taken back. asyncio (3.11): `cancelling`. */
   cancelling(): number {
     return this.#requests
   }
@@ -240,12 +249,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     return this.#requests
   }
 
-  /** A task settles by its coroutine only. */
+  /** Throws {@link InvalidStateError}: a task settles by its coroutine only. */
   override setResult(): never {
     throw new InvalidStateError(`setResult() on ${this.toString()}: a task settles by its coroutine`)
   }
 
-  /** A task settles by its coroutine only. */
+  /** Throws {@link InvalidStateError}: a task settles by its coroutine only. */
   override setException(): never {
     throw new InvalidStateError(`setException() on ${this.toString()}: a task settles by its coroutine`)
   }
@@ -345,10 +354,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     const word = state.startsWith("pending") ? this._stateWord() + state.slice("pending".length) : state
     const waits = this.#awaited()
     // Another task is only named: tasks may await each other in circles.
-    const wait =
-      waits.length === 0
-        ? ""
-        : ` wait_for=${waits.map((f) => (f instanceof Task ? `<Task ${f._stateWord()} name=${JSON.stringify(f.getName())}>` : String(f))).join(", ")}`
+    const texts = waits.map((future) =>
+      future instanceof Task
+        ? `<Task ${future._stateWord()} name=${JSON.stringify(future.getName())}>`
+        : String(future)
+    )
+    const wait = texts.length === 0 ? "" : ` wait_for=${texts.join(", ")}`
     return `${word} name=${JSON.stringify(this.getName())} coro=${functionName(this.#body)}${wait}`
   }
 
@@ -453,7 +464,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       task.#generator = result
       Task.#advance(task)
     } else if (isFuture(result)) {
-      // A plain function that returns a Future: the task awaits it as an async function would.
+      // A plain function that returns a Future: the task awaits it as an async function would, and ends as that would,
+      // by `#finish` and `#fail`. `_settleAs` would miss a cancel that the task has kept.
       const future = result
       const refusal = task._wait(future)
       if (refusal !== undefined) return task.#fail(refusal)

@@ -1,4 +1,4 @@
-/** Tasks that end together: asyncio's TaskGroup, with the block of `async with` as a function. */
+/** Tasks that end together: asyncio's TaskGroup (3.13), with the block of `async with` as a function. */
 import { type BaseEventLoop, runningLoop } from "./BaseEventLoop.js"
 import { errorText, describeValue } from "./describe.js"
 import { rememberSite } from "./sites.js"
@@ -25,7 +25,7 @@ export class TaskGroup {
   #body: Task<unknown> | undefined
   #state: "open" | "ending" | "finished" = "open"
   #notSlow: (() => void) | undefined
-  /** The loop was closed under a member. */
+  /** The error of a member under which the loop was closed. */
   #lost: LoopClosedError | undefined
 
   private constructor(loop: BaseEventLoop) {
@@ -52,7 +52,8 @@ export class TaskGroup {
    * {@link TaskGroupError} if there were errors. A second cancel does not disturb their cleanup.
    * A task whose cancel met such errors is cancelled at its next await.
    *
-   * **Gotchas** A task that ignores its cancellation keeps the group waiting; after `slowJoin` the loop says so. Give `signal` to foreign promises.
+   * **Gotchas** A task that ignores its cancellation keeps the group waiting; after `slowJoin` the loop says so. Give
+   * `signal` to foreign promises.
    *
    * @example
    * const both = await TaskGroup.run(async (group) => {
@@ -138,7 +139,7 @@ export class TaskGroup {
     if (this.#members.size === 0) this.#finish()
   }
 
-  /** Once: what cleans up after its cancel is not disturbed by another. */
+  /** Cancels every member, once: a member that cleans up after its cancel is not disturbed by another. */
   #endAll(message: unknown): void {
     if (this.#state !== "open") return
     this.#state = "ending"
@@ -177,7 +178,7 @@ class GroupFuture extends Future<unknown> {
   }
 
   readonly #ended: () => boolean
-  /** It was cancelled. */
+  /** The message of the first cancel, once the group was cancelled. */
   _asked: { readonly message: unknown } | undefined
 
   constructor(loop: BaseEventLoop, onCancel: (message: unknown) => boolean, ended: () => boolean) {

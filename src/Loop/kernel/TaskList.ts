@@ -5,7 +5,7 @@
  *     first <-> second <-> ... <-> last      `_next`, `_previous`; a task outside has neither and is not `_listed`
  */
 
-/** What a task gives to the list. */
+/** The fields of a task that belong to the list. */
 export interface Listed<Self> {
   /** @internal */ _next: Self | undefined
   /** @internal */ _previous: Self | undefined

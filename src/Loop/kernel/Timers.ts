@@ -5,7 +5,12 @@
  *     handles  Array          its handle              comparing keys touches no object unless they are equal
  *
  * Cancelled timers stay in the heap until they reach the top, and are swept when they are many and more than half of
- * it: one cancel costs nothing, and 100,000 of them keep no memory.
+ * it, as in asyncio (3.13, `_MIN_CANCELLED_TIMER_HANDLES_FRACTION`): one cancel costs nothing, and 100,000 of them keep
+ * no memory.
+ *
+ * Differs: asyncio's heap is a binary one of handles, and says nothing of equal times. A timing wheel, as Linux has,
+ * was the alternative: adding and cancelling would cost the same at any size, but a wheel rounds times, and rule L2 asks
+ * for their exact order.
  */
 import { Handle } from "./Handle.js"
 import type { Context, Scheduler } from "./ports.js"
@@ -60,7 +65,7 @@ export class TimerHandle extends Handle {
   }
 }
 
-/** So many slots the heap may keep that hold nothing: cancelled timers, or keys left of a burst. */
+/** How many slots of the heap may hold nothing: cancelled timers, or keys left of a burst. */
 const KEEP = 1024
 
 /** @internal */
@@ -94,7 +99,7 @@ export class Timers {
     return this.#up(index, handle.when(), handle) === 0
   }
 
-  /** When the earliest live timer is due, or `undefined`. Lets go of cancelled ones on the way. */
+  /** The time at which the earliest live timer is due, or `undefined`. Lets go of cancelled ones on the way. */
   next(): number | undefined {
     this.#dropCancelled()
     return this.#handles.length === 0 ? undefined : this.#keys[0]
@@ -109,7 +114,7 @@ export class Timers {
     return handle
   }
 
-  /** A timer that is still in here was cancelled. */
+  /** To be called by a timer that is cancelled while it is still in the heap. */
   cancelled(handle: TimerHandle): void {
     this.#dead++
     const head = this.#handles[0] === handle

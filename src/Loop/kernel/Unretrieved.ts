@@ -1,6 +1,9 @@
 /**
  * Failures that nobody has looked at: found when the Future is collected, or when the loop closes, whichever is first,
  * and reported once. The record holds the error, never the Future, so that looking for leaks does not make one.
+ *
+ * Differs: asyncio reports when the Future is collected, and at no other time. A FinalizationRegistry may never call
+ * back, so closing the loop reports what is left.
  */
 import { siteOf } from "./sites.js"
 import type { Context, Scheduler, Unretrieved } from "./ports.js"

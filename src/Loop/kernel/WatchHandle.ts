@@ -13,7 +13,7 @@ import type { Context, Scheduler } from "./ports.js"
 export class WatchHandle extends Handle {
   readonly #context: Context | undefined
   readonly #what: string
-  /** A field, where other handles have a table: every one of these has one. */
+  /** The listener of the cancel: a field, where other handles have a table, because every WatchHandle has one. */
   readonly #onCancel: () => void
   readonly #onRef: (() => void) | undefined
   #queued = 0
@@ -51,7 +51,7 @@ export class WatchHandle extends Handle {
     return this.#queued > 0
   }
 
-  /** @internal Something happened: queues the callback, once more if it is queued already. */
+  /** @internal There was an event: queues the callback, once more if it is queued already. */
   _fire(): void {
     if (this.cancelled()) return
     this.#queued++

@@ -1,6 +1,6 @@
-/** The Promise Resolution Procedure (Promises/A+ 2.3), for the Futures that `then` returns. */
+/** The Promise Resolution Procedure (Promises/A+ 1.1, clause 2.3), for the Futures that `then` returns. */
 
-/** Where the outcome goes. Each is called at most once. */
+/** What is settled by the procedure: one of the two is called, once. */
 export interface Receiver {
   _fulfil(value: unknown): void
   _reject(reason: unknown): void

@@ -25,6 +25,8 @@ export const messageText = (message: unknown): string => {
  * It is an `Error` in JavaScript, so a catch-all sees it: rethrow the same object. `name` and `code` are those of an
  * `AbortError`, so that libraries which ignore aborts ignore this too. It carries no stack: cancelling is not a bug.
  *
+ * Differs: asyncio's is a `BaseException`, which `except Exception` lets pass. JavaScript has one kind of `catch`.
+ *
  * @category errors
  * @since 0.1.0
  */

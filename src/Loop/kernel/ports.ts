@@ -38,7 +38,7 @@ export interface Invocable {
 
 /** How the host captures and restores async-local state. */
 export interface Contexts {
-  /** What is visible to the caller now. */
+  /** The async-local state that is visible to the caller now. */
   capture(): Context | undefined
   /** Calls `f(x)` as code of `loop` (and `task`), with what `context` captured visible. */
   call<X, A>(context: Context | undefined, loop: object, task: object | undefined, f: (x: X) => A, x: X): A
@@ -102,29 +102,29 @@ export interface Scheduler {
     object | undefined
   /** @internal Queues without asking whether new work is welcome: for continuations of work that was accepted. */
   _push(runnable: Runnable): void
-  /** @internal A failed Future that nobody has looked at yet; `undefined` where the loop reports no more. */
+  /** @internal Lists a failed Future whose outcome nobody has read; `undefined` where the loop reports no more. */
   _unretrieved(
     future: object,
     kind: string,
     exception: unknown,
     context: Context | undefined
   ): Unretrieved | undefined
-  /** @internal A Future that code outside of all tasks waits for: settled at close, so that nothing hangs. */
+  /** @internal Lists a Future that code outside of all tasks waits for: closing settles it, so that nothing hangs. */
   _watch(future: Settleable): void
-  /** @internal */ _unwatch(future: Settleable): void
+  /** @internal Takes it off the list. */ _unwatch(future: Settleable): void
 }
 
-/** One failure nobody has looked at yet. */
+/** The failure of one Future whose outcome nobody has read, and nobody is registered to be told of. */
 export interface Unretrieved {
-  /** Somebody looked. */
+  /** The outcome was read, or somebody is registered to be told of it: there is nothing to report any more. */
   retrieved(): void
 }
 
-/** What closing may do to a pending wait. */
+/** A pending wait, to the closing of the loop. */
 export interface Settleable {
-  /** @internal It is watched for longer than it is waited for, and is not waited for now. */
+  /** @internal True while nobody waits for it, where it is watched for longer than it is waited for. */
   readonly _idle?: boolean
-  /** @internal */ _closed(error: Error): void
+  /** @internal The loop is closed: every wait on it ends with `error`. */ _closed(error: Error): void
 }
 
 /** What a Future may ask of the task that awaits it. */

@@ -6,7 +6,7 @@ import { type Future, readAsFuture } from "./Future.js"
 import type { Runnable } from "./ports.js"
 import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
 
-/** What has lost a shield to a cancel, and is watched: once, however many shields there were. */
+/** The Futures that have lost a shield to a cancel, and are watched: once, however many shields there were. */
 const watched = new WeakSet<Future<unknown>>()
 
 /** Nobody waits for the outcome through the shield any more. A failure must not be lost in silence. */

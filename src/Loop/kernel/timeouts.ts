@@ -8,7 +8,7 @@ import { type Future, readAsFuture } from "./Future.js"
 import { type Coroutine, type CoroutineValue, Task, type TaskOptions } from "./Task.js"
 import type { TimerHandle } from "./Timers.js"
 
-/** A time or a duration, `null` for none. Throws for what is neither. */
+/** Milliseconds, for a time or a duration, `null` for none. Throws for what is neither. */
 const milliseconds = (what: string, ms: unknown): number | null => {
   if (ms === null || ms === Infinity) return null
   if (typeof ms !== "number") {
@@ -111,7 +111,7 @@ export class Timeout {
     this.#state = this.#state === "expiring" ? "expired" : "finished"
   }
 
-  /** @internal What a TimeoutError says. */
+  /** @internal The message of the TimeoutError. */
   _text(): string {
     const took = Math.max(0, (this.#when ?? this.#startedAt) - this.#startedAt)
     return `${this.#what}: ${this.#work === undefined ? "it" : this.#work._name} was not done after ${took}ms`
@@ -128,7 +128,7 @@ class Limited<A> extends Follower<A> {
     readAsFuture(this)
   }
   readonly #deadline: Timeout
-  /** Somebody else has cancelled the task of the work. */
+  /** Whether anybody but the deadline has cancelled the task of the work. */
   readonly #cancelledByOthers: () => boolean
   #asked: { readonly message: unknown } | undefined
 
@@ -145,7 +145,7 @@ class Limited<A> extends Follower<A> {
     return told
   }
 
-  /** What its work did not see, or did not answer. */
+  /** A cancel that the work did not see, or did not answer. */
   override _unanswered(): CancelledError | undefined {
     if (this.#asked === undefined || this._peek() !== "error") return undefined
     return this._inner instanceof Task ? this._inner._unseen : this._inner._unanswered()
@@ -172,8 +172,9 @@ class Limited<A> extends Follower<A> {
  * **Cancel** Goes to the work; the Future is done when the work is, with what that ends with. A cancel that meets the
  * deadline wins: cancelled, no TimeoutError.
  *
- * **Gotchas** Work that ignores its cancellation keeps the Future pending; after `slowJoin` the loop says so. Nobody can wait for a foreign promise to stop:
- * of that, only the wait is cancelled. To time out a wait and leave the work running, wait for a `shield` of it.
+ * **Gotchas** Work that ignores its cancellation keeps the Future pending; after `slowJoin` the loop says so. Nobody can
+ * wait for a foreign promise to stop: of that, only the wait is cancelled. To time out a wait and leave the work running,
+ * wait for a `shield` of it.
  *
  * @example
  * const page = await waitFor(({ signal }) => fetch(url, { signal }), 5000)

@@ -1,4 +1,5 @@
 // A value that a callback will supply: its states, done callbacks and texts. `then` is in FutureThen.test.ts.
+// Covers: wrapFuture
 import { Worker, threadId } from "node:worker_threads"
 import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"

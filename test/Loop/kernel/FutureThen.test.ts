@@ -1,5 +1,6 @@
 // A Future as a thenable: Promises/A+ clause by clause, `await` and the promise combinators, cancelling what `then`
 // gave. The suite of Promises/A+ itself is in aplus.test.ts.
+// Covers: adopt
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"

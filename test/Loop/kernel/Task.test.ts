@@ -1,4 +1,5 @@
 // A Future that drives a coroutine: starting, results, names, texts, the current task. Cancelling is in TaskCancel.test.ts.
+// Covers: FutureIterator, current
 import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import {

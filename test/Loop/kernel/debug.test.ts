@@ -1,3 +1,5 @@
+// Debug mode: creation sites, slow callbacks, and what is no callback.
+// Covers: sites
 import { afterEach, describe, expect, it } from "vitest"
 import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import type { Report } from "../../../src/Loop/kernel/Report.js"

@@ -1,3 +1,5 @@
+// What the exception handler is given, and by whom.
+// Covers: Report
 import { describe, expect, it } from "vitest"
 import type { Report } from "../../../src/Loop/kernel/Report.js"
 import { collect, manualLoop, nodeLoop } from "../../support/tidy.js"

@@ -1,4 +1,5 @@
 // Shields: the cancel of who waits, and the work that goes on.
+// Covers: Follower
 import { describe, expect, it } from "vitest"
 import { LoopClosedError, NoRunningLoopError } from "../../../src/Loop/kernel/errors.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"

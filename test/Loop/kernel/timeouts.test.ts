@@ -1,4 +1,5 @@
 // sleep, waitFor and timeout: what a deadline does to work, in every state of it.
+// Covers: sleep
 import { describe, expect, it } from "vitest"
 import {
   CancelledError,
