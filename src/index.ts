@@ -14,19 +14,26 @@
 import "./Loop/host/NodeHost.js"
 
 export { fromAio, type FromAio, type FromAioOptions, type FromAioStream } from "./Adapter/fromAio.js"
-export { runAioGenerator, type FromIterableOptions, type IterableOptions } from "./Adapter/runAioGenerator.js"
+export { runAioGenerator } from "./Adapter/runAioGenerator.js"
+export type { FromIterableOptions, IterableOptions } from "./Adapter/reading/streams.js"
 export type { AsyncItems } from "./Adapter/reading/Source.js"
 export { toAio, type ToAioOptions } from "./Adapter/toAio.js"
 export type { AioDisposable } from "./Adapter/visit/toDisposable.js"
 export type { AioIterable, AioIterator } from "./Adapter/visit/toIterable.js"
 export type { ToAioVisitOptions } from "./Adapter/visit/Visit.js"
-export { runAioCoroutine, runAioFuture, type AioInterrupted, type AioOptions } from "./Adapter/runAio.js"
+export { runAioCoroutine, runAioFuture } from "./Adapter/runAio.js"
+export type { AioInterrupted, AioOptions } from "./Adapter/task/options.js"
 export { runEffect, runEffectTask } from "./Adapter/runEffect.js"
 export { acquireAio, type AioResource, type DisposableResource } from "./Adapter/acquireAio.js"
 export { allowAio, type AioStep, type AllowAio } from "./Adapter/allowAio.js"
 export { fromCallback, type FromCallback, type FromCallbackOptions } from "./Adapter/fromCallback.js"
 export { fromEmitter } from "./Adapter/fromEmitter.js"
-export type { EmitterBuffer, EmitterLike, EventTargetLike, FromEmitterOptions } from "./Adapter/Emitter.js"
+export type {
+  EmitterBuffer,
+  EmitterLike,
+  EventTargetLike,
+  FromEmitterOptions
+} from "./Adapter/emitter/Emitter.js"
 export { toThread } from "./Adapter/toThread.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 

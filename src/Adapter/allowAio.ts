@@ -4,7 +4,7 @@
  * The program is a task of the loop, so its plain code is aio code. The Effects it yields run in fibers of their own,
  * which start with the fiber-local state that the last one left, and whose children are the caller's.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,6 @@ import {
   type FiberState,
   fiberState,
   inheritState,
-  isInterruptedOnly,
   withGraft,
   type YieldedEffect,
   yieldedEffect
@@ -20,15 +19,17 @@ import {
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { enter } from "../Loop/kernel/current.js"
 import { functionName, describeValue } from "../Loop/kernel/describe.js"
-import { CancelledError, isCancelledError } from "../Loop/kernel/errors.js"
+import { isCancelledError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { type Coroutine, type CoroutineValue, isGenerator, Task } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
-import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
-import { waitFor } from "../Loop/fiber/Wait.js"
-import { cancelAndJoin, join } from "./task/join.js"
-import { type AioInterrupted, guarded, mapping, nameOf, notAnEffect } from "./runAio.js"
+import { aioError, fromFuture, thrownFor } from "../Loop/fiber/Outcome.js"
+import { awaitFuture } from "../Loop/fiber/Wait.js"
+import { cancelAndJoin } from "./task/join.js"
+import { mapping } from "./task/mistakes.js"
+import { type AioInterrupted, joinAlways } from "./task/options.js"
+import { guarded, refuseEffect, reportNameOf } from "./task/runTask.js"
 import type { Home } from "../Loop/ports.js"
 
 /**
@@ -38,8 +39,8 @@ import type { Home } from "../Loop/ports.js"
  * @since 0.1.0
  */
 export class AioStep<out A> {
-  /** @internal */ readonly _work: unknown
-  /** @internal */
+  /** @internal The promise, Future or coroutine. */ readonly _work: unknown
+  /** @internal Made by `$`. */
   constructor(work: unknown) {
     this._work = work
   }
@@ -61,7 +62,7 @@ export interface AllowAio {
 
 /** The failures of the Effects among what a generator yields. */
 type FailureOf<Y> = Y extends YieldedEffect<infer E, infer _R> ? E : never
-/** What the Effects among them need. */
+/** The services that the Effects among what a generator yields need. */
 type NeedOf<Y> = Y extends YieldedEffect<infer _E, infer R> ? R : never
 
 const $: AllowAio = (work: unknown) => {
@@ -86,7 +87,7 @@ class Program {
   /** The Cause behind the error that has left the body, where an Effect of it failed with that. */
   escaped: Cause.Cause<unknown> | undefined
   readonly #causes = new WeakMap<object, Cause.Cause<unknown>>()
-  /** The last error that is no object. */
+  /** The last error of an Effect that is no object, which `#causes` cannot hold. */
   #last: { readonly error: unknown; readonly cause: Cause.Cause<unknown> } | undefined
 
   constructor(
@@ -100,7 +101,7 @@ class Program {
     this.state = initial
   }
 
-  /** Hands what the Effects have changed in the fiber-local state to the caller. */
+  /** Hands to the caller what the Effects have changed in the fiber-local state. */
   get inherited(): Effect.Effect<void> {
     return this.state === this.initial ? Effect.void : inheritState(this.state)
   }
@@ -110,7 +111,7 @@ class Program {
     const inBody = <A>(f: () => A): A => enter(this.loop, task, this.state, f, undefined)
     try {
       const steps = inBody(() => this.body($))
-      if (!isGenerator(steps)) return isThenable(notAnEffect(steps)) ? yield* this.#aio(task, steps) : steps
+      if (!isGenerator(steps)) return isThenable(refuseEffect(steps)) ? yield* this.#aio(task, steps) : steps
       let step = inBody(() => steps.next())
       while (step.done !== true) {
         const { value } = step
@@ -146,6 +147,7 @@ class Program {
     throw task.signal.reason
   }
 
+  /** Runs an Effect in a fiber of its own, with the state that the last one left. */
   *#effect(
     task: Task<unknown>,
     effect: Effect.Effect<unknown, unknown, unknown>
@@ -170,6 +172,7 @@ class Program {
     throw this.#remember(exit.cause)
   }
 
+  /** Waits for aio work, which begins here unless it is a Future. */
   *#aio(task: Task<unknown>, work: unknown): Generator<unknown, unknown, unknown> {
     if (isFuture(work)) return yield work
     const started = this.#start(task, work)
@@ -181,7 +184,7 @@ class Program {
     }
   }
 
-  /** A task of its own joins a promise that no cancel can reach, and has a signal for a coroutine that heeds it. */
+  /** Starts a task for aio work: a task of its own joins a promise that no cancel can reach, and has a signal for a coroutine that heeds it. */
   #start(task: Task<unknown>, work: unknown): Future<unknown> {
     const create = (coroutine: Coroutine<unknown>, name: string | undefined): Task<unknown> =>
       enter(
@@ -202,13 +205,14 @@ class Program {
 
   /** The error that the body sees for the Cause of an Effect. */
   #remember(cause: Cause.Cause<unknown>): unknown {
-    const error = isInterruptedOnly(cause) ? new CancelledError() : Cause.squash(cause)
+    const error = thrownFor(cause)
     if ((typeof error === "object" && error !== null) || typeof error === "function") {
       this.#causes.set(error, cause)
     } else this.#last = { error, cause }
     return error
   }
 
+  /** The Cause behind an error that `#remember` gave to the body. */
   #causeOf(error: unknown): Cause.Cause<unknown> | undefined {
     const found = this.#causes.get(error as object)
     if (found !== undefined) return found
@@ -228,12 +232,15 @@ class Program {
  * Effect or aio work, and joins it; then CancelledError is thrown into the generator, whose cleanup may use both sides,
  * and is joined too. Loop closed: fails with LoopClosedError.
  *
- * **Gotchas** A tool for the one function that needs both; `fromAio` and `toAio` keep the flavors apart. Defects can be
- * caught, too. A `catch` for everything sees the cancel: rethrow what is a CancelledError, or the program goes on. Each
- * Effect runs in a fiber of its own, with the Context, FiberRefs and child fibers of the caller. A promise that was made
- * and not yielded belongs to nobody.
+ * **Gotchas**
+ * - A tool for the one function that needs both; `fromAio` and `toAio` keep the flavors apart.
+ * - Defects can be caught, too.
+ * - A `catch` for everything sees the cancel: rethrow what is a CancelledError, or the program goes on.
+ * - Each Effect runs in a fiber of its own, with the Context, FiberRefs and child fibers of the caller.
+ * - A promise that was made and not yielded belongs to nobody.
  *
  * @example
+ * const findUser = (id: number) => Effect.succeed({ url: `data:,user ${id}` })
  * const program = allowAio(function* ($) {
  *   const user = yield* findUser(7)
  *   try {
@@ -242,6 +249,7 @@ class Program {
  *     yield* Effect.log("fetched")
  *   }
  * })
+ * const text = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0
@@ -273,7 +281,7 @@ export function allowAio(
         Effect.flatMap(fiberState, (state) =>
           Effect.suspend(() => {
             const program = new Program(loop, shown, body, context, graft, state)
-            return waitFor(
+            return awaitFuture(
               loop,
               () => loop.createTask((task) => program.run(task), { name, body }) as Future<unknown>,
               (task) =>
@@ -282,7 +290,7 @@ export function allowAio(
                     ? fromFuture(task, mapError)
                     : Effect.failCause(program.escaped)
                 ),
-              (task) => cancelAndJoin(loop, () => nameOf(task), task, join)
+              (task) => cancelAndJoin(loop, () => reportNameOf(task), task, joinAlways)
             )
           })
         )

@@ -1,4 +1,4 @@
-/** Which side of the border am I on, and who am I there? */
+/** Which side of the border the caller is on, and who it is there: its flavor, its loop, its task. */
 import { inFiber } from "../effect.js"
 import { EventLoop } from "../Loop/EventLoop.js"
 import { local } from "../Loop/kernel/current.js"
@@ -10,6 +10,11 @@ import type { Task } from "../Loop/kernel/Task.js"
  * `"effect"` where a fiber's code is on the stack, `"aio"` in callbacks and tasks of a loop, `undefined` outside of
  * both. After an `await` in aio code it still knows, unless the loop was opened with `asyncContext: false`.
  *
+ * @example
+ * const here = Effect.sync(() => currentFlavor()) // "effect"
+ * const there = runAioCoroutine(async () => currentFlavor()) // "aio"
+ * const flavors = await Effect.runPromise(Loop.scoped(Effect.all([here, there])))
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -19,6 +24,14 @@ export const currentFlavor = (): "effect" | "aio" | undefined =>
 /**
  * The loop whose callback or task this is. Throws {@link NoRunningLoopError} where there is none, and in Effect code,
  * which has the loop in its Context: `yield* Loop`.
+ *
+ * @example
+ * const program = runAioCoroutine(async () => {
+ *   const future = getRunningLoop().createFuture<string>()
+ *   getRunningLoop().callSoon(() => future.setResult("called"))
+ *   return await future
+ * })
+ * const result = await Effect.runPromise(Loop.scoped(program))
  *
  * @category accessors
  * @since 0.1.0
@@ -37,6 +50,10 @@ export const getRunningLoop = (what = "getRunningLoop"): EventLoop => {
 /**
  * The task that is running, of `loop` if one is named; `null` in plain callbacks, in Effect code and outside.
  *
+ * @example
+ * const program = runAioCoroutine(async () => currentTask()?.getName(), { name: "who" })
+ * const name = await Effect.runPromise(Loop.scoped(program)) // "who"
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -47,6 +64,13 @@ export const currentTask = (loop?: BaseEventLoop): Task<unknown> | null =>
  * The tasks of `loop`, or of the running loop, that are not done. A snapshot. Throws {@link NoRunningLoopError} where
  * neither is there.
  *
+ * @example
+ * const program = runAioCoroutine(async () => {
+ *   getRunningLoop().createTask(() => sleep(10), { name: "beside" })
+ *   return [...allTasks()].map((task) => task.getName())
+ * }, { name: "main" })
+ * const names = await Effect.runPromise(Loop.scoped(program))
+ *
  * @category accessors
  * @since 0.1.0
  */
@@ -56,6 +80,16 @@ export const allTasks = (loop: BaseEventLoop = getRunningLoop("allTasks")): Set<
 /**
  * The AbortSignal of the running task, to be passed to what it calls; `undefined` outside of tasks. Made when it is
  * first asked for.
+ *
+ * **Gotchas** Under `exactOptionalPropertyTypes` an option that may not be `undefined` takes `currentSignal() ?? null`, as
+ * that of `fetch` does, or the signal of the `Task` that a coroutine is given, which is always there.
+ *
+ * @example
+ * const load = fromAio(async (url: string) => {
+ *   const response = await fetch(url, { signal: currentSignal() ?? null })
+ *   return response.text()
+ * })
+ * const text = await Effect.runPromise(Loop.scoped(load("data:,hello")))
  *
  * @category accessors
  * @since 0.1.0

@@ -11,27 +11,21 @@ import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
-import { oncePassed, waitFor } from "../Loop/fiber/Wait.js"
+import { awaitFuture, oncePassed } from "../Loop/fiber/Wait.js"
+import { runAioFuture } from "./runAio.js"
+import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
 import {
   chunkSizeOf,
   type FromIterableOptions,
+  itemsStream,
   type IterableOptions,
-  streamOf,
-  streamOfItems
-} from "./runAioGenerator.js"
-import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
+  pumpedStream
+} from "./reading/streams.js"
+import { isDisposable, scopedDisposable } from "./task/disposal.js"
 import { cancelAndJoin } from "./task/join.js"
-import { isDisposable, scopedDisposable } from "./acquireAio.js"
-import {
-  type AioInterrupted,
-  type AioOptions,
-  guarded,
-  mapping,
-  onInterruptOf,
-  runAioFuture,
-  type Runner,
-  runTask
-} from "./runAio.js"
+import { mapping } from "./task/mistakes.js"
+import { type AioInterrupted, type AioOptions, onInterruptOf } from "./task/options.js"
+import { type AioFunction, guarded, type Runner, runTask } from "./task/runTask.js"
 
 /**
  * A wrapped aio function: the same parameters and `this`, returning an Effect. One that can be called without
@@ -99,10 +93,11 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  *
  * @example
  * const load = fromAio(async (id: number) => {
- *   const response = await fetch(`https://example.com/${id}`, { signal: currentSignal() })
+ *   const response = await fetch(`data:,user ${id}`, { signal: currentSignal() ?? null })
  *   return response.text()
  * })
- * const text = yield* load(7).pipe(Effect.timeout("2 seconds"))
+ * const program = load(7).pipe(Effect.timeout("2 seconds"))
+ * const text = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0
@@ -138,16 +133,16 @@ export function fromAio<D extends AsyncDisposable | Disposable>(
   options?: Pick<AioOptions, "name">
 ): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope>
 export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}): unknown {
-  if (typeof aio === "function") return wrap(aio as Aio, undefined, options)
+  if (typeof aio === "function") return wrapAio(aio as AioFunction, undefined, options)
   if (isFuture(aio)) return runAioFuture(aio, options)
   if (isThenable(aio)) return runPromise(aio, options)
-  if (isAsyncItems(aio)) return streamOfItems(aio, options)
+  if (isAsyncItems(aio)) return itemsStream(aio, options)
   if (typeof aio === "object" && aio !== null && "try" in aio) {
     const both = aio as FromAioOptions<unknown, Array<unknown>, unknown, unknown>
     if (typeof both.try !== "function" || typeof both.catch !== "function") {
       throw new TypeError("fromAio({ try, catch }) takes two functions")
     }
-    return wrap(both.try, both.catch, both)
+    return wrapAio(both.try, both.catch, both)
   }
   if (isDisposable(aio)) return scopedDisposable(aio, options.name)
   throw new TypeError(
@@ -156,23 +151,21 @@ export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}
   )
 }
 
-type Aio = (this: unknown, ...args: Array<unknown>) => unknown
-
-/** How a wrapped function is run, either way. */
-interface Wrapped extends Runner<unknown> {
-  readonly body: Aio
+/** How a wrapped function is run, as an Effect and as a Stream. */
+interface WrappedAio extends Runner<unknown> {
+  readonly body: AioFunction
   readonly chunkSize: number
-  /** It is an async generator function, as far as can be told. */
+  /** Whether the function is an async generator function, as far as can be told. */
   readonly streams: boolean
 }
 
-const wrap = (
-  fn: Aio,
+const wrapAio = (
+  fn: AioFunction,
   mapError: ((error: unknown) => unknown) | undefined,
   options: IterableOptions
 ): unknown => {
   const name = options.name ?? (fn.name === "" ? undefined : fn.name)
-  const wrapped: Wrapped = {
+  const wrapped: WrappedAio = {
     name,
     body: fn,
     mapError: mapping(mapError ?? aioError(() => name ?? functionName(fn))),
@@ -181,14 +174,14 @@ const wrap = (
     streams: Object.prototype.toString.call(fn) === "[object AsyncGeneratorFunction]"
   }
   return callableEffect(function (this: unknown, ...args: Array<unknown>) {
-    return new Call(wrapped, this, args)
+    return new AioCall(wrapped, this, args)
   }, wrapped.streams)
 }
 
 /** One call of a wrapped function, not made yet. What the function gives is known only when it is made. */
-class Call extends EffectAndStream<unknown, unknown, Loop> {
+class AioCall extends EffectAndStream<unknown, unknown, Loop> {
   constructor(
-    private readonly wrapped: Wrapped,
+    private readonly wrapped: WrappedAio,
     private readonly self: unknown,
     private readonly args: Array<unknown>
   ) {
@@ -210,7 +203,7 @@ class Call extends EffectAndStream<unknown, unknown, Loop> {
     const { wrapped } = this
     const call = guarded(() => wrapped.body.apply(this.self, this.args))
     const name = wrapped.name ?? functionName(wrapped.body)
-    return streamOf({
+    return pumpedStream({
       ...wrapped,
       name,
       // What is no iterable is the Stream's only item, as of every Effect.
@@ -222,13 +215,13 @@ class Call extends EffectAndStream<unknown, unknown, Loop> {
   }
 }
 
-/** The work has begun already: a task that waits for it cannot be kept from starting, only told afterwards. */
+/** An Effect of a promise. Its work has begun already: the task that waits for it is never kept from starting, only told. */
 const runPromise = (promise: PromiseLike<unknown>, options: AioOptions): unknown => {
   const name = options.name ?? "promise"
   const mapError = aioError(() => name)
   const onInterrupt = onInterruptOf(options)
   return Effect.flatMap(Loop, (loop) =>
-    waitFor(
+    awaitFuture(
       loop,
       () => loop.createTask(() => promise, { name }) as Future<unknown>,
       (task) => fromFuture(task, mapError),

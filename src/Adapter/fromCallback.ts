@@ -8,15 +8,9 @@ import { Future } from "../Loop/kernel/Future.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
 import { getRunningLoop } from "./current.js"
 import type { FromAio } from "./fromAio.js"
-import {
-  type AioOptions,
-  guarded,
-  mapping,
-  notAnEffect,
-  onInterruptOf,
-  type Runner,
-  runTask
-} from "./runAio.js"
+import { mapping } from "./task/mistakes.js"
+import { type AioOptions, checkFunctionOptions, onInterruptOf } from "./task/options.js"
+import { type AioFunction, guarded, refuseEffect, type Runner, runTask } from "./task/runTask.js"
 
 /** A function of any parameters, the last of which is its callback. */
 type CallbackFunction = (...args: never) => unknown
@@ -29,6 +23,7 @@ type Split<P extends ReadonlyArray<unknown>> =
       : never
     : never
 
+/** The first of the callback's values, or nothing where it has none. */
 type First<Values> = Values extends readonly []
   ? void
   : Values extends readonly [infer A, ...ReadonlyArray<unknown>]
@@ -40,9 +35,9 @@ type First<Values> = Values extends readonly []
         : never
 
 /** One signature, wrapped; those without a callback are left out. */
-type Wrapped<F, P extends ReadonlyArray<unknown>, Values extends "first" | "all", E> = [Split<P>] extends [
-  never
-]
+type WrappedSignature<F, P extends ReadonlyArray<unknown>, Values extends "first" | "all", E> = [
+  Split<P>
+] extends [never]
   ? unknown
   : Split<P> extends { readonly args: infer Args extends Array<unknown>; readonly values: infer V }
     ? FromAio<ThisParameterType<F>, Args, Values extends "all" ? V : First<V>, E>
@@ -61,15 +56,21 @@ export type FromCallback<F, Values extends "first" | "all", E> = F extends {
   (...args: infer C): unknown
   (...args: infer D): unknown
 }
-  ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E> & Wrapped<F, C, Values, E> & Wrapped<F, D, Values, E>
+  ? WrappedSignature<F, A, Values, E> &
+      WrappedSignature<F, B, Values, E> &
+      WrappedSignature<F, C, Values, E> &
+      WrappedSignature<F, D, Values, E>
   : F extends { (...args: infer A): unknown; (...args: infer B): unknown; (...args: infer C): unknown }
-    ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E> & Wrapped<F, C, Values, E>
+    ? WrappedSignature<F, A, Values, E> &
+        WrappedSignature<F, B, Values, E> &
+        WrappedSignature<F, C, Values, E>
     : F extends { (...args: infer A): unknown; (...args: infer B): unknown }
-      ? Wrapped<F, A, Values, E> & Wrapped<F, B, Values, E>
+      ? WrappedSignature<F, A, Values, E> & WrappedSignature<F, B, Values, E>
       : F extends (...args: infer A) => unknown
-        ? Wrapped<F, A, Values, E>
+        ? WrappedSignature<F, A, Values, E>
         : never
 
+/** The parameters of the wrapped function: for an overloaded one, those of its last signature. */
 type ArgsOf<F> = F extends (...args: infer P) => unknown
   ? Split<P> extends { readonly args: infer Args extends Array<unknown> }
     ? Args
@@ -97,8 +98,8 @@ export interface FromCallbackOptions<
   readonly catch?: ((error: unknown) => E) | undefined
 }
 
-/** The options of any function. */
-interface Options extends AioOptions {
+/** {@link FromCallbackOptions} of a function of which nothing is known. */
+interface AnyCallbackOptions extends AioOptions {
   readonly values?: "first" | "all" | undefined
   readonly cancel?: ((returned: unknown, ...args: Array<unknown>) => void) | undefined
   readonly cancelled?: ((error: unknown) => boolean) | undefined
@@ -111,16 +112,20 @@ interface Options extends AioOptions {
  * **Flavor** Effect. Starts: inside the loop, as a task, in its next pass. Cancel: interruption calls `cancel`, aborts
  * `currentSignal()`, and waits until the callback has been called. Loop closed: fails with LoopClosedError.
  *
- * **Gotchas** The first call of the callback counts: a later error is reported as `late`, a later value is counted. A
- * function that never calls back keeps an interrupted fiber waiting; `grace` puts an end to that. After a cancel, an
- * error other than an AbortError is a failure of the cleanup, unless `cancelled` says that it is not. Of an overloaded
- * function the types know the last four signatures; another is chosen by a function that has only that.
+ * **Gotchas**
+ * - The first call of the callback counts: a later error is reported as `late`, a later value is counted.
+ * - A function that never calls back keeps an interrupted fiber waiting; `grace` puts an end to that.
+ * - After a cancel, an error other than an AbortError is a failure of the cleanup, unless `cancelled` says that it is not.
+ * - Of an overloaded function the types know the last four signatures; another is chosen by a function that has only that.
  *
  * @example
- * const readFile = fromCallback(fs.readFile)
- * const text = yield* readFile("data.txt", "utf8")
+ * import * as childProcess from "node:child_process"
+ * import * as fs from "node:fs"
  *
+ * const access = fromCallback(fs.access)
  * const run = fromCallback(childProcess.execFile, { cancel: (child) => child.kill(), cancelled: () => true })
+ * const program = Effect.zipRight(access(process.execPath), run(process.execPath, ["--version"], {}))
+ * const version = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0
@@ -139,27 +144,25 @@ export const fromCallback = <
     )
   }
   // Nothing more is known of F here; what FromCallback says of it was read from its type.
-  return wrap(fn as unknown as Aio, options as Options) as FromCallback<F, Values, E>
+  return wrapCallback(fn as unknown as AioFunction, options as AnyCallbackOptions) as FromCallback<
+    F,
+    Values,
+    E
+  >
 }
 
-type Aio = (this: unknown, ...args: Array<unknown>) => unknown
-
-const checked = (options: Options): Options => {
+const checkedCallbackOptions = (options: AnyCallbackOptions): AnyCallbackOptions => {
   const { values = "first" } = options
   if (values !== "first" && values !== "all") {
     throw new RangeError(`fromCallback's values is "first" or "all", not ${describeValue(values)}`)
   }
-  for (const key of ["cancel", "cancelled", "catch"] as const) {
-    const given: unknown = options[key]
-    if (given !== undefined && typeof given !== "function") {
-      throw new TypeError(`fromCallback's ${key} is a function, not ${describeValue(given)}`)
-    }
-  }
+  const { cancel, cancelled, catch: mapError } = options
+  checkFunctionOptions("fromCallback", { cancel, cancelled, catch: mapError })
   return options
 }
 
-const wrap = (fn: Aio, given: Options): unknown => {
-  const options = checked(given)
+const wrapCallback = (fn: AioFunction, given: AnyCallbackOptions): unknown => {
+  const options = checkedCallbackOptions(given)
   const name = options.name ?? (fn.name === "" ? undefined : fn.name)
   const shown = name ?? functionName(fn)
   const runner: Runner<unknown> = {
@@ -179,10 +182,10 @@ const wrap = (fn: Aio, given: Options): unknown => {
 /** Calls the function. The Future is pending until it calls back, also after a cancel: so the task joins it. */
 const call = (
   name: string,
-  fn: Aio,
+  fn: AioFunction,
   self: unknown,
   args: Array<unknown>,
-  { cancel, cancelled = isAbortError, values }: Options
+  { cancel, cancelled = isAbortError, values }: AnyCallbackOptions
 ): Future<unknown> => {
   const loop = getRunningLoop("fromCallback")
   let asked: { readonly message: unknown } | undefined
@@ -230,7 +233,7 @@ const call = (
     else future._settleValue(values === "all" ? results : results[0])
   }
   try {
-    returned = notAnEffect(fn.apply(self, [...args, done]))
+    returned = refuseEffect(fn.apply(self, [...args, done]))
   } catch (error) {
     fail(error, "threw")
   }

@@ -11,18 +11,18 @@ import { fromFuture } from "../Loop/fiber/Outcome.js"
 import { awaitDone } from "../Loop/fiber/Wait.js"
 import {
   type EmitterLike,
+  type EmitterListener,
+  type EmitterMethods,
+  emitterMethodsOf,
+  type EmitterSettings,
+  emitterSettingsOf,
   type EventTargetLike,
-  type FromEmitterOptions,
-  type Listener,
-  type Settings,
-  settingsOf,
-  type Source,
-  sourceOf
-} from "./Emitter.js"
-import type { AioInterrupted } from "./runAio.js"
+  type FromEmitterOptions
+} from "./emitter/Emitter.js"
+import type { AioInterrupted } from "./task/options.js"
 import type { Home } from "../Loop/ports.js"
 
-/** The library's own ways to end a Stream early. */
+/** Whether the library has ended the Stream early: such an error is no error of the emitter, and is not mapped. */
 const isOwn = (error: unknown): boolean =>
   error instanceof BufferOverflowError || error instanceof LoopClosedError || isCancelledError(error)
 
@@ -32,41 +32,41 @@ const isOwn = (error: unknown): boolean =>
  * Legal states: listening; ended (no listener is left, and `#outcome` says why; items may still wait). What ends it
  * first stays: the end, an error, an overflow, the signal, the loop's close, or the Stream's Scope.
  */
-class Reading implements Settleable {
+class EmitterRun implements Settleable {
   readonly #context: Context | undefined
   readonly #attached: Array<() => void> = []
   /** Done when it has ended. A Future only for its states: nobody waits for it. */
   readonly #outcome: Future<void>
   #items: Array<unknown> = []
   #dropped = 0
-  /** The consumer was told how it ended. */
+  /** The consumer was told how the run ended. */
   #told = false
   /** The consumer waits for this. */
   #more: Future<void> | undefined
 
   constructor(
     private readonly loop: Home,
-    private readonly settings: Settings
+    private readonly settings: EmitterSettings
   ) {
     this.#context = loop.host.contexts.capture()
     this.#outcome = new Future<void>(loop)
     this.#outcome._markRetrieved()
   }
 
-  /** Begins to listen. What an emitter throws ends it. */
-  open(source: Source): void {
-    // It is open, but no fiber waits for it yet.
+  /** Begins to listen. What an emitter throws then ends the run. */
+  open(methods: EmitterMethods): void {
+    // The run is open, but no fiber waits for it yet.
     outsideFibers(() => this.loop._watch(this))
     this.#asLoop(() => {
       const { events, signal } = this.settings
       if (signal !== undefined) this.#heed(signal)
       for (const [event, kind] of events) {
         if (this.#outcome.done()) return
-        const listener: Listener = (...args) => this.#asLoop(() => this.#on(kind, args))
-        this.#attached.push(() => source.remove(event, listener))
-        source.add(event, listener)
+        const listener: EmitterListener = (...args) => this.#asLoop(() => this.#on(kind, args))
+        this.#attached.push(() => methods.remove(event, listener))
+        methods.add(event, listener)
         // An emitter may call back at once, and end it before the listener was there to be taken away.
-        if (this.#outcome.done()) source.remove(event, listener)
+        if (this.#outcome.done()) methods.remove(event, listener)
       }
     })
   }
@@ -109,7 +109,7 @@ class Reading implements Settleable {
     })
   }
 
-  /** @internal The loop is closed. */
+  /** @internal The loop is closed, and ends the run. */
   _closed(error: Error): void {
     this.#end(() => this.#outcome._settleError(error))
   }
@@ -207,18 +207,23 @@ class Reading implements Settleable {
  * its listeners away, at whatever point; there is nothing to wait for. Loop closed: fails with LoopClosedError, without
  * listeners.
  *
- * **Gotchas** Nothing ends the Stream but what `end` and `error` name, and its consumer. An emitter does not wait: when
- * `capacity` events wait, the next one ends the Stream with BufferOverflowError, or one is dropped, and the loss is
- * reported (`late`) when the Stream has ended. `map` runs at the event, as code of the loop; what it throws ends the
- * Stream as an error event does. An emitter without the Stream's listener for `"error"` may throw its next one.
+ * **Gotchas**
+ * - Nothing ends the Stream but what `end` and `error` name, and its consumer.
+ * - An emitter does not wait: when `capacity` events wait, the next one ends the Stream with BufferOverflowError, or one
+ *   is dropped, and the loss is reported (`late`) when the Stream has ended.
+ * - `map` runs at the event, as code of the loop; what it throws ends the Stream as an error event does.
+ * - An emitter without the Stream's listener for `"error"` may throw its next one.
  *
  * @example
- * const lines = fromEmitter(readline.createInterface(input), {
+ * import * as readline from "node:readline"
+ * import { Readable } from "node:stream"
+ *
+ * const lines = fromEmitter(readline.createInterface(Readable.from([" one\n", " two\n"])), {
  *   event: "line",
  *   end: "close",
  *   map: (line: string) => line.trim()
  * })
- * yield* Stream.runForEach(lines, Console.log)
+ * await Effect.runPromise(Loop.scoped(Stream.runForEach(lines, (line) => Console.log(line))))
  *
  * @category adapters
  * @since 0.1.0
@@ -242,20 +247,20 @@ export function fromEmitter(
   emitter: unknown,
   options: FromEmitterOptions<unknown> & { readonly map?: unknown }
 ): Stream.Stream<unknown, unknown, Loop> {
-  const source = sourceOf(emitter)
-  const settings = settingsOf(emitter, source, options)
+  const methods = emitterMethodsOf(emitter)
+  const settings = emitterSettingsOf(emitter, methods, options)
   return pulled(
     Effect.flatMap(Loop, (loop) =>
       Effect.map(
         Effect.acquireRelease(
           Effect.sync(() => {
-            const reading = new Reading(loop, settings)
-            reading.open(source)
-            return reading
+            const run = new EmitterRun(loop, settings)
+            run.open(methods)
+            return run
           }),
-          (reading) => Effect.sync(() => reading.close())
+          (run) => Effect.sync(() => run.close())
         ),
-        (reading) => reading.pull
+        (run) => run.pull
       )
     )
   )

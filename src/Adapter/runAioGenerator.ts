@@ -1,97 +1,16 @@
 /** Async iterables as Streams. */
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import { pulled } from "../effect.js"
 import { functionName, describeValue } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
 import type { Task } from "../Loop/kernel/Task.js"
-import { Loop } from "../Loop/Loop.js"
-import { aioError } from "../Loop/fiber/Outcome.js"
-import { refused } from "../Loop/fiber/Wait.js"
-import { type AsyncItems, isAsyncItems, itemsName, Source } from "./reading/Source.js"
-import { Pump, type Reading } from "./reading/Pump.js"
-import type { Opening } from "./reading/ReadingTask.js"
-import { type AioInterrupted, type AioOptions, mapping, notAnEffect, onInterruptOf } from "./runAio.js"
+import type { Loop } from "../Loop/Loop.js"
+import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
+import { type FromIterableOptions, iterableStream, itemsStream } from "./reading/streams.js"
+import type { AioInterrupted } from "./task/options.js"
+import { refuseEffect } from "./task/runTask.js"
 
-/**
- * How a Stream reads an async iterable.
- *
- * @category models
- * @since 0.1.0
- */
-export interface IterableOptions extends AioOptions {
-  /**
-   * How many items are read in one go while they come without waiting. Default 1: no item is read that nobody has asked
-   * for. A Node Readable is always read in chunks of what it holds.
-   */
-  readonly chunkSize?: number | undefined
-}
-
-/**
- * `IterableOptions`, and the error mapping.
- *
- * @category models
- * @since 0.1.0
- */
-export interface FromIterableOptions<E> extends IterableOptions {
-  /** Maps what the iterable threw; cancellation does not come here. */
-  readonly catch?: ((error: unknown) => E) | undefined
-}
-
-/** Checks it where it is given. @internal */
-export const chunkSizeOf = ({ chunkSize = 1 }: IterableOptions): number => {
-  if (!Number.isInteger(chunkSize) || chunkSize < 1) {
-    throw new RangeError(`chunkSize is a whole number of items from 1 on, not ${describeValue(chunkSize)}`)
-  }
-  return chunkSize
-}
-
-/** A Stream whose every run is one Pump. @internal */
-export const streamOf = <A, E>(reading: Reading<E>): Stream.Stream<A, E | AioInterrupted, Loop> =>
-  pulled(
-    Effect.flatMap(Loop, (loop) =>
-      Effect.map(
-        Effect.acquireRelease(
-          Effect.suspend(() => {
-            try {
-              return Effect.succeed(new Pump(loop, reading))
-            } catch (error) {
-              return refused(error)
-            }
-          }),
-          (pump, exit) => pump.close(exit)
-        ),
-        // What an iterable of A gives.
-        ({ pull }) => pull as Effect.Effect<ReadonlyArray<A> | undefined, E | AioInterrupted>
-      )
-    )
-  )
-
-/** A Stream of an iterable, or of what a function gives. @internal */
-export const fromIterable = <A, E>(
-  name: string,
-  body: unknown,
-  opening: Opening,
-  options: FromIterableOptions<E>
-): Stream.Stream<A, E | AioInterrupted, Loop> =>
-  streamOf({
-    name,
-    body,
-    opening,
-    chunkSize: chunkSizeOf(options),
-    mapError: mapping(options.catch ?? (aioError(() => name) as unknown as (error: unknown) => E)),
-    onInterrupt: onInterruptOf(options)
-  })
-
-/** @internal */
-export const streamOfItems = <A, E>(
-  items: AsyncItems<A>,
-  options: FromIterableOptions<E>
-): Stream.Stream<A, E | AioInterrupted, Loop> => {
-  const source = new Source(options.name ?? itemsName(items), items)
-  return fromIterable(source.name, items, () => ({ reader: source.open() }), options)
-}
-
+/** The refusal of `u`, which is to be an async iterable; `what` begins the sentence. */
 const notItems = (what: string, u: unknown): TypeError =>
   new TypeError(
     `${what} ${describeValue(u)}` +
@@ -109,14 +28,20 @@ const notItems = (what: string, u: unknown): TypeError =>
  * for the `next()`, then calls `return()` and waits for it; leaving the Stream otherwise calls `return()` and waits. Loop
  * closed: fails with LoopClosedError; what is open when the loop closes is returned after the loop's tasks.
  *
- * **Gotchas** A generator that ignores its signal in a foreign `await` keeps the fiber waiting; after `slowJoin` the loop
- * says so. An iterator that is no generator gets its `return()` while the `next()` still waits. What can be iterated only once makes a Stream that can be run only once: give a function. With `chunkSize`, and
- * from a Readable, items are read that nobody may take. A Readable or ReadableStream is destroyed or cancelled when its
- * Stream is left.
+ * **Gotchas**
+ * - A generator that ignores its signal in a foreign `await` keeps the fiber waiting; after `slowJoin` the loop says so.
+ * - An iterator that is no generator gets its `return()` while the `next()` still waits.
+ * - What can be iterated only once makes a Stream that can be run only once: give a function.
+ * - With `chunkSize`, and from a Readable, items are read that nobody may take.
+ * - A Readable is destroyed, and a ReadableStream cancelled, when its Stream is left.
  *
  * @example
+ * import * as readline from "node:readline"
+ * import { Readable } from "node:stream"
+ *
+ * const input = Readable.from(["one\n", "two\n"])
  * const lines = runAioGenerator(({ signal }) => readline.createInterface({ input, signal }))
- * yield* Stream.runForEach(lines, Console.log)
+ * await Effect.runPromise(Loop.scoped(Stream.runForEach(lines, (line) => Console.log(line))))
  *
  * @category adapters
  * @since 0.1.0
@@ -127,11 +52,11 @@ export const runAioGenerator = <A, E = AioError>(
 ): Stream.Stream<A, E | AioInterrupted, Loop> => {
   if (typeof iterable === "function") {
     const name = options.name ?? functionName(iterable)
-    return fromIterable(
+    return iterableStream(
       name,
       iterable,
       (task) => {
-        const items: unknown = notAnEffect(iterable(task))
+        const items: unknown = refuseEffect(iterable(task))
         if (!isAsyncItems(items)) throw notItems(`${name} is to give an async iterable, and gave`, items)
         return { reader: new Source(name, items).open() }
       },
@@ -144,5 +69,5 @@ export const runAioGenerator = <A, E = AioError>(
       iterable
     )
   }
-  return streamOfItems(iterable, options)
+  return itemsStream(iterable, options)
 }

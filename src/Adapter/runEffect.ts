@@ -1,4 +1,4 @@
-/** Starting an Effect from aio code that was not given a wrapped function for it. */
+/** Starting an Effect from aio code that was given no wrapped function (`toAio`) for it. */
 import type * as Effect from "effect/Effect"
 import type { EffectOptions } from "../Loop/ports.js"
 import type { Loop } from "../Loop/Loop.js"
@@ -11,7 +11,11 @@ import { getRunningLoop } from "./current.js"
  * Throws {@link NoRunningLoopError} elsewhere.
  *
  * @example
- * const now = await runEffect(Clock.currentTimeMillis)
+ * const program = runAioCoroutine(async () => {
+ *   const now = await runEffect(Clock.currentTimeMillis)
+ *   return new Date(now)
+ * })
+ * const date = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0
@@ -21,6 +25,15 @@ export const runEffect = <A, E>(effect: Effect.Effect<A, E, Loop>, options?: Eff
 
 /**
  * Runs an Effect in the background of the running loop: `loop.runEffectTask`. Its failure crashes the loop.
+ *
+ * @example
+ * const heartbeat = Effect.forever(Effect.sleep("1 second"))
+ * const program = runAioCoroutine(async () => {
+ *   const handle = runEffectTask(heartbeat, { name: "heartbeat" })
+ *   await sleep(10)
+ *   handle.cancel()
+ * })
+ * await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0

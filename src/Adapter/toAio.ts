@@ -42,21 +42,25 @@ export interface ToAioOptions<Args extends Array<unknown>> {
  * is. Loop closed: the Future fails with LoopClosedError; the call itself never throws. What is open when the loop
  * closes is interrupted after the loop's tasks.
  *
- * **Gotchas** Cancelling a `next()` ends the iteration, as in an async generator. A Stream or Effect that needs a Scope
- * gets one of its own.
+ * **Gotchas**
+ * - Cancelling a `next()` ends the iteration, as in an async generator.
+ * - A Stream or Effect that needs a Scope gets one of its own.
  *
  * @example
- * const handle = yield* toAio((id: number) => Effect.succeed(`user ${id}`))
- * server.on("request", async (req, res) => res.end(await handle(7)))
+ * const database = Effect.acquireRelease(Effect.succeed({ size: 2 }), () => Effect.log("closed"))
  *
- * const lines = yield* toAio(Stream.make("a", "b"))
- * Readable.from(lines).pipe(process.stdout)
- *
- * const open = yield* toAio(Effect.acquireRelease(connect, (db) => db.end))
- * const rows = yield* runAioCoroutine(async () => {
- *   await using db = await open()
- *   return db.value.query("select 1")
+ * const program = Effect.gen(function* () {
+ *   const greet = yield* toAio((id: number) => Effect.succeed(`hello, user ${id}`))
+ *   const letters = yield* toAio(Stream.make("a", "b"))
+ *   const open = yield* toAio(database)
+ *   return yield* runAioCoroutine(async () => {
+ *     const words = [await greet(7)]
+ *     for await (const letter of letters) words.push(letter)
+ *     await using db = await open()
+ *     return words.slice(0, db.value.size)
+ *   })
  * })
+ * const words = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters
  * @since 0.1.0
@@ -80,7 +84,7 @@ export function toAio(
   // A function of fromAio is both, and more of a function; a service tag is both, and less.
   const streams = prefersStream(effect)
   if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
-    return toFunction(effect as Wrapped, options)
+    return toFunction(effect as EffectFunction, options)
   }
   const isEffect = Effect.isEffect(effect) && !streams
   // Every Effect is a Stream, too.
@@ -95,10 +99,11 @@ export function toAio(
   return isEffect ? toDisposable(effect, checked) : toIterable(effect, checked)
 }
 
-type Wrapped = (this: unknown, ...args: Array<never>) => Effect.Effect<unknown, unknown, unknown>
+/** A function returning an Effect, of whatever parameters. */
+type EffectFunction = (this: unknown, ...args: Array<never>) => Effect.Effect<unknown, unknown, unknown>
 
 const toFunction = (
-  fn: Wrapped,
+  fn: EffectFunction,
   { name = functionName(fn), signal }: ToAioOptions<Array<never>>
 ): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> =>
   Effect.map(
@@ -116,6 +121,7 @@ const toFunction = (
       }
   )
 
+/** The Effect that a wrapped function returned; dies, of a mistake in the program, where it returned something else. */
 const anEffect = <A, E, R>(name: string, returned: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.isEffect(returned)
     ? returned

@@ -12,7 +12,8 @@ import { getRunningLoop } from "./current.js"
  * **Flavor** aio; in Effect code, `fromAio(() => toThread(job))` is interruptible, and waits until the job has ended.
  *
  * @example
- * const hash = await toThread({ module: "node:zlib", export: "gzipSync" }, text)
+ * const zip = fromAio((text: string) => toThread({ module: "node:zlib", export: "gzipSync" }, text))
+ * const zipped = await Effect.runPromise(Loop.scoped(zip("a long text")))
  *
  * @category conveniences
  * @since 0.1.0

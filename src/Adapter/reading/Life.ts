@@ -2,7 +2,7 @@
 import { Future } from "../../Loop/kernel/Future.js"
 import type { Home } from "../../Loop/ports.js"
 
-/** What goes on. */
+/** The work that goes on outside of the task's coroutine, and settles the {@link Life} when it is over. */
 export interface Living {
   /** @internal The task is cancelled. What else it awaits is cancelled by the task itself. */
   _cancelled(message: unknown): void

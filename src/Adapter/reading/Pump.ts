@@ -5,15 +5,16 @@ import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses } from "../../effect.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
-import { fromFuture } from "../../Loop/fiber/Outcome.js"
+import { cancellationOf, fromFuture } from "../../Loop/fiber/Outcome.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
 import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
-import type { AioInterrupted, Runner } from "../runAio.js"
+import type { AioInterrupted } from "../task/options.js"
+import type { Runner } from "../task/runTask.js"
 import type { Home } from "../../Loop/ports.js"
 
-/** How a Stream reads. */
-export interface Reading<E> extends ReadingOptions, Omit<Runner<E>, keyof ReadingOptions> {}
+/** What a Stream reads, how, and what the end of that means to it. */
+export interface PumpOptions<E> extends ReadingOptions, Omit<Runner<E>, keyof ReadingOptions> {}
 
 type Pull<E> = Effect.Effect<ReadonlyArray<unknown> | undefined, E | AioInterrupted>
 
@@ -42,7 +43,7 @@ export class Pump<E> implements Consumer, Settleable {
   /** Starts the task. Throws where the loop takes no work. */
   constructor(
     private readonly loop: Home,
-    private readonly options: Reading<E>
+    private readonly options: PumpOptions<E>
   ) {
     this.#reading = new ReadingTask(loop, options, this)
   }
@@ -135,12 +136,12 @@ export class Pump<E> implements Consumer, Settleable {
     })
   }
 
-  // ---- what the reading task sees ----
-
+  /** For the reading task: whether a pull waits for it. */
   get waits(): boolean {
     return this.#waiting !== undefined
   }
 
+  /** For the reading task: lets the pull that waits go on. */
   answer(): void {
     const waiting = this.#waiting
     this.#waiting = undefined
@@ -151,12 +152,10 @@ export class Pump<E> implements Consumer, Settleable {
   /** @internal The loop is closed. So is the task, whose end answers the pull. */
   _closed(): void {}
 
-  /** @internal */
+  /** @internal For the loop when it stops: whether no pull waits for it. */
   get _idle(): boolean {
     return this.#waiting === undefined
   }
-
-  // ---- the end ----
 
   #outcome(): Pull<E> {
     const { byLoop, reason, single, task } = this.#reading
@@ -167,7 +166,7 @@ export class Pump<E> implements Consumer, Settleable {
     }
     // The loop was told how that went.
     if (byLoop && reason !== undefined && task._peek() === "error") {
-      return Effect.fail(reason.reason instanceof LoopClosedError ? reason.reason : reason)
+      return Effect.fail(cancellationOf(reason))
     }
     return Effect.as(fromFuture(task, this.options.mapError), undefined)
   }

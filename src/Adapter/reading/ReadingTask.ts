@@ -13,7 +13,7 @@ import type { Home } from "../../Loop/ports.js"
 /** What the reading task calls first: it gives an open iterator, or else what a coroutine returns. */
 export type Opening = (task: Task<unknown>) => { readonly reader: Reader } | { readonly value: unknown }
 
-/** What is read, and how. */
+/** What a reading task reads, and how. */
 export interface ReadingOptions {
   readonly name: string
   /** The program's own function or iterable, for reports. */
@@ -23,11 +23,11 @@ export interface ReadingOptions {
   readonly chunkSize: number
 }
 
-/** Whom it reads for. */
+/** For whom a task reads: the run of a Stream. */
 export interface Consumer {
-  /** It waits for items, or for the end. */
+  /** Whether the consumer waits for items, or for the end. */
   readonly waits: boolean
-  /** There are items, or the task has ended. */
+  /** Tells the consumer that there are items, or that the task has ended. */
   answer(): void
 }
 
@@ -123,7 +123,7 @@ export class ReadingTask implements Runnable, Living {
     this.#inTask(ReadingTask.#step)
   }
 
-  /** @internal Somebody cancels the task. What its iterator awaits of the loop is cancelled by the task itself. */
+  /** @internal The task is cancelled, by anyone. What its iterator awaits of the loop is cancelled by the task itself. */
   _cancelled(message: unknown): void {
     this.#end(new CancelledError(message), () => this.loop._push(this))
   }
@@ -135,12 +135,12 @@ export class ReadingTask implements Runnable, Living {
     return this.#state === "over" ? `the iterator of ${this.options.name}` : "a pull"
   }
 
-  // ---- in the task ----
-
+  /** Calls `f` as code of the task, in the async-local state in which the Stream was run. */
   #inTask(f: (reading: ReadingTask) => void): void {
     this.loop.host.contexts.call(this.#context, this.loop, this.task, f, this)
   }
 
+  /** The task's coroutine: opens the iterator, and awaits its life. */
   #begin(task: Task<unknown>): unknown {
     const opened = this.options.opening(task)
     if (!("reader" in opened)) return opened.value
@@ -150,6 +150,7 @@ export class ReadingTask implements Runnable, Living {
     return this.#life
   }
 
+  /** From idle, the next thing to do: a `return()` where it was told to end, a `next()` where the consumer waits. */
   static #step(self: ReadingTask): void {
     if (self.#state !== "idle") return
     if (self.#ending !== undefined) self.#return()
@@ -224,6 +225,7 @@ export class ReadingTask implements Runnable, Living {
     return false
   }
 
+  /** Whether another item belongs to the same answer. */
   #readsOn(): boolean {
     const { length } = this.items
     return length < this.options.chunkSize || (length < HELD && this.#reader?.holds?.() === true)
@@ -249,10 +251,12 @@ export class ReadingTask implements Runnable, Living {
     this.#over(this.#wasCancelled(error) ? undefined : { error })
   }
 
+  /** Whether `error` is nothing but the echo of its cancel. */
   #wasCancelled(error: unknown): boolean {
     return this.reason !== undefined && (isCancelledError(error) || isAbortError(error))
   }
 
+  /** The iterator has come to its end: settles the task's life, and so ends the task. */
   #over(failure?: { readonly error: unknown }): void {
     this.#state = "over"
     this.#heed()
@@ -268,11 +272,13 @@ export class ReadingTask implements Runnable, Living {
     while (this.task.cancelling() > 0) this.task.uncancel()
   }
 
+  /** What was read has answered, and it was told to end: the next step is the `return()`. */
   #close(): void {
     this.#state = "idle"
     this.#inTask(ReadingTask.#step)
   }
 
+  /** Calls `return()` and waits for it. */
   #return(): void {
     this.#state = "closing"
     this.#heed()
@@ -289,8 +295,7 @@ export class ReadingTask implements Runnable, Living {
     )
   }
 
-  // ---- to the consumer ----
-
+  /** Tells the consumer of items, or of the end. */
   #answer(): void {
     this.#answers++
     this.consumer.answer()
@@ -314,8 +319,7 @@ export class ReadingTask implements Runnable, Living {
     this.#end(new CancelledError("the loop was closed"), () => this.run())
   }
 
-  // ---- told to end ----
-
+  /** Told to end, for `reason`: while a `next()` waits, by what may stop that; otherwise by `step`. */
   #end(reason: CancelledError, step: () => void): void {
     this.#ending ??= reason
     if (this.#state !== "reading") return step()
@@ -346,6 +350,7 @@ export class ReadingTask implements Runnable, Living {
     })
   }
 
+  /** The loop tells it to end, at its close or in shutdownAsyncIterators. */
   #endByLoop(): void {
     const { loop } = this
     const { name } = this.options

@@ -1,7 +1,10 @@
-/** What can be read as an async iterable, and how each kind of it is read. */
+/**
+ * What can be read as an async iterable, and how each kind of it is read: an iterator that answers in order (a
+ * generator), one that does not, a Node Readable, a web ReadableStream.
+ */
 import { functionName, describeValue } from "../../Loop/kernel/describe.js"
 import { type CancelledError, InvalidStateError } from "../../Loop/kernel/errors.js"
-import { mistake } from "../runAio.js"
+import { mistake } from "../task/mistakes.js"
 
 /** What a Stream can be made of: an async iterable, or a bare async iterator. */
 export type AsyncItems<A> = AsyncIterable<A> | AsyncIterator<A, unknown, undefined>
@@ -18,7 +21,7 @@ export interface Reader {
   readonly stop: ((reason: CancelledError) => void) | undefined
   /** Calls `return()` while a `next()` waits, where that may end it; `return` then gives the same answer. */
   readonly returnEarly: (() => void) | undefined
-  /** Whether it was called. */
+  /** Whether `returnEarly` was called. */
   readonly returning: boolean
 }
 
@@ -49,7 +52,7 @@ interface NodeReadable extends AsyncIterable<unknown> {
 const isNodeReadable = (u: unknown): u is NodeReadable =>
   has(u, "readableLength", "number") && has(u, "destroy", "function") && has(u, "once", "function")
 
-/** Whether a Stream can be made of it. A bare iterator counts, unless it is a sync one. */
+/** Whether a Stream can be made of a value. A bare iterator counts, unless it is a sync one. */
 export const isAsyncItems = (u: unknown): u is AsyncItems<unknown> =>
   has(u, Symbol.asyncIterator, "function") ||
   isWebStream(u) ||
@@ -135,7 +138,7 @@ const ofIterator = (iterator: AsyncIterator<unknown, unknown, undefined>): Reade
   }
 }
 
-/** Its own iterator knows about errors and the end. It destroys the stream, but does not wait for that. */
+/** A Readable's own iterator knows about errors and the end. It destroys the stream, but does not wait for that. */
 const ofNodeReadable = (stream: NodeReadable): Reader => {
   const iterator = stream[Symbol.asyncIterator]()
   return {
@@ -153,7 +156,7 @@ const ofNodeReadable = (stream: NodeReadable): Reader => {
   }
 }
 
-/** Its own iterator cannot be ended while a read is pending: the lock is the iterator's. */
+/** Not with the ReadableStream's own iterator, which cannot be ended while a read is pending: the lock is the iterator's. */
 const ofWebStream = (stream: WebStream): Reader => {
   const reader = stream.getReader()
   let cancelled: Promise<void> | undefined

@@ -1,30 +1,27 @@
-/** Request, then wait: the fiber may not end before the aio side has cleaned up. */
+/**
+ * Request, then wait: the fiber may not end before the aio side has cleaned up. As in trio-asyncio's `run_aio_future`
+ * (trio-asyncio 0.16, `_util.py`), which knows no grace and says nothing of a slow join.
+ */
 import * as Effect from "effect/Effect"
 import { callback, currentFiberState, outsideFibers } from "../../effect.js"
 import { originOf } from "../../Loop/closing/origin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
-import { after, oncePassed, tellIfSlow, Waiting } from "../../Loop/fiber/Wait.js"
+import { after, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
+import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { enter } from "../../Loop/kernel/current.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Report } from "../../Loop/kernel/Report.js"
 import { Task } from "../../Loop/kernel/Task.js"
 import type { Home } from "../../Loop/ports.js"
+import type { OnInterrupt } from "./options.js"
 
-/** What interruption does to aio work, checked and in milliseconds. */
-export interface OnInterrupt {
-  readonly mode: "join" | "abandon"
-  /** How long to join before the work is abandoned and reported; Infinity by default. */
-  readonly grace: number
-}
-
-/** What interruption does where nothing else is said. */
-export const join: OnInterrupt = { mode: "join", grace: Infinity }
-
+/** What a slow or abandoned join says of the work. */
 const describe = (future: Future<unknown>): string =>
   future instanceof Task
     ? `${future.getName()} (age ${Math.round(future.age())}ms, created at ${originOf(future)})`
     : future.toString()
 
+/** The same work, for the report's fields. */
 const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
   future instanceof Task ? { future, task: future } : { future }
 
@@ -46,15 +43,18 @@ export const cancel = (loop: Home, name: () => string, future: Future<unknown>):
   })
 }
 
-/** How something is told to end, and what is said of it when it does not. @internal */
-export interface Asking {
-  /** Tells it. */
+/** How work is told to end, and what is said of it when it does not. */
+export interface EndRequest {
+  /** Tells the work to end. */
   readonly ask: () => void
-  /** What its end means to the fiber that has waited. Where nobody has, it still reaches the exception handler. */
+  /**
+   * What the work's end means to the fiber that has waited for it. Where none has (`waited` is false), it still reaches
+   * the exception handler.
+   */
   readonly ended: (waited: boolean) => Effect.Effect<void>
-  /** Who waits, in words. */
+  /** Who waits, for reports: "an interrupted fiber". */
   readonly who: string
-  /** What it was, in words. */
+  /** What was done to the work, for reports: "was cancelled". */
   readonly told: string
 }
 
@@ -75,15 +75,15 @@ export const cancelAndJoin = (
     told: "was cancelled"
   })
 
-/** `cancelAndJoin` for what is told to end in another way. @internal */
+/** `cancelAndJoin` for work that is told to end in another way. */
 export const askAndJoin = (
   loop: Home,
   future: Future<unknown>,
   { grace, mode }: OnInterrupt,
-  { ask, ended, told, who }: Asking
+  { ask, ended, told, who }: EndRequest
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    // A stopped loop delivers nothing; somebody waits for it now.
+    // A stopped loop delivers nothing, and this fiber waits for it now.
     loop._start()
     ask()
     const end = Effect.suspend(() => ended(true))

@@ -10,8 +10,9 @@ import { callback } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import { Future } from "../../Loop/kernel/Future.js"
-import { tellIfSlow, Waiting } from "../../Loop/fiber/Wait.js"
-import type { Captured } from "./capture.js"
+import { tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
+import { Waiting } from "../../Loop/fiber/Wait.js"
+import type { Starter } from "./capture.js"
 import type { EffectOptions, Home } from "../../Loop/ports.js"
 
 /**
@@ -27,7 +28,7 @@ export interface ToAioVisitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What is told to a Visit when it begins. */
+/** What the adapter says of a Visit that it begins. */
 export interface VisitOptions extends EffectOptions {
   readonly what: "iterator" | "resource"
   readonly name: string
@@ -35,6 +36,7 @@ export interface VisitOptions extends EffectOptions {
   readonly onEnd: (visit: Visit) => void
 }
 
+/** The fiber, as the adapter that began it sees it. */
 export class Visit {
   /** From the start of the fiber until it has ended. */
   readonly life: Future<void>
@@ -48,7 +50,7 @@ export class Visit {
 
   /** Starts `body` in a fiber. Throws what a scheduling call throws; then nothing has begun. */
   static begin<R>(
-    { loop, start }: Captured<R>,
+    { loop, start }: Starter<R>,
     body: (visit: Visit) => Effect.Effect<void, unknown, R>,
     options: VisitOptions
   ): Visit {
@@ -81,17 +83,17 @@ export class Visit {
     })
   }
 
-  /** Whether its user has told it to end. */
+  /** Whether its user has told the fiber to end. */
   get left(): boolean {
     return this.#left
   }
 
-  /** Whether the loop has told it to end; then it also reports how that failed. */
+  /** Whether the loop has told the fiber to end; then the loop also reports how that failed. */
   get taken(): boolean {
     return this.#taken
   }
 
-  /** Whether it ended with its loop, and not because it was left. */
+  /** Whether the fiber ended with its loop, and not because it was left. */
   get lost(): boolean {
     return (
       (this.#taken && this.#loop._closing.begun) || (!this.#taken && !this.#left && this.#loop.isClosed())
@@ -116,7 +118,7 @@ export class Visit {
     this.#parked = undefined
   }
 
-  /** Its user ends it, by `wake` or by cancelling its life, and waits. That is reported once when it takes long. */
+  /** Its user ends the fiber, by `wake` or by cancelling its life, and waits. A wait that takes long is reported once. */
   leave(): void {
     if (this.#left || this.life.done()) return
     this.#left = true
@@ -145,11 +147,11 @@ export class Visit {
   }
 }
 
-/** A call that is answered when a Visit says so; until then cancelling it is only noted, and passed on. */
-export class Call<A> extends Future<A> {
+/** What a call of aio code returns that is answered when a Visit says so; until then a cancel is only noted, and passed on. */
+export class VisitCall<A> extends Future<A> {
   #asked: { readonly message: unknown } | undefined
 
-  constructor(loop: Home, onCancel?: (call: Call<A>, message: unknown) => void) {
+  constructor(loop: Home, onCancel?: (call: VisitCall<A>, message: unknown) => void) {
     super(loop, (message) => {
       this.#asked ??= { message }
       onCancel?.(this, message)

@@ -7,14 +7,14 @@ import type { Future } from "../../Loop/kernel/Future.js"
 import type { EffectOptions, Home } from "../../Loop/ports.js"
 
 /** Starts Effects in a fiber of their own, with what was captured. */
-export interface Captured<R> {
+export interface Starter<R> {
   readonly loop: Home
   /** Throws what a scheduling call throws. The span and fiber-local state are those of a fiber that calls, if one does. */
   readonly start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions) => Future<A>
 }
 
-/** Captures from the caller. */
-export const capture = <R>(): Effect.Effect<Captured<R>, never, R | Loop> =>
+/** Captures the caller's Context, FiberRefs and loop, for the fibers that aio code will start. */
+export const capture = <R>(): Effect.Effect<Starter<R>, never, R | Loop> =>
   Effect.gen(function* () {
     const loop = yield* Loop
     const captured = yield* Effect.context<R | Loop>()

@@ -4,8 +4,8 @@ import type * as Scope from "effect/Scope"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { type Captured, capture } from "./capture.js"
-import { Call, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
+import { type Starter, capture } from "./capture.js"
+import { VisitCall, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
 import type { Home } from "../../Loop/ports.js"
 
 /**
@@ -25,11 +25,11 @@ export interface AioDisposable<A> extends AsyncDisposable {
  *
  * Legal states: held, disposing (`#calls` wait), ended (`#life` is done), because it was disposed of or interrupted.
  */
-class Held<A> implements AioDisposable<A> {
+class OpenResource<A> implements AioDisposable<A> {
   readonly value: A
   readonly #loop: Home
   readonly #visit: Visit
-  readonly #calls: Array<Call<void>> = []
+  readonly #calls: Array<VisitCall<void>> = []
   #ended = false
   /** A finalizer died while nobody waited for it: the first call is told. */
   #unheard: Future<void> | undefined
@@ -40,7 +40,7 @@ class Held<A> implements AioDisposable<A> {
     this.value = value
   }
 
-  /** In the fiber: waits until it is disposed of. */
+  /** In the fiber: waits until aio code disposes of the resource. */
   use(): Effect.Effect<void> {
     return this.#visit.park(() => this.#calls.length > 0)
   }
@@ -51,7 +51,7 @@ class Held<A> implements AioDisposable<A> {
       this.#unheard = undefined
       return unheard
     }
-    const call = new Call<void>(this.#loop)
+    const call = new VisitCall<void>(this.#loop)
     if (this.#ended) this.#answer(call)
     else {
       this.#calls.push(call)
@@ -61,6 +61,7 @@ class Held<A> implements AioDisposable<A> {
     return call
   }
 
+  /** The fiber has ended, and so has the resource: tells whoever has disposed of it. */
   end(): void {
     this.#ended = true
     for (const call of this.#calls) this.#answer(call)
@@ -69,15 +70,15 @@ class Held<A> implements AioDisposable<A> {
     this.#unheard = failed(this.#loop, life._error())
   }
 
-  #answer(call: Call<void>): void {
+  #answer(call: VisitCall<void>): void {
     const { life } = this.#visit
     if (life._peek() === "error") call._settleError(life._error())
     else call.answer(undefined)
   }
 }
 
-/** The Future of `open()`. */
-class Opening<A> extends Call<AioDisposable<A>> {
+/** The Future that `open()` returns. */
+class OpeningCall<A> extends VisitCall<AioDisposable<A>> {
   #listeners = 0
 
   override _add(runnable: Runnable): void {
@@ -92,27 +93,28 @@ class Opening<A> extends Call<AioDisposable<A>> {
   }
 }
 
+/** One call of the factory: begins a Visit whose fiber opens the resource. */
 const open = <A, E, R>(
-  captured: Captured<Exclude<R, Scope.Scope>>,
+  starter: Starter<Exclude<R, Scope.Scope>>,
   effect: Effect.Effect<A, E, R>,
   name: string,
   signal: AbortSignal | undefined
 ): Future<AioDisposable<A>> => {
-  const { loop } = captured
-  let held: Held<A> | undefined
+  const { loop } = starter
+  let held: OpenResource<A> | undefined
   let visit: Visit | undefined
-  const opening = new Opening<A>(loop, (_, message) => {
+  const opening = new OpeningCall<A>(loop, (_, message) => {
     visit?.leave()
     visit?.life.cancel(message)
   })
   const use = (visit: Visit, value: A): Effect.Effect<void> => {
-    held = new Held(loop, visit, value)
+    held = new OpenResource(loop, visit, value)
     opening._settleValue(held)
     return held.use()
   }
   try {
     visit = Visit.begin(
-      captured,
+      starter,
       (visit) => Effect.scoped(Effect.flatMap(effect, (value) => use(visit, value))),
       {
         what: "resource",
@@ -132,7 +134,7 @@ const open = <A, E, R>(
 }
 
 /** The fiber has ended before it had anything to hand over. */
-const notOpened = <A>(loop: Home, name: string, opening: Call<A>, visit: Visit): void => {
+const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Visit): void => {
   const { life, lost } = visit
   if (life._peek() === "error") opening._settleError(life._error())
   else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))
@@ -144,4 +146,4 @@ export const toDisposable = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   { name = "effect", signal }: ToAioVisitOptions
 ): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop> =>
-  Effect.map(capture<Exclude<R, Scope.Scope>>(), (captured) => () => open(captured, effect, name, signal))
+  Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => () => open(starter, effect, name, signal))

@@ -6,8 +6,8 @@ import { withPull } from "../../effect.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import { Queue } from "../../Loop/kernel/Queue.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { type Captured, capture } from "./capture.js"
-import { Call, failed, finished, type ToAioVisitOptions, Visit } from "./Visit.js"
+import { type Starter, capture } from "./capture.js"
+import { VisitCall, failed, finished, type ToAioVisitOptions, Visit } from "./Visit.js"
 
 /**
  * A Stream for aio code: every `for await` runs it anew.
@@ -40,14 +40,14 @@ export interface AioIterator<A> extends AsyncDisposable {
   [Symbol.asyncDispose](): Future<void>
 }
 
-const end: IteratorReturnResult<undefined> = { done: true, value: undefined }
+const endResult: IteratorReturnResult<undefined> = { done: true, value: undefined }
 
-const none: ReadonlyArray<never> = []
+const noItems: ReadonlyArray<never> = []
 
-/** What an end that nobody asked for does to the one Future that is told. */
-type Failure = (future: Future<unknown>) => void
+/** An end that nobody asked for: tells the one Future that is told of it. */
+type TellFailure = (future: Future<unknown>) => void
 
-/** A call that has told the stream to end, and how it is answered when that has. */
+/** A call that has told the stream to end, and how that call is answered when the stream has ended. */
 interface Leaving {
   readonly call: Future<unknown>
   readonly finish: () => void
@@ -58,14 +58,14 @@ interface Leaving {
  * ended. A call waits only while no items are left of the last pull.
  */
 class StreamIterator<A, E, R> implements AioIterator<A> {
-  readonly #captured: Captured<Exclude<R, Scope.Scope>>
+  readonly #starter: Starter<Exclude<R, Scope.Scope>>
   readonly #stream: Stream.Stream<A, E, R>
   readonly #name: string
   readonly #signal: AbortSignal | undefined
   #visit: Visit | undefined
-  #items: ReadonlyArray<A> = none
+  #items: ReadonlyArray<A> = noItems
   #at = 0
-  readonly #waiting = new Queue<Call<IteratorResult<A, undefined>>>(4)
+  readonly #waiting = new Queue<VisitCall<IteratorResult<A, undefined>>>(4)
   readonly #leaving: Array<Leaving> = []
   #ended = false
   /** The loop closed before the stream had ended: that must not look like its end. */
@@ -74,19 +74,19 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
   #unheard: Future<IteratorResult<A, undefined>> | undefined
 
   constructor(
-    captured: Captured<Exclude<R, Scope.Scope>>,
+    starter: Starter<Exclude<R, Scope.Scope>>,
     stream: Stream.Stream<A, E, R>,
     name: string,
     signal: AbortSignal | undefined
   ) {
-    this.#captured = captured
+    this.#starter = starter
     this.#stream = stream
     this.#name = name
     this.#signal = signal
   }
 
   next(): Future<IteratorResult<A, undefined>> {
-    const { loop } = this.#captured
+    const { loop } = this.#starter
     if (this.#ended) return this.#afterEnd()
     if (loop.isClosed()) return failed(loop, this.#closedError())
     if (this.#at < this.#items.length && this.#signal?.aborted !== true) {
@@ -97,8 +97,8 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
     } catch (error) {
       return failed(loop, error)
     }
-    const next = new Call<IteratorResult<A, undefined>>(loop, (call, message) =>
-      this.#leave({ call, finish: () => call.answer(end) }, message)
+    const next = new VisitCall<IteratorResult<A, undefined>>(loop, (call, message) =>
+      this.#leave({ call, finish: () => call.answer(endResult) }, message)
     )
     this.#waiting.push(next)
     this.#visit.wake()
@@ -124,11 +124,11 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
   /** Everything from the first pull to the last finalizer, in one fiber. */
   #begin(): Visit {
     return Visit.begin(
-      this.#captured,
+      this.#starter,
       (visit) =>
         withPull(this.#stream, (pull) => {
           const wanted = (): boolean => this.#waiting.size > 0
-          const idle = Effect.as(visit.park(wanted), none)
+          const idle = Effect.as(visit.park(wanted), noItems)
           return Effect.whileLoop({
             while: () => true,
             body: () => (wanted() ? pull : idle),
@@ -144,6 +144,7 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
     )
   }
 
+  /** Hands the items of a pull to the calls that wait, in order, and keeps the rest. */
   #deliver(items: ReadonlyArray<A>): void {
     this.#items = items
     this.#at = 0
@@ -154,34 +155,37 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
     }
   }
 
-  #close<T>(finish: (call: Call<T>) => void): Future<T> {
-    const call = new Call<T>(this.#captured.loop)
+  /** A call that ends the stream; `finish` answers it when the stream has ended. */
+  #close<T>(finish: (call: VisitCall<T>) => void): Future<T> {
+    const call = new VisitCall<T>(this.#starter.loop)
     if (this.#visit === undefined) this.#ended = true
     if (this.#ended) finish(call)
     else this.#leave({ call, finish: () => finish(call) }, undefined)
     return call
   }
 
+  /** Interrupts the stream for `leaving`. */
   #leave(leaving: Leaving, message: unknown): void {
-    this.#items = none
+    this.#items = noItems
     this.#leaving.push(leaving)
     this.#visit?.leave()
     this.#visit?.life.cancel(message)
   }
 
+  /** The fiber has ended: answers every call that waits. */
   #end(visit: Visit): void {
     const waiting = this.#waiting.clear()
     const failure = failureOf(visit)
     const [first] = this.#leaving
     this.#ended = true
     this.#lost = visit.lost
-    this.#items = none
+    this.#items = noItems
     // Told once, to whom it concerns: who ended it, else who waits; the loop reports for itself.
     let untold = first === undefined && !visit.taken ? failure : undefined
     for (const next of waiting) {
       if (next === first?.call) continue
       if (this.#lost) next.lose(this.#closedError())
-      else if (untold === undefined) next.answer(end)
+      else if (untold === undefined) next.answer(endResult)
       else {
         untold(next)
         untold = undefined
@@ -192,25 +196,26 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
       else leaving.finish()
     }
     if (untold === undefined || this.#lost) return
-    this.#unheard = new Future(this.#captured.loop)
+    this.#unheard = new Future(this.#starter.loop)
     untold(this.#unheard)
   }
 
+  /** What a `next()` after the end is told. */
   #afterEnd(): Future<IteratorResult<A, undefined>> {
-    const { loop } = this.#captured
+    const { loop } = this.#starter
     if (this.#lost) return failed(loop, this.#closedError())
     const unheard = this.#unheard
     this.#unheard = undefined
-    return unheard ?? finished(loop, end)
+    return unheard ?? finished(loop, endResult)
   }
 
   #closedError(): Error {
-    return this.#captured.loop._closedError(`${this.#name} had not ended`)
+    return this.#starter.loop._closedError(`${this.#name} had not ended`)
   }
 }
 
-/** How the fiber failed; being interrupted is a failure only where nobody of this world has asked for it. */
-const failureOf = ({ left, life, taken }: Visit): Failure | undefined => {
+/** How the fiber of a visit failed, if it did; being interrupted is a failure only where nobody of this world has asked for it. */
+const failureOf = ({ left, life, taken }: Visit): TellFailure | undefined => {
   const outcome = life._peek()
   const error = life._error()
   if (outcome === "error") return (future) => future._settleError(error)
@@ -223,6 +228,6 @@ export const toIterable = <A, E, R>(
   stream: Stream.Stream<A, E, R>,
   { name = "stream", signal }: ToAioVisitOptions
 ): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop> =>
-  Effect.map(capture<Exclude<R, Scope.Scope>>(), (captured) => ({
-    [Symbol.asyncIterator]: () => new StreamIterator(captured, stream, name, signal)
+  Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => ({
+    [Symbol.asyncIterator]: () => new StreamIterator(starter, stream, name, signal)
   }))

@@ -8,7 +8,7 @@
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
-import { tellIfSlow } from "../fiber/Wait.js"
+import { tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover, OpenCrossing, Phase } from "../ports.js"
 
 /** What an adapter registers. */

@@ -4,7 +4,7 @@
  * closed or busy by then.
  */
 import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
-import { tellSlow } from "../fiber/Wait.js"
+import { tellSlow } from "../fiber/SlowJoin.js"
 import type { Home } from "../ports.js"
 
 /** After so many real milliseconds a clock that is not the live one is taken to stand still. */

@@ -16,7 +16,7 @@ import type { ContextFor, Home, Leftover, LoopFiber } from "../ports.js"
 import { backgroundFailure, settleWithExit } from "./Outcome.js"
 import { Waiting } from "./Wait.js"
 
-/** Throws for what is no Effect, before anything is scheduled. */
+/** Throws `TypeError` for what is no Effect, before anything is scheduled; `what` is the call that was given it. */
 export const checkEffect = (what: string, effect: unknown): void => {
   if (Effect.isEffect(effect)) return
   throw new TypeError(
@@ -25,7 +25,7 @@ export const checkEffect = (what: string, effect: unknown): void => {
   )
 }
 
-/** Throws for what cannot be listened to. */
+/** Throws `TypeError` for a `signal` that is given and is no AbortSignal. */
 export const checkSignal = (what: string, signal: unknown): void => {
   if (signal === undefined || signal instanceof AbortSignal) return
   throw new TypeError(`${what} takes an AbortSignal as its signal, not ${describeValue(signal)}`)
@@ -38,9 +38,9 @@ export class RunningEffect implements LoopFiber {
   constructor(
     private readonly home: Home,
     readonly name: string,
-    /** In the fiber's own async-local state: its finalizers run in that, and as nobody's task. */
+    /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
     private readonly interrupting: Waiting,
-    /** Its end, where somebody is given that. */
+    /** The Future of the fiber's end, where the program was given one. */
     readonly future: Future<unknown> | undefined
   ) {
     this.#startedAt = home.host.now()
@@ -68,6 +68,7 @@ export class RunningEffect implements LoopFiber {
     this.#listeners.push(f)
   }
 
+  /** The fiber has ended. */
   ended(): void {
     this.home._effects.delete(this)
     for (const f of this.#listeners) f()
@@ -119,7 +120,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
   #effect: Effect.Effect<A, unknown> | undefined
   #running: RunningEffect | undefined
   #message: unknown
-  /** `cancel()` came while the effect was starting: it may have been its own doing. */
+  /** `cancel()` came while the effect was starting: the effect itself may have called it. */
   #cancelled = false
   #unlisten: (() => void) | undefined
 
@@ -143,6 +144,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
     if (!this.done()) home._push(this)
   }
 
+  /** Starts the fiber: the loop's pass is the only caller. */
   run(): void {
     // What the loop dropped when it was closed is not run any more, only ended.
     if (this.#home.isClosed()) this._closed(this.#home._closedError(`${this.#name} had not started`))
@@ -193,7 +195,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
     return true
   }
 
-  /** It will not run. */
+  /** The effect will not run, and is let go. */
   #forget(): void {
     this.#effect = undefined
     this.#unlisten?.()

@@ -1,5 +1,6 @@
 /**
- * The table between the worlds. Nobody else inspects a Cause or a settled Future.
+ * The table between the worlds: the one place that says what the end of aio work is to an Effect, and what the Exit of a
+ * fiber is to aio code.
  *
  *     aio settles as            Effect sees                 Effect exits with        aio future becomes
  *     value                     success                     success                  value
@@ -8,28 +9,48 @@
  *     cancelled, by others      failure CancelledError      defect, mixed cause      error: squashed, Cause attached
  *
  * It stands in this room, below the Adapter, because `loop.effectAsFuture` needs its right half.
+ *
+ * Other files look at a settled Future or into a Cause, too, for what is no translation: to pass an outcome on inside its
+ * own world, to choose what to report, or to tell whether something failed at all. One program that is in both worlds
+ * keeps a Cause beside the error that it threw into its generator: Adapter/allowAio.ts.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { defects, failures, isInterrupted, isInterruptedOnly } from "../../effect.js"
-import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
+import { CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import type { Home } from "../ports.js"
 
+/** The Causes that {@link causeOf} gives, by the error that aio code got. */
 const causes = new WeakMap<object, Cause.Cause<unknown>>()
 
 /**
  * The whole Cause behind an error with which an Effect ended in aio code, where the error alone does not tell all: a
  * defect, several failures, a failure while being interrupted.
  *
+ * @example
+ * const program = runAioCoroutine(async () => {
+ *   try {
+ *     await runEffect(Effect.die(new Error("a bug")))
+ *   } catch (error) {
+ *     return causeOf(error)?._tag
+ *   }
+ *   return undefined
+ * })
+ * const tag = await Effect.runPromise(Loop.scoped(program)) // "Die"
+ *
  * @category accessors
  * @since 0.1.0
  */
 export const causeOf = (error: unknown): Cause.Cause<unknown> | undefined =>
   typeof error === "object" && error !== null ? causes.get(error) : undefined
+
+/** What an Effect fails with for a cancellation: that the loop closes, where it was that. Its cause is the crash, if any. */
+export const cancellationOf = (error: CancelledError): CancelledError | LoopClosedError =>
+  error.reason instanceof LoopClosedError ? error.reason : error
 
 /** What a done Future is to an Effect that waited for it, and was not interrupted. */
 export const fromFuture = <A, E>(
@@ -40,9 +61,7 @@ export const fromFuture = <A, E>(
     case "value":
       return Effect.succeed(future._value())
     case "cancelled": {
-      const error = future._error() as CancelledError
-      // Cancelled because the loop closes: that is the news, and its cause is the crash if there was one.
-      return Effect.fail(error.reason instanceof LoopClosedError ? error.reason : error)
+      return Effect.fail(cancellationOf(future._error() as CancelledError))
     }
     default: {
       const error = future._error()
@@ -93,6 +112,13 @@ export const afterInterrupt = (
       return Effect.void
   }
 }
+
+/**
+ * What an Effect that failed throws into the generator of `allowAio`, which is Effect code too: its error as it is, wrappers
+ * included, or CancelledError where it was interrupted.
+ */
+export const thrownFor = (cause: Cause.Cause<unknown>): unknown =>
+  isInterruptedOnly(cause) ? new CancelledError() : Cause.squash(cause)
 
 /** The error that aio code sees for a Cause: one error as it is, wrappers of this library taken off. */
 const errorOf = (cause: Cause.Cause<unknown>): unknown => {

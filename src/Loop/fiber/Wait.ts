@@ -1,14 +1,14 @@
-/** Parking a fiber until a kernel Future is done: the one Effect/Future primitive that this room and the Adapter need. */
+/**
+ * Parking a fiber until a kernel Future is done, and resuming it: how Effect code waits for the loop. What such a wait's
+ * outcome means is said in Outcome.ts; what is said of one that takes long, in SlowJoin.ts.
+ */
 import * as Effect from "effect/Effect"
 import { callback, sequentialCauses } from "../../effect.js"
 import { copyContext, unmarked } from "../host/AsyncContext.js"
-import { enter } from "../kernel/current.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import type { Future } from "../kernel/Future.js"
 import type { Context, Runnable } from "../kernel/ports.js"
-import type { Report } from "../kernel/Report.js"
-import type { Home } from "../ports.js"
 
 /**
  * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of
@@ -40,7 +40,7 @@ export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | 
  * interruptible, and it carries no outcome: so none can get lost between the loop and either of the two, and a
  * resource that arrived is owned before anybody can interrupt.
  */
-export const waitFor = <A, B, E, R = never>(
+export const awaitFuture = <A, B, E, R = never>(
   loop: BaseEventLoop,
   begin: () => Future<A>,
   done: (future: Future<A>) => Effect.Effect<B, E, R>,
@@ -90,24 +90,3 @@ export const oncePassed = (loop: BaseEventLoop): Effect.Effect<void> =>
     const waiting = new Waiting(loop, () => resume(Effect.void))
     loop._afterQueued(() => waiting.run())
   })
-
-/**
- * A timer of the library itself, on the loop's clock; the result takes it back. It runs also while the loop refuses
- * work from outside, has a full queue, or is closed.
- */
-export const after = (loop: Home, ms: number, f: () => void): (() => void) => {
-  try {
-    const timer = enter(loop, undefined, undefined, () => loop.callLater(ms, f), undefined)
-    return () => timer.cancel()
-  } catch {
-    return loop._clock.after(ms, f)
-  }
-}
-
-/** The report of a wait for what was told to stop, or may never end, that has taken long. */
-export const tellSlow = (loop: Home, report: Omit<Report, "kind">): void =>
-  loop.callExceptionHandler({ kind: "slowJoin", ...report })
-
-/** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
-export const tellIfSlow = (loop: Home, describe: () => Omit<Report, "kind">): (() => void) =>
-  after(loop, loop._slowJoin, () => tellSlow(loop, describe()))

@@ -6,7 +6,7 @@ import { ProcessLookupError, SignalError } from "../errors.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
-import { after, tellIfSlow } from "../fiber/Wait.js"
+import { after, tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover } from "../ports.js"
 
 const TERM = signalNumber("SIGTERM")

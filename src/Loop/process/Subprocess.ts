@@ -13,7 +13,7 @@ import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"
 import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
-import { awaitDone, Waiting, waitFor } from "../fiber/Wait.js"
+import { awaitDone, Waiting, awaitFuture } from "../fiber/Wait.js"
 import type { Home } from "../ports.js"
 
 /** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
@@ -254,7 +254,7 @@ export const subprocess = (
   Effect.map(
     Effect.acquireRelease(
       Effect.catchTag(
-        waitFor(
+        awaitFuture(
           loop,
           () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults),
           (started) => fromFuture(started, (error) => error as SpawnError),

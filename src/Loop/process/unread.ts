@@ -3,7 +3,7 @@
  * that for certain, but it is told.
  */
 import type { Socket } from "node:net"
-import { after, tellSlow } from "../fiber/Wait.js"
+import { after, tellSlow } from "../fiber/SlowJoin.js"
 import type { Home } from "../ports.js"
 
 const names = ["stdin", "stdout", "stderr"] as const

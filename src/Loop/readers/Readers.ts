@@ -25,7 +25,7 @@ import { checkCallback } from "../kernel/Handle.js"
 import type { WatchHandle } from "../kernel/WatchHandle.js"
 import { Registrations } from "./Registrations.js"
 import { StreamReadiness } from "./StreamReadiness.js"
-import { waitFor } from "../fiber/Wait.js"
+import { awaitFuture } from "../fiber/Wait.js"
 import { Capability, perLoop } from "../closing/Capability.js"
 import type { Home, Leftover } from "../ports.js"
 
@@ -206,7 +206,7 @@ export const untilReady = (
   side: Side,
   source: Watchable
 ): Effect.Effect<void, Failure | LoopClosedError | QueueFullError> =>
-  waitFor(
+  awaitFuture(
     loop,
     () => readersOf(loop).wait(side === "reader" ? "Loop.readable" : "Loop.writable", side, source),
     (future) => {

@@ -1,8 +1,9 @@
-/** What `fromEmitter` listens to, and its options, checked. */
-import { checkSignal } from "../Loop/fiber/Fibers.js"
-import { describeValue } from "../Loop/kernel/describe.js"
-import type { AioError } from "../Loop/errors.js"
-import { aioError } from "../Loop/fiber/Outcome.js"
+/** What `fromEmitter` listens to, how it does so with each kind of emitter, and its options, checked. */
+import { checkSignal } from "../../Loop/fiber/Fibers.js"
+import { describeValue } from "../../Loop/kernel/describe.js"
+import type { AioError } from "../../Loop/errors.js"
+import { aioError } from "../../Loop/fiber/Outcome.js"
+import { checkFunctionOptions } from "../task/options.js"
 
 /**
  * What has events as Node's EventEmitter does: `on` and `off`, or `addListener` and `removeListener`.
@@ -65,8 +66,8 @@ export interface EmitterBuffer {
   readonly onDrop?: ((dropped: number, item: unknown) => void) | undefined
 }
 
-/** The options, checked; for one kind of emitter. @internal */
-export interface Settings {
+/** {@link FromEmitterOptions}, checked for one kind of emitter, with what was left out filled in. */
+export interface EmitterSettings {
   readonly name: string
   readonly events: ReadonlyArray<readonly [event: string | symbol, kind: "item" | "error" | "end"]>
   readonly map: (...args: Array<unknown>) => unknown
@@ -77,32 +78,35 @@ export interface Settings {
   readonly signal: AbortSignal | undefined
 }
 
-/** @internal */
-export type Listener = (...args: Array<unknown>) => void
-type Listening = (event: string | symbol, listener: Listener) => unknown
+/** What is called for an event, with its arguments. */
+export type EmitterListener = (...args: Array<unknown>) => void
+/** A method of an emitter that takes a listener on, or takes it away. */
+type ListenerMethod = (event: string | symbol, listener: EmitterListener) => unknown
 
-/** How to listen, and how to stop it. @internal */
-export interface Source {
-  readonly add: Listening
-  readonly remove: Listening
+/** How to listen to one emitter, and how to stop it. */
+export interface EmitterMethods {
+  readonly add: ListenerMethod
+  readonly remove: ListenerMethod
+  /** Whether it is an EventTarget: its events are strings, and no `"error"` is expected. */
   readonly isTarget: boolean
 }
 
+/** The methods that take listeners, in the order in which they are looked for. */
 const pairs = [
   ["on", "off"],
   ["addListener", "removeListener"],
   ["addEventListener", "removeEventListener"]
 ] as const
 
-/** @internal */
-export const sourceOf = (emitter: unknown): Source => {
+/** How to listen to `emitter`. Throws `TypeError` for what has no such methods. */
+export const emitterMethodsOf = (emitter: unknown): EmitterMethods => {
   if ((typeof emitter === "object" && emitter !== null) || typeof emitter === "function") {
     const methods = emitter as Record<string, unknown>
     for (const [add, remove] of pairs) {
       if (typeof methods[add] !== "function" || typeof methods[remove] !== "function") continue
       return {
-        add: (event, listener) => (methods[add] as Listening)(event, listener),
-        remove: (event, listener) => (methods[remove] as Listening)(event, listener),
+        add: (event, listener) => (methods[add] as ListenerMethod)(event, listener),
+        remove: (event, listener) => (methods[remove] as ListenerMethod)(event, listener),
         isTarget: add === "addEventListener"
       }
     }
@@ -114,25 +118,25 @@ export const sourceOf = (emitter: unknown): Source => {
 
 const isEvent = (u: unknown): u is string | symbol => typeof u === "string" || typeof u === "symbol"
 
-/** @internal */
-export const settingsOf = (
+/** The settings for `emitter`. Throws `TypeError` or `RangeError` for an option that cannot be. */
+export const emitterSettingsOf = (
   emitter: unknown,
-  source: Source,
+  { isTarget }: EmitterMethods,
   options: FromEmitterOptions<unknown> & { readonly map?: unknown }
-): Settings => {
+): EmitterSettings => {
   const { buffer = {}, end = [], event, map, onDrop } = { ...options, onDrop: options?.buffer?.onDrop }
   if (!isEvent(event)) {
     throw new TypeError(`fromEmitter takes { event }, a string or symbol, not ${describeValue(event)}`)
   }
   const ends: ReadonlyArray<unknown> = Array.isArray(end) ? end : [end]
   // Who asks for the errors as items does not want to fail with them.
-  const standard = source.isTarget || event === "error" ? null : "error"
+  const standard = isTarget || event === "error" ? null : "error"
   const error = options.error === undefined ? standard : options.error
   const names = [event, ...(error === null ? [] : [error]), ...ends]
   for (const name of names) {
-    if (!isEvent(name) || (source.isTarget && typeof name === "symbol")) {
+    if (!isEvent(name) || (isTarget && typeof name === "symbol")) {
       throw new TypeError(
-        `an event of ${source.isTarget ? "an EventTarget is a string" : "an emitter is a string or symbol"}, not ${describeValue(name)}`
+        `an event of ${isTarget ? "an EventTarget is a string" : "an emitter is a string or symbol"}, not ${describeValue(name)}`
       )
     }
     if (names.indexOf(name) !== names.lastIndexOf(name)) {
@@ -141,11 +145,7 @@ export const settingsOf = (
       )
     }
   }
-  for (const [what, given] of Object.entries({ map, catch: options.catch, onDrop })) {
-    if (given !== undefined && typeof given !== "function") {
-      throw new TypeError(`fromEmitter's ${what} is a function, not ${describeValue(given)}`)
-    }
-  }
+  checkFunctionOptions("fromEmitter", { map, catch: options.catch, onDrop })
   const { capacity = 1024, overflow = "fail" } = buffer
   if (capacity !== Infinity && (!Number.isInteger(capacity) || capacity < 1)) {
     throw new RangeError(`capacity is a whole number of items from 1 on, not ${describeValue(capacity)}`)
@@ -162,7 +162,7 @@ export const settingsOf = (
       ...(error === null ? [] : [[error, "error"] as const]),
       ...(ends as ReadonlyArray<string | symbol>).map((at) => [at, "end"] as const)
     ],
-    map: (map as Settings["map"] | undefined) ?? ((first) => first),
+    map: (map as EmitterSettings["map"] | undefined) ?? ((first) => first),
     mapError: options.catch ?? aioError(() => name),
     capacity,
     overflow,

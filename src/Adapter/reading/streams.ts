@@ -1,0 +1,92 @@
+/** Streams over async iterables: their options, checked where they are given, and a Pump for each of their runs. */
+import * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import { pulled } from "../../effect.js"
+import { describeValue } from "../../Loop/kernel/describe.js"
+import { Loop } from "../../Loop/Loop.js"
+import { aioError } from "../../Loop/fiber/Outcome.js"
+import { refused } from "../../Loop/fiber/Wait.js"
+import { mapping } from "../task/mistakes.js"
+import { type AioInterrupted, type AioOptions, onInterruptOf } from "../task/options.js"
+import { Pump, type PumpOptions } from "./Pump.js"
+import type { Opening } from "./ReadingTask.js"
+import { type AsyncItems, itemsName, Source } from "./Source.js"
+
+/**
+ * How a Stream reads an async iterable.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface IterableOptions extends AioOptions {
+  /**
+   * How many items are read in one go while they come without waiting. Default 1: no item is read that nobody has asked
+   * for. A Node Readable is always read in chunks of what it holds.
+   */
+  readonly chunkSize?: number | undefined
+}
+
+/**
+ * `IterableOptions`, and the error mapping.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FromIterableOptions<E> extends IterableOptions {
+  /** Maps what the iterable threw; cancellation does not come here. */
+  readonly catch?: ((error: unknown) => E) | undefined
+}
+
+/** The `chunkSize` of a call. Throws `RangeError` for what it cannot be. */
+export const chunkSizeOf = ({ chunkSize = 1 }: IterableOptions): number => {
+  if (!Number.isInteger(chunkSize) || chunkSize < 1) {
+    throw new RangeError(`chunkSize is a whole number of items from 1 on, not ${describeValue(chunkSize)}`)
+  }
+  return chunkSize
+}
+
+/** A Stream whose every run is one Pump. */
+export const pumpedStream = <A, E>(options: PumpOptions<E>): Stream.Stream<A, E | AioInterrupted, Loop> =>
+  pulled(
+    Effect.flatMap(Loop, (loop) =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.suspend(() => {
+            try {
+              return Effect.succeed(new Pump(loop, options))
+            } catch (error) {
+              return refused(error)
+            }
+          }),
+          (pump, exit) => pump.close(exit)
+        ),
+        // What an iterable of A gives.
+        ({ pull }) => pull as Effect.Effect<ReadonlyArray<A> | undefined, E | AioInterrupted>
+      )
+    )
+  )
+
+/** A Stream over the iterable, or other value, that `opening` gives. */
+export const iterableStream = <A, E>(
+  name: string,
+  body: unknown,
+  opening: Opening,
+  options: FromIterableOptions<E>
+): Stream.Stream<A, E | AioInterrupted, Loop> =>
+  pumpedStream({
+    name,
+    body,
+    opening,
+    chunkSize: chunkSizeOf(options),
+    mapError: mapping(options.catch ?? (aioError(() => name) as unknown as (error: unknown) => E)),
+    onInterrupt: onInterruptOf(options)
+  })
+
+/** A Stream over an iterable that is there already. */
+export const itemsStream = <A, E>(
+  items: AsyncItems<A>,
+  options: FromIterableOptions<E>
+): Stream.Stream<A, E | AioInterrupted, Loop> => {
+  const source = new Source(options.name ?? itemsName(items), items)
+  return iterableStream(source.name, items, () => ({ reader: source.open() }), options)
+}
