@@ -128,7 +128,7 @@ export function acquireAio<R, E = AioError>(
       },
       (task) =>
         Effect.flatMap(
-          cancelAndJoin(loop, () => name, task, joinAlways),
+          cancelAndJoin(loop, () => name, joinAlways, task),
           () => {
             given = true
             return arrived === undefined ? Effect.void : close(arrived.resource)

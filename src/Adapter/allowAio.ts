@@ -290,7 +290,7 @@ export function allowAio(
                     ? fromFuture(task, mapError)
                     : Effect.failCause(program.escaped)
                 ),
-              (task) => cancelAndJoin(loop, () => reportNameOf(task), task, joinAlways)
+              cancelAndJoin.bind(undefined, loop, reportNameOf, joinAlways)
             )
           })
         )

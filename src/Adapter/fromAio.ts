@@ -226,7 +226,7 @@ const runPromise = (promise: PromiseLike<unknown>, options: AioOptions): unknown
       () => loop.createTask(() => promise, { name }) as Future<unknown>,
       (task) => fromFuture(task, mapError),
       (task) => {
-        const joined = cancelAndJoin(loop, () => name, task, onInterrupt)
+        const joined = cancelAndJoin(loop, () => name, onInterrupt, task)
         return onInterrupt.mode === "join" && !task.done()
           ? Effect.flatMap(oncePassed(loop), () => joined)
           : joined

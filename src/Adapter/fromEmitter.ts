@@ -12,10 +12,10 @@ import { awaitDone } from "../Loop/fiber/Wait.js"
 import {
   type EmitterLike,
   type EmitterListener,
-  type EmitterMethods,
-  emitterMethodsOf,
+  type Emitter,
+  emitterOf,
   type EmitterSettings,
-  emitterSettingsOf,
+  emitterSettings,
   type EventTargetLike,
   type FromEmitterOptions
 } from "./emitter/Emitter.js"
@@ -32,7 +32,7 @@ const isOwn = (error: unknown): boolean =>
  * Legal states: listening; ended (no listener is left, and `#outcome` says why; items may still wait). What ends it
  * first stays: the end, an error, an overflow, the signal, the loop's close, or the Stream's Scope.
  */
-class EmitterRun implements Settleable {
+class EmitterStream implements Settleable {
   readonly #context: Context | undefined
   readonly #attached: Array<() => void> = []
   /** Done when it has ended. A Future only for its states: nobody waits for it. */
@@ -54,7 +54,7 @@ class EmitterRun implements Settleable {
   }
 
   /** Begins to listen. What an emitter throws then ends the run. */
-  open(methods: EmitterMethods): void {
+  open(emitter: Emitter): void {
     // The run is open, but no fiber waits for it yet.
     outsideFibers(() => this.loop._watch(this))
     this.#asLoop(() => {
@@ -63,10 +63,10 @@ class EmitterRun implements Settleable {
       for (const [event, kind] of events) {
         if (this.#outcome.done()) return
         const listener: EmitterListener = (...args) => this.#asLoop(() => this.#on(kind, args))
-        this.#attached.push(() => methods.remove(event, listener))
-        methods.add(event, listener)
+        this.#attached.push(() => emitter.remove(event, listener))
+        emitter.add(event, listener)
         // An emitter may call back at once, and end it before the listener was there to be taken away.
-        if (this.#outcome.done()) methods.remove(event, listener)
+        if (this.#outcome.done()) emitter.remove(event, listener)
       }
     })
   }
@@ -247,15 +247,15 @@ export function fromEmitter(
   emitter: unknown,
   options: FromEmitterOptions<unknown> & { readonly map?: unknown }
 ): Stream.Stream<unknown, unknown, Loop> {
-  const methods = emitterMethodsOf(emitter)
-  const settings = emitterSettingsOf(emitter, methods, options)
+  const listenable = emitterOf(emitter)
+  const settings = emitterSettings(emitter, listenable, options)
   return pulled(
     Effect.flatMap(Loop, (loop) =>
       Effect.map(
         Effect.acquireRelease(
           Effect.sync(() => {
-            const run = new EmitterRun(loop, settings)
-            run.open(methods)
+            const run = new EmitterStream(loop, settings)
+            run.open(listenable)
             return run
           }),
           (run) => Effect.sync(() => run.close())

@@ -84,7 +84,7 @@ export type EmitterListener = (...args: Array<unknown>) => void
 type ListenerMethod = (event: string | symbol, listener: EmitterListener) => unknown
 
 /** How to listen to one emitter, and how to stop it. */
-export interface EmitterMethods {
+export interface Emitter {
   readonly add: ListenerMethod
   readonly remove: ListenerMethod
   /** Whether it is an EventTarget: its events are strings, and no `"error"` is expected. */
@@ -99,7 +99,7 @@ const pairs = [
 ] as const
 
 /** How to listen to `emitter`. Throws `TypeError` for what has no such methods. */
-export const emitterMethodsOf = (emitter: unknown): EmitterMethods => {
+export const emitterOf = (emitter: unknown): Emitter => {
   if ((typeof emitter === "object" && emitter !== null) || typeof emitter === "function") {
     const methods = emitter as Record<string, unknown>
     for (const [add, remove] of pairs) {
@@ -119,9 +119,9 @@ export const emitterMethodsOf = (emitter: unknown): EmitterMethods => {
 const isEvent = (u: unknown): u is string | symbol => typeof u === "string" || typeof u === "symbol"
 
 /** The settings for `emitter`. Throws `TypeError` or `RangeError` for an option that cannot be. */
-export const emitterSettingsOf = (
+export const emitterSettings = (
   emitter: unknown,
-  { isTarget }: EmitterMethods,
+  { isTarget }: Emitter,
   options: FromEmitterOptions<unknown> & { readonly map?: unknown }
 ): EmitterSettings => {
   const { buffer = {}, end = [], event, map, onDrop } = { ...options, onDrop: options?.buffer?.onDrop }

@@ -93,8 +93,8 @@ export class Pump<E> implements Consumer, Settleable {
     const joined = cancelAndJoin(
       this.loop,
       () => this.options.name,
-      this.#reading.task,
-      this.options.onInterrupt
+      this.options.onInterrupt,
+      this.#reading.task
     )
     return Effect.matchCauseEffect(joined, {
       onSuccess: () => {

@@ -48,10 +48,10 @@ export interface EndRequest {
   /** Tells the work to end. */
   readonly ask: () => void
   /**
-   * What the work's end means to the fiber that has waited for it. Where none has (`waited` is false), it still reaches
-   * the exception handler.
+   * Called when the work has ended: reports what is to be reported, and gives what that end means to the fiber that has
+   * waited for it, if one has.
    */
-  readonly ended: (waited: boolean) => Effect.Effect<void>
+  readonly ended: () => Effect.Effect<void>
   /** Who waits, for reports: "an interrupted fiber". */
   readonly who: string
   /** What was done to the work, for reports: "was cancelled". */
@@ -60,20 +60,22 @@ export interface EndRequest {
 
 /**
  * Cancels `future` and waits until it is done. Reports once when that takes longer than `slowJoin`, and gives up after
- * `grace`, with a report. Its failure is the result's defect.
+ * `grace`, with a report. Its failure is the result's defect. `name` is what it is called in reports.
  */
 export const cancelAndJoin = (
   loop: Home,
-  name: () => string,
-  future: Future<unknown>,
-  onInterrupt: OnInterrupt
-): Effect.Effect<void> =>
-  askAndJoin(loop, future, onInterrupt, {
-    ask: () => cancel(loop, name, future),
-    ended: () => afterInterrupt(loop, name, future),
+  name: (future: Future<unknown>) => string,
+  onInterrupt: OnInterrupt,
+  future: Future<unknown>
+): Effect.Effect<void> => {
+  const nameOfIt = (): string => name(future)
+  return askAndJoin(loop, future, onInterrupt, {
+    ask: () => cancel(loop, nameOfIt, future),
+    ended: () => afterInterrupt(loop, nameOfIt, future),
     who: "an interrupted fiber",
     told: "was cancelled"
   })
+}
 
 /** `cancelAndJoin` for work that is told to end in another way. */
 export const askAndJoin = (
@@ -86,8 +88,8 @@ export const askAndJoin = (
     // A stopped loop delivers nothing, and this fiber waits for it now.
     loop._start()
     ask()
-    const end = Effect.suspend(() => ended(true))
-    const abandon = (): void => future._add({ resumes: false, run: () => void ended(false) })
+    const end = Effect.suspend(ended)
+    const abandon = (): void => future._add({ resumes: false, run: () => void ended() })
     if (future.done()) {
       // The future's done callbacks have run when the fiber ends.
       return mode === "join" ? Effect.flatMap(oncePassed(loop), () => end) : end

@@ -49,7 +49,7 @@ export const reportNameOf = (future: Future<unknown>): string =>
 /** Waits for the Future that `begin` makes; interruption cancels it and joins. `name` is what it is called in reports. */
 export const awaitJoined = <A, E>(
   loop: Home,
-  name: (future: Future<A>) => string,
+  name: (future: Future<unknown>) => string,
   begin: () => Future<A>,
   mapError: (error: unknown) => E,
   onInterrupt: OnInterrupt
@@ -58,7 +58,7 @@ export const awaitJoined = <A, E>(
     loop,
     begin,
     (future) => fromFuture(future, mapError),
-    (future) => cancelAndJoin(loop, () => name(future), future, onInterrupt)
+    cancelAndJoin.bind(undefined, loop, name, onInterrupt)
   )
 
 /** Starts a coroutine in the loop and waits for it. */
