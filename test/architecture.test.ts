@@ -14,7 +14,7 @@ describe("architecture of src", () => {
     expect(cycles(src)).toEqual([])
   })
 
-  it("only the host and the capability files of src/Loop import node:*", () => {
+  it("only the host, the capabilities and the doors of their own import node:*", () => {
     expect(nodeImports(src)).toEqual([])
   })
 
@@ -33,11 +33,27 @@ describe("the architecture checks themselves, on planted files", () => {
   const clean = plant({
     "src/index.ts": `export * from "./Adapter/fromAio.js"\nexport type { Future } from "./Loop/kernel/Future.js"`,
     "src/effect.ts": `import * as Effect from "effect/Effect"\nexport const callback = Effect.async`,
-    "src/Adapter/fromAio.ts": `import * as Effect from "effect/Effect"\nimport { Loop } from "../Loop/Loop.js"\nimport { callback } from "../effect.js"\nexport const x = [Effect.void, Loop, callback]`,
-    "src/Loop/Loop.ts": `import { make } from "./NodeHost.js"\nimport { Future } from "./kernel/Future.js"\nexport const Loop = [make, Future]`,
-    "src/Loop/NodeHost.ts": `import { setTimeout } from "node:timers"\nexport const make = setTimeout`,
+    "src/Adapter/fromAio.ts": `import * as Effect from "effect/Effect"\nimport { Loop } from "../Loop/Loop.js"\nimport { callback } from "../effect.js"\nimport { runTask } from "./task/runTask.js"\nimport { toThread } from "./toThread.js"\nexport const x = [Effect.void, Loop, callback, runTask, toThread]`,
+    "src/Adapter/toThread.ts": `import type { Job } from "../Loop/executor/Job.js"\nexport declare const toThread: Job`,
+    "src/Adapter/task/runTask.ts": `import { Loop } from "../../Loop/Loop.js"\nexport const runTask = Loop`,
+    "src/Loop/Loop.ts": `import { make } from "./host/NodeHost.js"\nimport { EventLoop } from "./EventLoop.js"\nexport const Loop = [make, EventLoop]`,
+    "src/Loop/EventLoop.ts": `import { EffectLoop } from "./EffectLoop.js"\nimport { Job } from "./executor/Job.js"\nimport { Pipe } from "./process/Pipe.js"\nexport const EventLoop = [EffectLoop, Job, Pipe]`,
+    "src/Loop/EffectLoop.ts": `import { Future } from "./kernel/Future.js"\nimport { close } from "./closing/Shutdown.js"\nimport type { Loop } from "./Loop.js"\nexport const EffectLoop: Loop = [Future, close]`,
+    "src/Loop/ports.ts": `import type { Future } from "./kernel/Future.js"\nexport type Home = Future`,
+    "src/Loop/host/NodeHost.ts": `import { setTimeout } from "node:timers"\nexport const make = setTimeout`,
+    "src/Loop/fiber/Wait.ts": `import { make } from "../host/NodeHost.js"\nexport const wait = make`,
+    "src/Loop/closing/Shutdown.ts": `import { wait } from "../fiber/Wait.js"\nimport type { Home } from "../ports.js"\nexport const close = (home: Home) => wait(home)`,
+    "src/Loop/inspect/Tree.ts": `import { close } from "../closing/Shutdown.js"\nexport const tree = close`,
+    "src/Loop/executor/Job.ts": `import { close } from "../closing/Shutdown.js"\nimport { Worker } from "node:worker_threads"\nexport const load = () => import("piscina")\nexport const Job = [close, Worker]`,
+    "src/Loop/stream/Transport.ts": `import type { Socket } from "node:net"\nexport type Transport = Socket`,
+    "src/Loop/process/Pipe.ts": `import type { Transport } from "../stream/Transport.js"\nexport declare const Pipe: Transport`,
+    "src/Loop/network/Server.ts": `import type { Transport } from "../stream/Transport.js"\nexport type Server = Transport`,
+    "src/Loop/server/Net.ts": `import type { Server } from "../network/Server.js"\nexport type Net = Server`,
     "src/Loop/kernel/Future.ts": `import type { Task } from "./Task.js"\nexport class Future { task?: Task }`,
-    "src/Loop/kernel/Task.ts": `import { Future } from "./Future.js"\nexport class Task extends Future {}`
+    "src/Loop/kernel/Task.ts": `import { Future } from "./Future.js"\nexport class Task extends Future {}`,
+    "src/platform/Worker.ts": `import { Worker } from "@effect/platform"\nimport { fromAio } from "../Adapter/fromAio.js"\nexport const x = [Worker, fromAio]`,
+    "src/testing/leaks.ts": `import { Loop } from "../Loop/Loop.js"\nexport const leaks = Loop`,
+    "src/cli/ps.ts": `import { tree } from "../Loop/inspect/Tree.js"\nexport const ps = tree`
   })
 
   it("a tree that keeps all the rules passes", () => {
@@ -72,10 +88,80 @@ describe("the architecture checks themselves, on planted files", () => {
     ])
   })
 
+  it("an import that goes up the inner stairs of the loop is found, a type too", () => {
+    const files = plant({
+      "src/Loop/ports.ts": `import type { EffectLoop } from "./EffectLoop.js"`,
+      "src/Loop/host/NodeHost.ts": `import { wait } from "../fiber/Wait.js"`,
+      "src/Loop/fiber/Wait.ts": `import { origin } from "../closing/origin.js"`,
+      "src/Loop/closing/origin.ts": `import { tree } from "../inspect/Tree.js"\nimport { readSync } from "node:fs"`,
+      "src/Loop/inspect/Tree.ts": `import { Signals } from "../signals/Signals.js"`,
+      "src/Loop/signals/Signals.ts": [
+        `import type { EffectLoop } from "../EffectLoop.js"`,
+        `import type { EventLoop } from "../EventLoop.js"`,
+        `import { Loop } from "../Loop.js"`,
+        `import { Process } from "../process/Process.js"`
+      ].join("\n"),
+      "src/Loop/process/Process.ts": `import { serve } from "../server/serve.js"`,
+      "src/Loop/server/serve.ts": `import { koffi } from "koffi"`,
+      "src/Loop/EffectLoop.ts": [
+        `import { type Loop } from "./Loop.js"`,
+        `import { EventLoop } from "./EventLoop.js"`,
+        `import { Signals } from "./signals/Signals.js"`
+      ].join("\n"),
+      "src/Loop/EventLoop.ts": `import { Loop } from "./Loop.js"`,
+      "src/Loop/Loop.ts": `import { performance } from "node:perf_hooks"`
+    })
+    expect(stairs(files)).toEqual([
+      "src/Loop/ports.ts:1 imports src/Loop/EffectLoop.ts: ground may not go up to EffectLoop",
+      "src/Loop/host/NodeHost.ts:1 imports src/Loop/fiber/Wait.ts: host may not go up to fiber",
+      "src/Loop/fiber/Wait.ts:1 imports src/Loop/closing/origin.ts: fiber may not go up to closing",
+      "src/Loop/closing/origin.ts:1 imports src/Loop/inspect/Tree.ts: closing may not go up to inspect",
+      "src/Loop/closing/origin.ts:2 imports node:fs, which closing may not",
+      "src/Loop/inspect/Tree.ts:1 imports src/Loop/signals/Signals.ts: inspect may not go up to signals",
+      "src/Loop/signals/Signals.ts:1 imports src/Loop/EffectLoop.ts: signals may not go up to EffectLoop",
+      "src/Loop/signals/Signals.ts:2 imports src/Loop/EventLoop.ts: signals may not go up to EventLoop",
+      "src/Loop/signals/Signals.ts:3 imports src/Loop/Loop.ts: signals may not go up to Loop",
+      "src/Loop/signals/Signals.ts:4 imports src/Loop/process/Process.ts: signals may not go up to process",
+      "src/Loop/process/Process.ts:1 imports src/Loop/server/serve.ts: process may not go up to server",
+      "src/Loop/server/serve.ts:1 imports koffi, which server may not",
+      "src/Loop/EffectLoop.ts:1 imports src/Loop/Loop.ts: EffectLoop may not go up to Loop",
+      "src/Loop/EffectLoop.ts:2 imports src/Loop/EventLoop.ts: EffectLoop may not go up to EventLoop",
+      "src/Loop/EffectLoop.ts:3 imports src/Loop/signals/Signals.ts: EffectLoop may not go up to signals",
+      "src/Loop/EventLoop.ts:1 imports src/Loop/Loop.ts: EventLoop may not go up to Loop",
+      "src/Loop/Loop.ts:1 imports node:perf_hooks, which Loop may not"
+    ])
+  })
+
+  it("machinery of the border that imports an operation is found, and whoever imports a door of its own", () => {
+    const files = plant({
+      "src/Adapter/fromAio.ts": `import { leaks } from "../testing/leaks.js"`,
+      "src/Adapter/task/runTask.ts": `import type { FromAio } from "../fromAio.js"`,
+      "src/index.ts": `export { Worker } from "./platform/Worker.js"`,
+      "src/platform/Worker.ts": `import { ps } from "../cli/ps.js"`,
+      "src/testing/leaks.ts": `import { Worker } from "../platform/Worker.js"`,
+      "src/cli/ps.ts": `import { leaks } from "../testing/leaks.js"`
+    })
+    expect(stairs(files)).toEqual([
+      "src/Adapter/fromAio.ts:1 imports src/testing/leaks.ts: Adapter may not go up to testing",
+      "src/Adapter/task/runTask.ts:1 imports src/Adapter/fromAio.ts: Adapter machinery may not go up to Adapter",
+      "src/index.ts:1 imports src/platform/Worker.ts: door may not go up to platform",
+      "src/platform/Worker.ts:1 imports src/cli/ps.ts: platform may not go up to cli",
+      "src/testing/leaks.ts:1 imports src/platform/Worker.ts: testing may not go up to platform",
+      "src/cli/ps.ts:1 imports src/testing/leaks.ts: cli may not go up to testing"
+    ])
+  })
+
   it("a file outside the rooms and a path that means no file are found", () => {
-    const files = plant({ "src/helpers.ts": "", "src/Loop/Loop.ts": `import "./Readers"` })
+    const files = plant({
+      "src/helpers.ts": "",
+      "src/Loop/Signals.ts": "",
+      "src/Loop/misc/tools.ts": "",
+      "src/Loop/Loop.ts": `import "./Readers"`
+    })
     expect(stairs(files)).toEqual([
       "src/helpers.ts stands in no room",
+      "src/Loop/Signals.ts stands in no room",
+      "src/Loop/misc/tools.ts stands in no room",
       "src/Loop/Loop.ts:1 imports ./Readers, which is no .ts file of src (paths end in .js)"
     ])
   })
@@ -89,18 +175,20 @@ describe("the architecture checks themselves, on planted files", () => {
     expect(cycles(files)).toEqual(["src/Loop/A.ts -> src/Loop/B.ts -> src/Loop/C.ts -> src/Loop/A.ts"])
   })
 
-  it("node:* outside the capability files is found, and so is a built-in without its prefix", () => {
+  it("node:* outside the host and the capabilities is found, and so is a built-in without its prefix", () => {
     const files = plant({
       "src/Loop/kernel/Timers.ts": `import type { Socket } from "node:net"`,
       "src/Loop/Loop.ts": `import * as net from "node:net"`,
       "src/Adapter/toAio.ts": `import { AsyncLocalStorage } from "node:async_hooks"`,
-      "src/Loop/Signals.ts": `import process from "process"`
+      "src/Adapter/task/join.ts": `import { performance } from "node:perf_hooks"`,
+      "src/Loop/signals/Signals.ts": `import process from "process"`
     })
     expect(nodeImports(files)).toEqual([
-      "src/Loop/kernel/Timers.ts:1 imports node:net; only files of src/Loop may use node:*",
-      "src/Loop/Loop.ts:1 imports node:net; Loop.ts composes, the host and the capabilities use Node",
-      "src/Adapter/toAio.ts:1 imports node:async_hooks; only files of src/Loop may use node:*",
-      "src/Loop/Signals.ts:1 imports process; write node:process"
+      "src/Loop/kernel/Timers.ts:1 imports node:net; kernel may not use Node, the host and the capabilities do",
+      "src/Loop/Loop.ts:1 imports node:net; Loop may not use Node, the host and the capabilities do",
+      "src/Adapter/toAio.ts:1 imports node:async_hooks; Adapter may not use Node, the host and the capabilities do",
+      "src/Adapter/task/join.ts:1 imports node:perf_hooks; Adapter machinery may not use Node, the host and the capabilities do",
+      "src/Loop/signals/Signals.ts:1 imports process; write node:process"
     ])
   })
 

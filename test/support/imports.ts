@@ -21,26 +21,109 @@ interface Room {
   readonly holds: RegExp
   /** Rooms it may import from; its own floor is always allowed. */
   readonly below: ReadonlyArray<string>
+  /** Rooms above it that it may name in `import type`, and why is said beside it. */
+  readonly types?: ReadonlyArray<string>
   readonly packages: ReadonlyArray<RegExp>
 }
 
 const effect = /^effect(\/|$)/
 const node = /^node:/
-/** Loaded at first use only: see the capability that needs it. */
-const pools = /^(koffi|piscina|workerpool)$/
 
-// The picture at the top of src/index.ts, as data. The first room whose pattern fits is the file's room.
+/** The ground of src/Loop, and what every capability may stand on. */
+const ground = ["kernel", "seam", "ground"]
+const house = [...ground, "host", "fiber", "closing", "inspect"]
+
+/**
+ * What a loop can hold of the system, a folder each. None knows another, but for those that are named here, and none knows
+ * EffectLoop, EventLoop or Loop.
+ */
+const capability = (
+  name: string,
+  others: ReadonlyArray<string> = [],
+  packages: ReadonlyArray<RegExp> = []
+): Room => ({
+  name,
+  holds: new RegExp(`^src/Loop/${name}/`),
+  below: [...house, ...others],
+  packages: [effect, node, ...packages]
+})
+
+const capabilities: ReadonlyArray<Room> = [
+  capability("stream"),
+  capability("readers", [], [/^koffi$/]), // loaded at first use, where it is installed
+  capability("signals"),
+  capability("thread"),
+  // A job's error crosses the same border as that of a call from another thread, packed in the same way.
+  capability("executor", ["thread"], [/^piscina$/]),
+  capability("process", ["stream"]),
+  capability("network", ["stream"]),
+  capability("server", ["network"])
+]
+
+const loops = [...house, ...capabilities.map(({ name }) => name), "EffectLoop", "EventLoop", "Loop"]
+const border = [...loops, "Adapter machinery", "Adapter"]
+
+// The picture at the top of src/index.ts, as data. The first room whose pattern fits is the file's room. A file of src/Loop
+// that is not named here stands in no room: the floor has room for these, and what is new has a folder.
 const rooms: ReadonlyArray<Room> = [
   { name: "kernel", holds: /^src\/Loop\/kernel\//, below: [], packages: [] },
-  { name: "Loop", holds: /^src\/Loop\//, below: ["kernel", "seam"], packages: [effect, node, pools] },
-  { name: "Adapter", holds: /^src\/Adapter\//, below: ["Loop", "kernel", "seam"], packages: [effect] },
-  { name: "seam", holds: /^src\/effect(\.v\d+)?\.ts$/, below: [], packages: [effect] },
   {
-    name: "door",
-    holds: /^src\/index(\.v\d+)?\.ts$/,
-    below: ["Adapter", "Loop", "kernel", "seam"],
-    packages: []
-  }
+    name: "ground",
+    holds: /^src\/Loop\/(ports|errors|Settings)\.ts$/,
+    below: ["kernel", "seam"],
+    packages: [effect]
+  },
+  { name: "host", holds: /^src\/Loop\/host\//, below: ground, packages: [effect, node] },
+  { name: "fiber", holds: /^src\/Loop\/fiber\//, below: [...ground, "host"], packages: [effect] },
+  {
+    name: "closing",
+    holds: /^src\/Loop\/closing\//,
+    below: [...ground, "host", "fiber"],
+    packages: [effect]
+  },
+  {
+    name: "inspect",
+    holds: /^src\/Loop\/inspect\//,
+    below: [...ground, "host", "fiber", "closing"],
+    packages: [effect, node]
+  },
+  ...capabilities,
+  {
+    name: "EffectLoop",
+    holds: /^src\/Loop\/EffectLoop\.ts$/,
+    below: house,
+    // A method of the service takes Effects that need the service: that is what it is for, and cannot be had otherwise.
+    types: ["Loop"],
+    packages: [effect]
+  },
+  {
+    // The only file that knows all capabilities.
+    name: "EventLoop",
+    holds: /^src\/Loop\/EventLoop\.ts$/,
+    below: [...house, ...capabilities.map(({ name }) => name), "EffectLoop"],
+    packages: [effect]
+  },
+  // They compose: Node is reached through the host and the capabilities.
+  { name: "Loop", holds: /^src\/Loop\/(Loop|SyncLoop)\.ts$/, below: loops, packages: [effect] },
+  // What operations share. It never imports one.
+  { name: "Adapter machinery", holds: /^src\/Adapter\/[^/]+\//, below: loops, packages: [effect] },
+  {
+    name: "Adapter",
+    holds: /^src\/Adapter\/[^/]+$/,
+    below: [...loops, "Adapter machinery"],
+    packages: [effect]
+  },
+  { name: "seam", holds: /^src\/effect(\.v\d+)?\.ts$/, below: [], packages: [effect] },
+  { name: "door", holds: /^src\/index(\.v\d+)?\.ts$/, below: border, packages: [] },
+  // Doors of their own. Nobody imports them.
+  {
+    name: "platform",
+    holds: /^src\/platform\//,
+    below: border,
+    packages: [effect, node, /^@effect\/platform(-node)?(\/|$)/]
+  },
+  { name: "testing", holds: /^src\/testing\//, below: border, packages: [effect, node] },
+  { name: "cli", holds: /^src\/cli\//, below: border, packages: [effect, node] }
 ]
 
 const roomOf = (path: string) => rooms.find((room) => room.holds.test(path))
@@ -67,8 +150,18 @@ const walk = (root: ts.Node, visit: (node: ts.Node) => void): void => {
 const lineOf = (file: ts.SourceFile, node: ts.Node) =>
   file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
 
-/** Static imports, re-exports, `import()` expressions and `import()` types. */
+const read = new Map<string, { readonly text: string; readonly imports: ReadonlyArray<Import> }>()
+
+/** Static imports, re-exports, `import()` expressions and `import()` types. Several checks ask for those of one file. */
 export const importsOf = (path: string, text: string): ReadonlyArray<Import> => {
+  const known = read.get(path)
+  if (known?.text === text) return known.imports
+  const imports = findImports(path, text)
+  read.set(path, { text, imports })
+  return imports
+}
+
+const findImports = (path: string, text: string): ReadonlyArray<Import> => {
   const file = parse(path, text)
   const found: Array<Import> = []
   const add = (at: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean) => {
@@ -109,7 +202,7 @@ const eachImport = (sources: Sources, check: (path: string, imported: Import) =>
 /** Imports go downstairs or stay on the floor. */
 export const stairs = (sources: Sources): ReadonlyArray<string> => [
   ...[...sources.keys()].filter((path) => !roomOf(path)).map((path) => `${path} stands in no room`),
-  ...eachImport(sources, (path, { specifier }) => {
+  ...eachImport(sources, (path, { specifier, typeOnly }) => {
     const room = roomOf(path)
     if (room === undefined) return undefined
     if (!isRelative(specifier)) {
@@ -120,22 +213,22 @@ export const stairs = (sources: Sources): ReadonlyArray<string> => [
     const file = target(sources, path, specifier)
     if (file === undefined) return `imports ${specifier}, which is no .ts file of src (paths end in .js)`
     const other = roomOf(file)
-    return other === undefined || other === room || room.below.includes(other.name)
+    return other === undefined ||
+      other === room ||
+      room.below.includes(other.name) ||
+      (typeOnly && room.types?.includes(other.name))
       ? undefined
       : `imports ${file}: ${room.name} may not go up to ${other.name}`
   })
 ]
 
-/** Node is reached from the host and the capability files of src/Loop only, never from the composition root. */
+/** Node is reached from the rooms that may: the host, the capabilities, and the doors of their own. */
 export const nodeImports = (sources: Sources): ReadonlyArray<string> =>
   eachImport(sources, (path, { specifier }) => {
-    if (!node.test(specifier)) {
-      return builtinModules.includes(specifier) ? `imports ${specifier}; write node:${specifier}` : undefined
-    }
-    if (roomOf(path)?.name !== "Loop") return `imports ${specifier}; only files of src/Loop may use node:*`
-    return path === "src/Loop/Loop.ts"
-      ? `imports ${specifier}; Loop.ts composes, the host and the capabilities use Node`
-      : undefined
+    if (builtinModules.includes(specifier)) return `imports ${specifier}; write node:${specifier}`
+    const room = roomOf(path)
+    if (!node.test(specifier) || room === undefined || room.packages.includes(node)) return undefined
+    return `imports ${specifier}; ${room.name} may not use Node, the host and the capabilities do`
   })
 
 /** A barrel is for users. Inside src every file names the file it needs. */
