@@ -39,7 +39,7 @@ type Part = readonly ["decides" | "hands on", string]
 
 const value: Readonly<Record<string, Part>> = {
   "Adapter/fromAio.ts": ["hands on", "this function, with these arguments"],
-  "Adapter/runAio.ts": ["decides", "whose error it is: the work's, or a mistake of the program"],
+  "Adapter/task/runTask.ts": ["decides", "whose error it is: the work's, or a mistake of the program"],
   "Loop/fiber/Wait.ts": ["hands on", "parks the fiber; what the end means is told to it"],
   "Loop/fiber/Outcome.ts": ["decides", "what the end of the task is to the fiber"],
   "effect.ts": ["hands on", "what Effect's line calls a fiber and an Effect"],
@@ -52,9 +52,9 @@ const value: Readonly<Record<string, Part>> = {
 }
 
 const interruption: Readonly<Record<string, Part>> = {
-  "Adapter/runAio.ts": ["hands on", "the task, to be joined"],
   "Adapter/task/join.ts": ["decides", "that the fiber waits, and for how long"],
   "Loop/fiber/Wait.ts": ["hands on", "the end of the wait, and of the join"],
+  "Loop/fiber/SlowJoin.ts": ["decides", "when a join that takes long is told of"],
   "Loop/fiber/Outcome.ts": ["decides", "what an outcome is to a fiber that was interrupted"],
   "effect.ts": ["hands on", "what Effect's line calls a fiber"],
   "Loop/kernel/BaseEventLoop.ts": ["hands on", "the timer of a join that takes long"],
