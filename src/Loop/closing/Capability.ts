@@ -82,8 +82,8 @@ export const perLoop = <C extends Capability>(Kind: new (loop: Home) => C): ((lo
 }
 
 /** What all capabilities of the loop that were used hold, as numbers. */
-export const numbersOf = ({ _capabilities }: Home): object =>
-  Object.assign({}, ...[..._capabilities].map((capability) => capability.numbers())) as object
+export const numbersOf = (loop: Home): object =>
+  Object.assign({}, ...[...loop._capabilities].map((capability) => capability.numbers())) as object
 
 /** Whether a loop can hold capabilities: the kernel's own, which stands in where a thread has no loop, cannot. */
 export const isHome = (loop: BaseEventLoop): loop is Home => "_capabilities" in loop
