@@ -140,7 +140,17 @@ export const readSources = (folder: string): Sources => {
   return out
 }
 
-const parse = (path: string, text: string) => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+const parsed = new Map<string, ts.SourceFile>()
+
+/** A file as the compiler sees it. Every check asks for the same ones. */
+export const parse = (path: string, text: string): ts.SourceFile => {
+  const key = `${path}\n${text}`
+  const known = parsed.get(key)
+  if (known !== undefined) return known
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+  parsed.set(key, file)
+  return file
+}
 
 const walk = (root: ts.Node, visit: (node: ts.Node) => void): void => {
   visit(root)
@@ -150,18 +160,8 @@ const walk = (root: ts.Node, visit: (node: ts.Node) => void): void => {
 const lineOf = (file: ts.SourceFile, node: ts.Node) =>
   file.getLineAndCharacterOfPosition(node.getStart(file)).line + 1
 
-const read = new Map<string, { readonly text: string; readonly imports: ReadonlyArray<Import> }>()
-
-/** Static imports, re-exports, `import()` expressions and `import()` types. Several checks ask for those of one file. */
+/** Static imports, re-exports, `import()` expressions and `import()` types. */
 export const importsOf = (path: string, text: string): ReadonlyArray<Import> => {
-  const known = read.get(path)
-  if (known?.text === text) return known.imports
-  const imports = findImports(path, text)
-  read.set(path, { text, imports })
-  return imports
-}
-
-const findImports = (path: string, text: string): ReadonlyArray<Import> => {
   const file = parse(path, text)
   const found: Array<Import> = []
   const add = (at: ts.Node, specifier: ts.Node | undefined, typeOnly: boolean) => {
