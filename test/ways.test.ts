@@ -1,17 +1,13 @@
 // How long the ways through the house are: which files of src a real call passes, as V8 counts them.
 import { execFile } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import { compiled } from "./support/compiled.js"
 
 type Files = Readonly<Record<string, ReadonlyArray<string>>>
 
 /** What `fixtures/ways.ts` has counted, in a process of its own: vitest adds functions to the files that it loads. */
-const ways = promisify(execFile)(
-  process.execPath,
-  ["--import", "tsx", fileURLToPath(new URL("fixtures/ways.ts", import.meta.url))],
-  { cwd: fileURLToPath(new URL("..", import.meta.url)) }
-).then(
+const ways = promisify(execFile)(process.execPath, [compiled("test/fixtures/ways.ts")]).then(
   ({ stdout }) =>
     JSON.parse(stdout) as {
       readonly value: { readonly files: Files; readonly given: number }
