@@ -244,6 +244,9 @@ describe("readers and writers", () => {
         new TypeError("addReader takes a function, not undefined")
       )
       expect(() => loop.addWriter(r, 1 as never)).toThrow(new TypeError("addWriter takes a function, not 1"))
+      expect(() => loop.addReader(r, function* read() {})).toThrow(
+        new TypeError("coroutines cannot be used with addReader: give read to createTask")
+      )
       expect([kept.cancelled(), watched(loop)]).toEqual([false, [1, 0]])
     }))
 
