@@ -1,3 +1,8 @@
+/**
+ * Events as Streams, from emitters of each kind, with every option.
+ *
+ * Covers: fromEmitter, emitter/Emitter
+ */
 import { EventEmitter } from "node:events"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "@effect/vitest"

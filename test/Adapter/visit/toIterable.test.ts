@@ -1,3 +1,8 @@
+/**
+ * A Stream as an async iterable, and the fiber behind it.
+ *
+ * Covers: toIterable, Visit
+ */
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { AsyncLocalStorage } from "node:async_hooks"

@@ -1,3 +1,4 @@
+/** Resources that dispose themselves, given to fromAio and acquireAio, and how they are closed. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope } from "effect"
 import {
@@ -9,8 +10,8 @@ import {
   getRunningLoop,
   Loop,
   LoopClosedError
-} from "../../src/index.js"
-import { collecting, open, scoped, settle, track } from "../support/scopedLoops.js"
+} from "../../../src/index.js"
+import { collecting, open, scoped, settle, track } from "../../support/scopedLoops.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)

@@ -1,4 +1,8 @@
-/** Every adapter, stopped at every moment: before the start, while waiting, in cleanup, afterwards, and refusing. */
+/**
+ * Every adapter, stopped at every moment: before the start, while waiting, in cleanup, afterwards, and refusing.
+ *
+ * Covers: join, runTask
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
 import {
@@ -13,9 +17,9 @@ import {
   runAioFuture,
   runEffect,
   toAio
-} from "../../src/index.js"
-import { interruptedAtOnce } from "../support/border.js"
-import { collecting, forever, scoped, settle } from "../support/scopedLoops.js"
+} from "../../../src/index.js"
+import { interruptedAtOnce } from "../../support/border.js"
+import { collecting, forever, scoped, settle } from "../../support/scopedLoops.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)

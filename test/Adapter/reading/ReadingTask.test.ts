@@ -1,4 +1,8 @@
-/** A Stream over an async iterable, stopped at every moment: by its fiber, its Scope, its loop, and by others. */
+/**
+ * A Stream over an async iterable, stopped at every moment: by its fiber, its Scope, its loop, and by others.
+ *
+ * Covers: ReadingTask, Pump, Life
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import {
@@ -12,9 +16,9 @@ import {
   Loop,
   LoopClosedError,
   runAioGenerator
-} from "../../src/index.js"
-import { interruptedAtOnce } from "../support/border.js"
-import { collecting, forever, open, scoped, settle, track } from "../support/scopedLoops.js"
+} from "../../../src/index.js"
+import { interruptedAtOnce } from "../../support/border.js"
+import { collecting, forever, open, scoped, settle, track } from "../../support/scopedLoops.js"
 
 const defectsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<unknown> =>
   Exit.isFailure(exit) ? Chunk.toArray(Cause.defects(exit.cause)) : []
