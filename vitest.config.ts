@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { gatheredModules } from "./test/support/compiledFolder.js"
+import { LongestFirst } from "./test/support/longestFirst.js"
 
 export default defineConfig({
   resolve: {
@@ -15,7 +16,7 @@ export default defineConfig({
     typecheck: {
       enabled: true,
       include: ["test/types/**/*.test-d.ts"],
-      tsconfig: "./tsconfig.json",
+      tsconfig: "./test/types/tsconfig.json",
       // Errors outside the type tests are what `npm run check` is for.
       ignoreSourceErrors: true
     },
@@ -25,6 +26,8 @@ export default defineConfig({
     poolOptions: { forks: { isolate: true, execArgv: ["--expose-gc"] } },
     minWorkers: 1,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    reporters: ["default", "./test/support/slowestFiles.ts"],
     globals: false,
     globalSetup: ["test/support/nobodyLeft.ts", "test/support/compiledFolder.ts"],
     setupFiles: ["test/support/nothingLeft.ts"],
