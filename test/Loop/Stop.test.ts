@@ -63,8 +63,8 @@ describe("synchronize", () => {
         const loop = yield* Loop
         const waiting = yield* Effect.fork(Loop.synchronize)
         loop.close()
-        yield* Fiber.join(waiting)
-        yield* Loop.synchronize
+        expect(yield* Fiber.await(waiting)).toEqual(Exit.void)
+        expect(yield* Effect.exit(Loop.synchronize)).toEqual(Exit.void)
       })
     )
   )
@@ -203,8 +203,9 @@ describe("stop and waitStopped", () => {
         const loop = yield* Loop
         const waiting = yield* Effect.fork(Loop.waitStopped)
         yield* settle
+        expect(waiting.unsafePoll()).toBeNull()
         loop.close()
-        yield* Fiber.join(waiting)
+        expect(yield* Fiber.await(waiting)).toEqual(Exit.void)
       })
     )
   )

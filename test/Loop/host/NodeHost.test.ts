@@ -178,6 +178,24 @@ describe("NodeHost, timers", () => {
 })
 
 describe("NodeHost, turns", () => {
+  /** I/O beside code that goes on until the I/O is done, or for five seconds; and what ended, in its order. */
+  const beside = () => {
+    const ended: Array<string> = []
+    const start = performance.now()
+    let done = false
+    return {
+      ended,
+      going: () => !done && performance.now() - start < 5_000,
+      io: async (): Promise<void> => {
+        await readFile(fixture)
+        ended.push("file")
+        await new Promise((resolve) => setImmediate(resolve))
+        ended.push("immediate")
+        done = true
+      }
+    }
+  }
+
   it("L1 (L2) callbacks that schedule callbacks for ever starve neither timers nor I/O nor Node's own timers", async () => {
     const { loop } = nodeLoop({ asyncContext: false })
     let going = true
@@ -202,26 +220,26 @@ describe("NodeHost, turns", () => {
 
   it("L1 a task that goes round the loop for ever does not starve I/O", async () => {
     const { loop } = nodeLoop({ asyncContext: false })
-    let going = true
+    const { ended, going, io } = beside()
     const task = loop.createTask(async () => {
-      while (going) await loop.sleep(0)
+      while (going()) await loop.sleep(0)
+      ended.push("task")
     })
-    await readFile(fixture)
-    await new Promise((resolve) => setImmediate(resolve))
-    going = false
+    await io()
     await task
+    expect(ended).toEqual(["file", "immediate", "task"])
   })
 
   it("L1 promise code outside of the loop that schedules for ever does not starve I/O", async () => {
     const { loop } = nodeLoop({ asyncContext: false })
-    let going = true
+    const { ended, going, io } = beside()
     const outside = (async () => {
-      while (going) await new Promise<void>((resolve) => void loop.callSoon(resolve))
+      while (going()) await new Promise<void>((resolve) => void loop.callSoon(resolve))
+      ended.push("promise code")
     })()
-    await readFile(fixture)
-    await new Promise((resolve) => setImmediate(resolve))
-    going = false
+    await io()
     await outside
+    expect(ended).toEqual(["file", "immediate", "promise code"])
   })
 
   it("a callback runs after the code that scheduled it, before I/O", async () => {
