@@ -1,7 +1,8 @@
-// Fails when the picture at the top of src/index.ts lies. The checks are in support/imports.ts.
+// Fails when the picture at the top of src/index.ts lies. The checks are in support/imports.ts and coverage.ts.
 import { describe, expect, it } from "vitest"
 import { barrels, cycles, nodeImports, readSources, seamNames, stairs } from "./support/imports.js"
 import type { Sources } from "./support/imports.js"
+import { untested } from "./support/coverage.js"
 
 describe("architecture of src", () => {
   const src = readSources("src")
@@ -24,6 +25,10 @@ describe("architecture of src", () => {
 
   it("names that differ between Effect 3 and Effect 4 are used in src/effect.ts only", () => {
     expect(seamNames(src)).toEqual([])
+  })
+
+  it("every source file has a test of its name, or a test of its folder that says it covers it", () => {
+    expect(untested(src, readSources("test"))).toEqual([])
   })
 })
 
@@ -200,6 +205,41 @@ describe("the architecture checks themselves, on planted files", () => {
       "src/Adapter/toAio.ts:1 imports the barrel or folder ../index.js",
       "src/Adapter/toAio.ts:2 imports the barrel or folder ..",
       "src/Adapter/toAio.ts:3 imports the package by its own name, effect-aio"
+    ])
+  })
+
+  it("a file without a test is found, and so is what a test says it covers and what is not there", () => {
+    const files = plant({
+      "src/Loop/Loop.ts": "export const Loop = 1",
+      "src/Loop/thread/Asks.ts": "export class Asks {}",
+      "src/Loop/thread/jobs.mjs": "export const jobs = 1",
+      "src/Loop/kernel/current.ts": "export const current = 1",
+      "src/Loop/kernel/ports.ts": `import type { Task } from "./Task.js"\nexport interface Host { task: Task }`,
+      "src/Loop/current.ts": "export const current = 2",
+      "src/Adapter/toAio.ts": "export const toAio = 1"
+    })
+    const none = "has no test of its name, and no test of its folder says that it covers it"
+    const above = plant({
+      "test/Loop/Loop.test.ts": "// The loop.\n// Covers: Loop, thread/Asks, kernel/current\nimport 1",
+      "test/Loop/thread/Threads.test.ts": "/**\n * Threads.\n * Covers: jobs\n */\nimport 1",
+      "test/Loop/current.test.ts": "",
+      "test/Adapter/toAio.test.ts": ""
+    })
+    expect(untested(files, above)).toEqual([])
+    const beside = plant({
+      "test/Loop/Loop.test.ts": "// Covers: current, Gone\nimport 1",
+      "test/Loop/thread/Threads.test.ts": "import 1\n// Covers: Asks, jobs\n",
+      "test/Loop/thread/toAio.test.ts": "// Covers: toAio",
+      "test/support/current.ts": "// Covers: Asks"
+    })
+    expect(untested(files, beside)).toEqual([
+      "test/Loop/Loop.test.ts says that it covers current, which is more than one file of src/Loop",
+      "test/Loop/Loop.test.ts says that it covers Gone, which is no file of src/Loop",
+      "test/Loop/thread/toAio.test.ts says that it covers toAio, which is no file of src/Loop/thread",
+      ...["thread/Asks.ts", "thread/jobs.mjs", "kernel/current.ts", "current.ts"].map(
+        (file) => `src/Loop/${file} ${none}`
+      ),
+      `src/Adapter/toAio.ts ${none}`
     ])
   })
 
