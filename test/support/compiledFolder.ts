@@ -2,7 +2,7 @@
 // a worker thread has it run what is in this folder (compiled.ts): with a compiler in each of them, the suite would spend
 // its time there. Effect is put into few files, for them and for vitest's own processes (vitest.config.ts), because Node
 // takes a second to find and read its hundreds of modules.
-import { build } from "esbuild"
+import { build, type Plugin } from "esbuild"
 import {
   copyFileSync,
   mkdirSync,
@@ -14,7 +14,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
-import { fileURLToPath } from "node:url"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import type { TestProject } from "vitest/node"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -39,18 +39,54 @@ const files = (): ReadonlyArray<string> =>
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
   )
 
+const options = {
+  absWorkingDir: root,
+  outbase: root,
+  outdir: folder,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  logLevel: "warning",
+  // The door imports the host for its types.
+  logOverride: { "ignored-bare-import": "silent" }
+} as const
+
+/** What a file is compiled to. */
+const target = (file: string): string => join(folder, file.replace(/\.ts$/, ".js"))
+
+/** A module that is put together with others still finds what stands beside it. */
+const ownUrls: Plugin = {
+  name: "own URLs",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, "utf8").replaceAll(
+        "import.meta.url",
+        JSON.stringify(pathToFileURL(target(relative(root, path))).href)
+      ),
+      loader: "ts"
+    }))
+  }
+}
+
+/** The fixtures, which start by the hundred, are put together with what they import; the rest stays file by file. */
 const compile = async (): Promise<void> => {
   const all = files()
-  await build({
-    absWorkingDir: root,
-    entryPoints: all.filter((file) => file.endsWith(".ts")),
-    outbase: root,
-    outdir: folder,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    logLevel: "warning"
-  })
+  const [fixtures, others] = [true, false].map((wanted) =>
+    all.filter((file) => file.endsWith(".ts") && file.startsWith("test/fixtures/") === wanted)
+  )
+  await Promise.all([
+    build({ ...options, entryPoints: others ?? [] }),
+    build({
+      ...options,
+      entryPoints: fixtures ?? [],
+      chunkNames: "test/fixtures/chunks/[hash]",
+      bundle: true,
+      splitting: true,
+      keepNames: true,
+      external: ["koffi", "piscina", "vitest"],
+      plugins: [ownUrls]
+    })
+  ])
   for (const file of all) {
     if (file.endsWith(".ts")) continue
     mkdirSync(dirname(join(folder, file)), { recursive: true })
@@ -80,17 +116,13 @@ const gather = async (): Promise<void> => {
     return { in: specifier, out: join(name, module), name }
   })
   await build({
-    absWorkingDir: root,
+    ...options,
     entryPoints: entryPoints.map(({ in: from, out }) => ({ in: from, out })),
     outdir: modulesFolder,
     chunkNames: "effect/chunks/[hash]",
     bundle: true,
     splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20",
-    external: ["vitest"],
-    logLevel: "warning"
+    external: ["vitest"]
   })
   const names = new Set(entryPoints.map(({ name }) => name))
   for (const name of names) {
