@@ -20,7 +20,8 @@ interface Program {
 const running = new Set<Program>()
 
 const start = (...options: ReadonlyArray<string>): Program => {
-  const child = spawn(process.execPath, [compiled("examples/cities/main.ts"), ...options], {
+  // Postgres is compiled as quickly as it can be: a run is too short for the optimizing compiler to pay.
+  const child = spawn(process.execPath, ["--liftoff-only", compiled("examples/cities/main.ts"), ...options], {
     cwd: root,
     env: { ...process.env, NODE_OPTIONS: "" },
     stdio: ["ignore", "pipe", "pipe"]
