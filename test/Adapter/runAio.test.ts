@@ -14,7 +14,7 @@ import {
   WrongLoopError
 } from "../../src/index.js"
 import { collecting, scoped, settle, track } from "../support/scopedLoops.js"
-import { collect } from "../support/tidy.js"
+import { collect } from "../support/closedLoops.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)

@@ -27,7 +27,7 @@ import {
   runAioFuture
 } from "../../src/index.js"
 import { collecting, scoped, settle } from "../support/scopedLoops.js"
-import { collect } from "../support/tidy.js"
+import { collect } from "../support/closedLoops.js"
 
 class Greeting extends Context.Tag("test/Greeting")<Greeting, { readonly text: string }>() {}
 

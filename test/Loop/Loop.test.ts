@@ -15,7 +15,7 @@ import {
   runEffect
 } from "../../src/index.js"
 import { capturing, layer, open, scoped, settle, track } from "../support/scopedLoops.js"
-import { collect } from "../support/tidy.js"
+import { collect } from "../support/closedLoops.js"
 
 const resources = () => process.getActiveResourcesInfo().filter((name) => name !== "Immediate")
 

@@ -13,7 +13,7 @@ import {
 import { compiledUrl } from "../support/compiled.js"
 import { open, scoped } from "../support/scopedLoops.js"
 
-const fixture = compiledUrl("test/fixtures/threads.ts")
+const fixture = compiledUrl("test/fixtures/loopThreads.ts")
 
 /** A worker of the fixture, and what it says, has said and exits with. */
 class Thread {

@@ -12,7 +12,7 @@ import {
   type Task
 } from "../../../src/index.js"
 import { capturing, collecting, layer, open, scoped, settle } from "../../support/scopedLoops.js"
-import { collect } from "../../support/tidy.js"
+import { collect } from "../../support/closedLoops.js"
 
 const boom = new Error("boom")
 const thrower = () => {

@@ -4,7 +4,7 @@ import { copyContext, runDetached } from "../../../src/Loop/host/AsyncContext.js
 import { local } from "../../../src/Loop/kernel/current.js"
 import { runningLoop, runningTask } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { NoRunningLoopError } from "../../../src/Loop/kernel/errors.js"
-import { collect, nodeLoop } from "../../support/tidy.js"
+import { collect, nodeLoop } from "../../support/closedLoops.js"
 
 const storage = new AsyncLocalStorage<unknown>()
 afterAll(() => storage.disable())

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import { compiled } from "../../support/compiled.js"
 import { NodeHost } from "../../../src/Loop/host/NodeHost.js"
 import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
-import { collect, nodeLoop } from "../../support/tidy.js"
+import { collect, nodeLoop } from "../../support/closedLoops.js"
 
 const fixture = compiled("test/fixtures/loopOnNode.ts")
 

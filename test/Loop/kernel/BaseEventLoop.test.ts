@@ -7,7 +7,7 @@ import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { Event } from "../../../src/Loop/kernel/Event.js"
 import { Handle } from "../../../src/Loop/kernel/Handle.js"
 import { ManualHost } from "../../support/loops.js"
-import { manualLoop, nodeLoop } from "../../support/tidy.js"
+import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
 
 describe("EventLoop, passes", () => {
   it("L1 runs callbacks first in, first out, with their arguments", () => {

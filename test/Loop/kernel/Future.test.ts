@@ -11,8 +11,8 @@ import {
 } from "../../../src/Loop/kernel/errors.js"
 import { BaseEventLoop, runningLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { Future, FutureTypeId, isFuture } from "../../../src/Loop/kernel/Future.js"
-import { manualLoop, nodeLoop } from "../../support/tidy.js"
-import { thrown } from "../../support/tracking.js"
+import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
+import { thrown } from "../../support/trackingHost.js"
 
 describe("Future: making one", () => {
   it("futures-002 cannot be made without a loop outside of every loop", () => {

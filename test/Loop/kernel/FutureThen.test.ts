@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest"
 import { compiledUrl } from "../../support/compiled.js"
 import { CancelledError, LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"
-import { manualLoop, nodeLoop } from "../../support/tidy.js"
-import { kinds, thrown, trackingLoop } from "../../support/tracking.js"
+import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
+import { kinds, thrown, trackingLoop } from "../../support/trackingHost.js"
 
 /** A loop, a pending Future of it, and a log. */
 const setUp = () => {

@@ -2,7 +2,7 @@ import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { Handle } from "../../../src/Loop/kernel/Handle.js"
 import { TimerHandle } from "../../../src/Loop/kernel/Timers.js"
-import { collect, manualLoop, nodeLoop } from "../../support/tidy.js"
+import { collect, manualLoop, nodeLoop } from "../../support/closedLoops.js"
 
 function named(..._args: Array<unknown>): void {}
 

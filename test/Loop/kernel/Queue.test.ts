@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { Queue } from "../../../src/Loop/kernel/Queue.js"
-import { collect } from "../../support/tidy.js"
+import { collect } from "../../support/closedLoops.js"
 
 describe("Queue", () => {
   it("gives items back in the order they came", () => {

@@ -13,8 +13,8 @@ import {
 import { runningLoop, runningTask, type BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { Future } from "../../../src/Loop/kernel/Future.js"
 import { Task } from "../../../src/Loop/kernel/Task.js"
-import { manualLoop, nodeLoop } from "../../support/tidy.js"
-import { kinds, thrown, trackingLoop } from "../../support/tracking.js"
+import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
+import { kinds, thrown, trackingLoop } from "../../support/trackingHost.js"
 
 describe.each(kinds)("Task (%s)", (_, as) => {
   it("tasks-003 has the result of nested coroutines", async () => {

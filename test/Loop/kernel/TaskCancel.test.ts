@@ -5,8 +5,8 @@ import { CancelledError, isCancelledError } from "../../../src/Loop/kernel/error
 import { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Report } from "../../../src/Loop/kernel/Report.js"
 import type { Task } from "../../../src/Loop/kernel/Task.js"
-import { nodeLoop } from "../../support/tidy.js"
-import { kinds, thrown, trackingLoop, type Script } from "../../support/tracking.js"
+import { nodeLoop } from "../../support/closedLoops.js"
+import { kinds, thrown, trackingLoop, type Script } from "../../support/trackingHost.js"
 
 /** A loop, and `run`, which makes a task of a script and lets it come to its first wait. In an array: it is thenable. */
 const setUp = (as: <A>(script: Script<A>) => Script<A>) => {

@@ -13,7 +13,7 @@ import { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Task } from "../../../src/Loop/kernel/Task.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
-import { inside, kinds, reportingLoop, thrown } from "../../support/tracking.js"
+import { inside, kinds, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 /** How a Future has ended; the errors in place of a TaskGroupError. */
 const outcome = (future: Future<unknown>): readonly [string, unknown?] => {

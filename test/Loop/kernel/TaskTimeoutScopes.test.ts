@@ -4,7 +4,7 @@ import { isCancelledError } from "../../../src/Loop/kernel/errors.js"
 import type { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Task } from "../../../src/Loop/kernel/Task.js"
-import { kinds, thrown, trackingLoop } from "../../support/tracking.js"
+import { kinds, thrown, trackingLoop } from "../../support/trackingHost.js"
 
 class TimeoutError extends Error {}
 

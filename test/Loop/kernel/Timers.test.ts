@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { TimerHandle, Timers } from "../../../src/Loop/kernel/Timers.js"
-import { collect, manualLoop } from "../../support/tidy.js"
+import { collect, manualLoop } from "../../support/closedLoops.js"
 
 describe("Timers, the heap", () => {
   const open = () => {

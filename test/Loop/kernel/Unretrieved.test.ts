@@ -6,7 +6,7 @@ import type { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Report } from "../../../src/Loop/kernel/Report.js"
 import type { Task } from "../../../src/Loop/kernel/Task.js"
 import { openManualLoop, openNodeLoop } from "../../support/loops.js"
-import { collect } from "../../support/tidy.js"
+import { collect } from "../../support/closedLoops.js"
 
 const rest = async () => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { WatchHandle } from "../../../src/Loop/kernel/WatchHandle.js"
-import { manualLoop } from "../../support/tidy.js"
+import { manualLoop } from "../../support/closedLoops.js"
 
 /** A handle on a manual loop, and what happened to it. */
 const watching = (callback: (...args: Array<never>) => unknown, ...args: ReadonlyArray<unknown>) => {

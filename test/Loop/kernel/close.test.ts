@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { InvalidStateError, LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { openManualLoop } from "../../support/loops.js"
-import { empty, manualLoop, nodeLoop } from "../../support/tidy.js"
+import { empty, manualLoop, nodeLoop } from "../../support/closedLoops.js"
 
 const schedulingCalls = (loop: BaseEventLoop): ReadonlyArray<() => unknown> => [
   () => loop.callSoon(() => {}),

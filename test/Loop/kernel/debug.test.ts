@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest"
 import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import type { Report } from "../../../src/Loop/kernel/Report.js"
 import { debugFromEnvironment, NodeHost } from "../../../src/Loop/host/NodeHost.js"
-import { manualLoop } from "../../support/tidy.js"
+import { manualLoop } from "../../support/closedLoops.js"
 
 const innermost = (traceback: string | undefined): string => traceback!.split("\n")[0]!
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import * as Errors from "../../../src/Loop/kernel/errors.js"
 import { CancelledError, isAbortError, isCancelledError } from "../../../src/Loop/kernel/errors.js"
 import { AioError, LoopCrash } from "../../../src/Loop/errors.js"
-import { kinds, thrown, trackingLoop } from "../../support/tracking.js"
+import { kinds, thrown, trackingLoop } from "../../support/trackingHost.js"
 
 describe("CancelledError", () => {
   it("errors-013 is an Error that others take for an AbortError, and ends a task cancelled when it is rethrown", async () => {

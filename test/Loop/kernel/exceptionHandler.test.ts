@@ -2,7 +2,7 @@
 // Covers: Report
 import { describe, expect, it } from "vitest"
 import type { Report } from "../../../src/Loop/kernel/Report.js"
-import { collect, manualLoop, nodeLoop } from "../../support/tidy.js"
+import { collect, manualLoop, nodeLoop } from "../../support/closedLoops.js"
 
 const fail =
   (message = "boom") =>

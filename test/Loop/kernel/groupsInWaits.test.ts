@@ -9,8 +9,8 @@ import { shield } from "../../../src/Loop/kernel/shield.js"
 import type { Task } from "../../../src/Loop/kernel/Task.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
-import { empty } from "../../support/tidy.js"
-import { kinds, trackingLoop, type Script, type TrackingHost } from "../../support/tracking.js"
+import { empty } from "../../support/closedLoops.js"
+import { kinds, trackingLoop, type Script, type TrackingHost } from "../../support/trackingHost.js"
 
 type Tree =
   | { readonly node: "leaf"; readonly ms: number; readonly end: "value" | "error" }

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { CancelledError, InvalidStateError, LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"
 import { Task } from "../../../src/Loop/kernel/Task.js"
-import { kinds, trackingLoop } from "../../support/tracking.js"
+import { kinds, trackingLoop } from "../../support/trackingHost.js"
 
 type Outcome = readonly ["value" | "error" | "cancelled", unknown]
 

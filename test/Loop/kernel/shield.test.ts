@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { LoopClosedError, NoRunningLoopError } from "../../../src/Loop/kernel/errors.js"
 import type { Future } from "../../../src/Loop/kernel/Future.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
-import { inside, kinds, reportingLoop, thrown } from "../../support/tracking.js"
+import { inside, kinds, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 describe("shield", () => {
   it("tasks-068 ends as the inner one does: with its value, its very error, or its very CancelledError", async () => {

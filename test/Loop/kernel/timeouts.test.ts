@@ -16,7 +16,7 @@ import { shield } from "../../../src/Loop/kernel/shield.js"
 import { sleep } from "../../../src/Loop/kernel/sleep.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor, type Timeout } from "../../../src/Loop/kernel/timeouts.js"
-import { type Script, inside, kinds, reportingLoop, thrown } from "../../support/tracking.js"
+import { type Script, inside, kinds, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 /** How a Future has ended, in one word and a thing. */
 const outcome = (future: Future<unknown>): readonly [string, unknown?] =>

@@ -9,7 +9,7 @@ import { type FdBackend, FdPoller, type FdSet } from "../../../src/Loop/readers/
 import { type KqueueCalls, KqueueSet, layoutOf } from "../../../src/Loop/readers/kqueue.js"
 import { READ, WRITE } from "../../../src/Loop/readers/Readiness.js"
 import * as fds from "../../support/fds.js"
-import { settled, turn, until } from "../../support/watching.js"
+import { settled, turn, until } from "../../support/readerLoops.js"
 
 const { EBADF, EEXIST, EMFILE, ENOENT } = constants.errno
 

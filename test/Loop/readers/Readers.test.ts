@@ -15,7 +15,7 @@ import {
   WatchHandle
 } from "../../../src/index.js"
 import * as fds from "../../support/fds.js"
-import { settled, thrown, turn, until, watched, withLoop } from "../../support/watching.js"
+import { settled, thrown, turn, until, watched, withLoop } from "../../support/readerLoops.js"
 
 describe("readers and writers", () => {
   it("readers-001 a writer that removes itself and sends, a reader that receives and removes itself", () =>

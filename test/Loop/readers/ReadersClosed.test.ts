@@ -4,7 +4,7 @@ import * as net from "node:net"
 import { describe, expect, it } from "vitest"
 import type { EventLoop } from "../../../src/index.js"
 import * as fds from "../../support/fds.js"
-import { settled, turn, until, watched, withLoop } from "../../support/watching.js"
+import { settled, turn, until, watched, withLoop } from "../../support/readerLoops.js"
 
 /** Whether the descriptor was closed in the turn it was added in, or after the system had been asked. */
 const turns = [

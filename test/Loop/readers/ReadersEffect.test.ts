@@ -16,7 +16,7 @@ import {
 import { interruptedAtOnce } from "../../support/border.js"
 import * as fds from "../../support/fds.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
-import { watched } from "../../support/watching.js"
+import { watched } from "../../support/readerLoops.js"
 
 const loopNow = Effect.map(Loop, (loop) => loop)
 

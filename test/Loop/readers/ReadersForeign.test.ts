@@ -4,7 +4,7 @@ import * as net from "node:net"
 import koffi from "koffi"
 import { describe, expect, it } from "vitest"
 import { InvalidStateError } from "../../../src/index.js"
-import { settled, watched, withLoop } from "../../support/watching.js"
+import { settled, watched, withLoop } from "../../support/readerLoops.js"
 
 const libpq = (() => {
   try {

@@ -7,7 +7,7 @@ import * as path from "node:path"
 import { describe, expect, it } from "vitest"
 import type { EventLoop } from "../../../src/index.js"
 import * as fds from "../../support/fds.js"
-import { settled, until, watched, withLoop } from "../../support/watching.js"
+import { settled, until, watched, withLoop } from "../../support/readerLoops.js"
 
 /** What reads and writes of a kind are. */
 interface Ends {

@@ -18,7 +18,7 @@ import { leftoversOf, tableOf } from "../../../src/Loop/closing/Leftovers.js"
 import { releaseCapabilities } from "../../../src/Loop/closing/phases.js"
 import * as fds from "../../support/fds.js"
 import { capturing, scoped } from "../../support/scopedLoops.js"
-import { settled, until, watched, withLoop } from "../../support/watching.js"
+import { settled, until, watched, withLoop } from "../../support/readerLoops.js"
 
 describe("a loop that is stopped", () => {
   it("callbacks-010 an event that was queued when the loop was stopped runs once in total", async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest"
 import { Effect } from "effect"
 import { type EventLoop, Loop, type WatchHandle } from "../../../src/index.js"
 import * as fds from "../../support/fds.js"
-import { settled, watched, withLoop } from "../../support/watching.js"
+import { settled, watched, withLoop } from "../../support/readerLoops.js"
 
 type Side = "reader" | "writer"
 

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest"
 import type { EventLoop } from "../../../src/index.js"
 import { InvalidStateError } from "../../../src/index.js"
 import * as fds from "../../support/fds.js"
-import { settled, turn, until, watched, withLoop } from "../../support/watching.js"
+import { settled, turn, until, watched, withLoop } from "../../support/readerLoops.js"
 
 const listeners = (stream: Readable | Writable): Record<string, number> =>
   Object.fromEntries(

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as fc from "fast-check"
 import { type Future, InvalidStateError, StreamReader } from "../../../src/index.js"
 import { ByteQueue } from "../../../src/Loop/stream/ByteQueue.js"
-import { nodeLoop } from "../../support/tidy.js"
+import { nodeLoop } from "../../support/closedLoops.js"
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 

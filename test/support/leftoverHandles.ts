@@ -1,5 +1,5 @@
 // For every test file: when its tests have run, the process holds what it held before. No child process, no worker
-// thread, no file descriptor. `nobodyLeft.ts` looks for what has left the process.
+// thread, no file descriptor. `leftoverProcesses.ts` looks for what has left the process.
 import { readFileSync, readdirSync, readlinkSync } from "node:fs"
 import type { Worker } from "node:worker_threads"
 import { afterAll, beforeAll, expect } from "vitest"

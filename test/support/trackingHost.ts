@@ -6,7 +6,7 @@ import { BaseEventLoop, type EventLoopOptions } from "../../src/Loop/kernel/Base
 import type { Report } from "../../src/Loop/kernel/Report.js"
 import type { Task } from "../../src/Loop/kernel/Task.js"
 import { ManualHost } from "./loops.js"
-import { empty } from "./tidy.js"
+import { empty } from "./closedLoops.js"
 
 /** A manual host with the async-local state of Node. Every call of `abort` is counted. */
 export class TrackingHost extends ManualHost {
