@@ -6,8 +6,8 @@ import { compiled } from "./support/compiled.js"
 
 type Files = Readonly<Record<string, ReadonlyArray<string>>>
 
-/** What `fixtures/ways.ts` has counted, in a process of its own: vitest adds functions to the files that it loads. */
-const ways = promisify(execFile)(process.execPath, [compiled("test/fixtures/ways.ts")]).then(
+/** What `support/countWays.ts` has counted, in a process of its own: vitest adds functions to the files that it loads. */
+const ways = promisify(execFile)(process.execPath, [compiled("test/support/countWays.ts")]).then(
   ({ stdout }) =>
     JSON.parse(stdout) as {
       readonly value: { readonly files: Files; readonly given: number }
