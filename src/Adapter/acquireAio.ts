@@ -1,6 +1,8 @@
 /** Resources of promise libraries, owned by a Scope. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { DurationInput } from "../effect.js"
+import { callSite } from "../Loop/closing/origin.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, describeValue } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
@@ -9,10 +11,16 @@ import { isGenerator, type Coroutine, type CoroutineValue, type Task } from "../
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
-import { closeResource, closeUnowned, disposeOf, type Disposes } from "./task/disposal.js"
+import {
+  closeResource,
+  closeUnowned,
+  type ClosingOptions,
+  disposeOf,
+  type Disposes
+} from "./task/disposal.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, joinAlways } from "./task/options.js"
+import { type AioInterrupted, onInterruptOf } from "./task/options.js"
 import { guarded } from "./task/runTask.js"
 
 /**
@@ -23,12 +31,14 @@ import { guarded } from "./task/runTask.js"
  */
 export interface AioResource<R, E> {
   readonly open: Coroutine<R>
-  /** Closes it. Only the closing of the loop itself cancels it; a failure is a defect of the Scope's closing. */
+  /** Closes it. Nobody cancels it, and it runs once; a failure is a defect of the Scope's closing. */
   readonly close: (resource: CoroutineValue<R>, task: Task<unknown>) => unknown
   /** Maps what `open` threw. */
   readonly catch?: ((error: unknown) => E) | undefined
   /** For reports. Default: the name of `open`. */
   readonly name?: string | undefined
+  /** How long the closing is waited for, and an interrupted opening: see `acquireAio`. */
+  readonly grace?: DurationInput | undefined
 }
 
 /**
@@ -44,6 +54,8 @@ export interface DisposableResource<R, E> {
   readonly catch?: ((error: unknown) => E) | undefined
   /** For reports. Default: the name of `open`. */
   readonly name?: string | undefined
+  /** How long the closing is waited for, and an interrupted opening: see `acquireAio`. */
+  readonly grace?: DurationInput | undefined
 }
 
 /** What `open` may return where there is no `close`. A generator is disposable itself, and not what it returns. */
@@ -64,7 +76,14 @@ const notDisposable = (name: string, resource: unknown): TypeError =>
  * cancels `open` and waits; a resource that arrives anyway is closed before the fiber ends. The Scope closes it
  * otherwise, and waits. Loop closed: opening fails with LoopClosedError; closing works all the same.
  *
- * **Gotchas** `close` may be left out where the resource has `Symbol.asyncDispose` or `Symbol.dispose`: that closes it.
+ * **Bounds** A close is named after the loop's `slowJoin` (name, age, where it was acquired), and given up after `grace`, by
+ * default the loop's `closeDeadline`, counted from its own beginning: it is reported as a leftover, and the Scope goes on;
+ * if it fails later, that is reported as `late`. An interrupted opening is waited for as long as `grace` says, without it
+ * until it ends; what arrives later is closed all the same.
+ *
+ * **Gotchas**
+ * - `close` may be left out where the resource has `Symbol.asyncDispose` or `Symbol.dispose`: that closes it.
+ * - A close that says that there is nothing to close (a server that never listened, a pool that was ended) has not failed.
  *
  * @example
  * import * as fs from "node:fs/promises"
@@ -97,19 +116,31 @@ export function acquireAio<R, E = AioError>(
     )
   }
   const name = resource.name ?? functionName(resource.open)
+  const onInterrupt = onInterruptOf({ grace: resource.grace })
+  const closingOptions: ClosingOptions = {
+    name,
+    grace: resource.grace === undefined ? undefined : onInterrupt.grace,
+    origin: callSite(acquireAio)
+  }
   const mapError = mapping(resource.catch ?? (aioError(() => name) as unknown as (error: unknown) => E))
   return Effect.flatMap(Loop, (loop) => {
     /** Closes what has arrived; fails, as a mistake of the program, where that cannot be closed. */
     const closer = (value: CoroutineValue<R>): (() => Effect.Effect<void>) => {
       const { close } = resource
-      if (close !== undefined) return () => closeResource(loop, name, close, value)
+      if (close !== undefined) return () => closeResource(loop, closingOptions, close, value)
       const dispose = disposeOf(value)
       if (dispose === undefined) throw notDisposable(name, value)
-      return () => closeResource(loop, name, dispose, undefined)
+      return () => closeResource(loop, closingOptions, dispose, undefined)
     }
     const close = (value: CoroutineValue<R>): Effect.Effect<void> => Effect.suspend(() => closer(value)())
     let arrived: { readonly resource: CoroutineValue<R> } | undefined
+    /** The fiber has what arrived, or waits for it no more: what comes from then on is closed where it arrives. */
     let given = false
+    const closeArrived = (): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        given = true
+        return arrived === undefined ? Effect.void : close(arrived.resource)
+      })
     const open = guarded(
       keeping(resource.open, (value) => {
         arrived = { resource: value }
@@ -121,18 +152,19 @@ export function acquireAio<R, E = AioError>(
       () =>
         loop.createTask(open, { name, body: resource.open }) as Future<unknown> as Future<CoroutineValue<R>>,
       (task) => {
-        given = true
-        return Effect.flatMap(fromFuture(task, mapError), (value) =>
-          Effect.suspend(() => Effect.as(Effect.addFinalizer(closer(value)), value))
-        )
+        if (task._peek() === "value") {
+          given = true
+          return Effect.flatMap(fromFuture(task, mapError), (value) =>
+            Effect.suspend(() => Effect.as(Effect.addFinalizer(closer(value)), value))
+          )
+        }
+        // Somebody else has cancelled the task, or closed the loop under it: what had arrived by then is nobody's.
+        return Effect.flatMap(closeArrived(), () => fromFuture(task, mapError))
       },
       (task) =>
         Effect.flatMap(
-          cancelAndJoin(loop, () => name, joinAlways, task),
-          () => {
-            given = true
-            return arrived === undefined ? Effect.void : close(arrived.resource)
-          }
+          cancelAndJoin(loop, () => name, onInterrupt, task),
+          closeArrived
         )
     )
   })

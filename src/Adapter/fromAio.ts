@@ -130,7 +130,7 @@ export function fromAio<This, Args extends Array<unknown>, R>(
 ): FromAio<This, Args, CoroutineValue<R>, AioError>
 export function fromAio<D extends AsyncDisposable | Disposable>(
   resource: D,
-  options?: Pick<AioOptions, "name">
+  options?: Pick<AioOptions, "name" | "grace">
 ): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope>
 export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}): unknown {
   if (typeof aio === "function") return wrapAio(aio as AioFunction, undefined, options)
@@ -144,7 +144,7 @@ export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}
     }
     return wrapAio(both.try, both.catch, both)
   }
-  if (isDisposable(aio)) return scopedDisposable(aio, options.name)
+  if (isDisposable(aio)) return scopedDisposable(aio, options, fromAio)
   throw new TypeError(
     `fromAio takes a function, { try, catch }, a promise, a Future or an async iterable, not ${describeValue(aio)}` +
       (Effect.isEffect(aio) ? ", which is an Effect already: yield* it" : "")

@@ -1,9 +1,11 @@
+import { createServer } from "node:http"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import type { AioError } from "../../src/index.js"
 import {
   acquireAio,
   currentFlavor,
+  type EventLoop,
   getRunningLoop,
   Loop,
   LoopClosedError,
@@ -420,6 +422,206 @@ describe("acquireAio", () => {
         expect(log).toEqual([])
       })
   )
+
+  it.effect("J12 a close that never settles is named after slowJoin and given up after closeDeadline", () => {
+    const { exceptionHandler, reports } = collecting()
+    return scoped(
+      Effect.gen(function* () {
+        const hang = acquireAio({ open: () => 1, close: () => new Promise(() => {}), name: "pool" })
+        const fiber = yield* Effect.fork(
+          Effect.exit(Effect.scoped(Effect.zipRight(hang, Effect.fail("its own"))))
+        )
+        yield* settle
+        yield* TestClock.adjust("300 millis")
+        expect(reports.map(({ kind, message }) => [kind, message])).toEqual([
+          [
+            "slowJoin",
+            expect.stringMatching(
+              /^a Scope has waited 300ms for close pool \(age 300ms, acquired at .*acquireAio\.test\.ts:/
+            )
+          ]
+        ])
+        expect(fiber.unsafePoll()).toBe(null)
+        yield* TestClock.adjust("700 millis")
+        expect(yield* Fiber.join(fiber)).toEqual(Exit.fail("its own"))
+        expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin", "leftover"])
+        expect(reports[1]?.message).toMatch(/^abandoned after a grace of 1000ms: close pool/)
+      }),
+      { exceptionHandler, slowJoin: "300 millis", closeDeadline: "1 second" }
+    )
+  })
+
+  it.effect(
+    "J12 grace bounds a close and an interrupted opening; what arrives or fails later is told",
+    () => {
+      const { exceptionHandler, reports } = collecting()
+      const { arrives, give } = gated()
+      const log: Array<string> = []
+      const boom = new Error("boom")
+      let fail = (): void => {}
+      const close = (): Promise<never> => {
+        log.push("close begins")
+        return new Promise((_, reject) => (fail = () => reject(boom)))
+      }
+      return scoped(
+        Effect.gen(function* () {
+          const acquire = acquireAio({ open: () => arrives, close, name: "db", grace: "200 millis" })
+          const fiber = yield* Effect.fork(Effect.exit(Effect.timeout(Effect.scoped(acquire), "100 millis")))
+          yield* settle
+          yield* TestClock.adjust("100 millis")
+          yield* settle
+          expect(fiber.unsafePoll()).toBe(null)
+          yield* TestClock.adjust("200 millis")
+          expect(String(yield* Fiber.join(fiber))).toContain("TimeoutException")
+          expect(reports.map(({ kind }) => kind)).toEqual(["leftover"])
+          give()
+          yield* settle
+          expect(log).toEqual(["close begins"])
+          yield* TestClock.adjust("200 millis")
+          fail()
+          yield* settle
+          expect(reports.map(({ kind }) => kind)).toEqual(["leftover", "leftover", "late"])
+          expect(reports[2]).toMatchObject({
+            message: "closing db failed after it was given up",
+            exception: boom
+          })
+        }),
+        { exceptionHandler }
+      )
+    }
+  )
+
+  it.effect("J12 hung closes do not add up once the loop has given up, and each of them has begun", () => {
+    const { exceptionHandler, reports } = collecting()
+    const log: Array<string> = []
+    return Effect.gen(function* () {
+      const fiber = yield* Effect.fork(
+        scoped(
+          Effect.scoped(
+            Effect.gen(function* () {
+              for (const name of ["a", "b", "c"]) {
+                yield* acquireAio({
+                  open: () => name,
+                  close: (opened) => {
+                    log.push(opened)
+                    return new Promise(() => {})
+                  },
+                  name
+                })
+              }
+              return yield* Effect.never
+            })
+          ),
+          { exceptionHandler, slowJoin: "1 minute", closeDeadline: "1 second" }
+        )
+      )
+      yield* settle
+      const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      for (let moment = 0; moment < 3; moment++) {
+        yield* TestClock.adjust("100 millis")
+        yield* settle
+      }
+      yield* Fiber.join(interrupting)
+      expect(log).toEqual(["c", "b", "a"])
+      expect(reports.map(({ kind }) => kind)).toContain("leftover")
+    })
+  })
+
+  it.live("J12 a close that says that nothing is open has not failed, others are a defect", () =>
+    scoped(
+      Effect.gen(function* () {
+        const server = createServer()
+        expect(yield* Effect.exit(Effect.scoped(acquireAio({ open: () => server })))).toMatchObject({
+          _tag: "Success"
+        })
+        const twice = acquireAio({
+          open: () => createServer().listen(0, "127.0.0.1"),
+          close: (listening) =>
+            new Promise<void>((resolve, reject) => {
+              listening.close()
+              listening.close((error) => (error === undefined ? resolve() : reject(error)))
+            })
+        })
+        expect(yield* Effect.exit(Effect.scoped(twice))).toMatchObject({ _tag: "Success" })
+        const refusing = acquireAio({ open: () => 1, close: () => Promise.reject(new Error("no")) })
+        expect(defectsOf(yield* Effect.exit(Effect.scoped(refusing)))).toEqual([new Error("no")])
+      })
+    )
+  )
+
+  describe("J12 every resource that arrives is closed once, and waited for", () => {
+    /** What ends the opening or the use, `k` turns after it began. */
+    const ends: Record<
+      string,
+      (loop: EventLoop, fiber: Fiber.RuntimeFiber<unknown, unknown>) => Effect.Effect<unknown>
+    > = {
+      "its fiber is interrupted": (_, fiber) => Fiber.interrupt(fiber),
+      "the loop crashes": (loop) =>
+        Effect.sync(() =>
+          loop.callSoon(() => {
+            throw new Error("crash")
+          })
+        ),
+      "the loop is closed at once": (loop) => Effect.promise(async () => Promise.resolve(loop.close())),
+      "somebody cancels every task": (loop) =>
+        Effect.sync(() => {
+          for (const task of loop.allTasks()) task.cancel("by a stranger")
+        }),
+      "the Scope of the loop is closed": () => Effect.void
+    }
+    for (const [how, end] of Object.entries(ends)) {
+      it.live(how, () =>
+        Effect.gen(function* () {
+          const { exceptionHandler } = collecting()
+          for (let k = 0; k < 24; k++) {
+            const seen = { opened: 0, begun: 0, closed: 0 }
+            const turns = async (n: number): Promise<void> => {
+              for (let i = 0; i < n; i++) await new Promise(setImmediate)
+            }
+            const acquire = acquireAio({
+              open: async () => {
+                await turns(k % 6)
+                seen.opened++
+              },
+              close: async () => {
+                seen.begun++
+                await turns(2)
+                seen.closed++
+              }
+            })
+            const scope = yield* Scope.make()
+            const loop = track(yield* Scope.extend(Loop.open({ exceptionHandler }), scope))
+            const fiber = yield* Effect.forkDaemon(
+              Effect.provideService(
+                Effect.scoped(
+                  Effect.zipRight(
+                    acquire,
+                    Effect.promise(() => turns(2))
+                  )
+                ),
+                Loop,
+                loop
+              )
+            )
+            yield* Effect.promise(() => turns(Math.floor(k / 3)))
+            yield* end(loop, fiber)
+            yield* Scope.close(scope, Exit.void)
+            yield* Fiber.await(fiber)
+            yield* Effect.promise(() => turns(8))
+            expect({ k, ...seen }).toEqual({
+              k,
+              opened: seen.opened,
+              begun: seen.opened,
+              closed: seen.opened
+            })
+          }
+        })
+      )
+    }
+  })
 
   it.live("J7 a full queue does not keep a resource from being closed", () =>
     scoped(

@@ -1,19 +1,22 @@
 /**
- * Closing a resource: as a task of the loop, and without the loop where that takes no more work, because a closed loop is
- * no reason to leak.
+ * Closing a resource: exactly once, whatever ends what. It is waited for as long as its grace says, and nobody can cancel
+ * it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { handleCause } from "../../effect.js"
-import { fromFuture } from "../../Loop/fiber/Outcome.js"
-import { awaitDone, oncePassed } from "../../Loop/fiber/Wait.js"
+import { type DurationInput, handleCause, toMillis } from "../../effect.js"
+import { Crossing } from "../../Loop/closing/Crossing.js"
+import { callSite } from "../../Loop/closing/origin.js"
+import { after } from "../../Loop/fiber/SlowJoin.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
-import { LoopClosedError, QueueFullError } from "../../Loop/kernel/errors.js"
+import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import { isGenerator, Task } from "../../Loop/kernel/Task.js"
+import { type Coroutine, isGenerator, Task } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
+import { wasClosedAlready } from "./closedAlready.js"
+import { askAndJoin } from "./join.js"
 import { guarded } from "./runTask.js"
 
 /** What knows how to dispose itself. */
@@ -36,57 +39,123 @@ export const disposeOf = (resource: unknown): (() => unknown) | undefined => {
 export const isDisposable = (u: unknown): u is Disposes =>
   disposeOf(u) !== undefined && !("next" in (u as object) && Symbol.iterator in (u as object))
 
-/** Runs `close` as a task of the loop, or, where the loop takes no more work, as it is; waits for it either way. */
+/** How one resource is closed: what of it is said in reports, and how long is waited for that. */
+export interface ClosingOptions {
+  readonly name: string
+  /** In milliseconds. Default: the `closeDeadline` of the loop. */
+  readonly grace: number | undefined
+  /** Where it was acquired. */
+  readonly origin: () => string
+}
+
+/**
+ * The task that closes one resource. It is none of the tasks of the loop, so that nobody who cancels those can keep a
+ * resource open: neither the closing of the loop nor the program. It runs on a closed loop, too, and is told of that only
+ * where the closing has given up, and reported what was left.
+ */
+class CloseTask extends Task<unknown> {
+  readonly #loop: Home
+
+  constructor(loop: Home, name: string, body: unknown, coroutine: Coroutine<unknown>) {
+    super(loop, coroutine, { name: `close ${name}`, body }, () => {})
+    this.#loop = loop
+    loop._push(this)
+  }
+
+  override _closed(error: Error): void {
+    const { _closeDeadline: deadline, _closing: closing } = this.#loop
+    // It has begun, or is about to: it gets a moment, which what comes after the deadline has to share.
+    if (closing.gaveUp) after(this.#loop, deadline * LAST_MOMENT, () => super._closed(error))
+  }
+}
+
+/** After the loop has given up, a close is waited for this part of `closeDeadline`. */
+const LAST_MOMENT = 1 / 10
+
+/**
+ * Runs `close` on the loop, closed or not, and waits for it: told of after `slowJoin`, and given up after its grace, with a
+ * report; its failure then comes as `late`.
+ */
 export const closeResource = <A>(
   loop: Home,
-  name: string,
+  { grace = loop._closeDeadline, name, origin }: ClosingOptions,
   close: (resource: A, task: Task<unknown>) => unknown,
   resource: A
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    let task: Future<unknown>
-    try {
-      const coroutine = guarded((self) => close(resource, self))
-      task = loop.createTask(coroutine, { name: `close ${name}`, body: close })
-    } catch (error) {
-      // A full queue is no reason to leak: there is room again when its callbacks have run.
-      if (error instanceof QueueFullError) {
-        return Effect.flatMap(oncePassed(loop), () => closeResource(loop, name, close, resource))
+    const task = new CloseTask(
+      loop,
+      name,
+      close,
+      guarded((self) => {
+        const returned = close(resource, self)
+        return loop.isClosed() && isGenerator(returned) ? withoutLoop(returned) : returned
+      })
+    )
+    const createdAt = (): string => `acquired at ${origin()}`
+    const crossing = new Crossing(loop, { what: "resource", name, life: task, end: () => {}, createdAt })
+    crossing.left()
+    let waits = true
+    return askAndJoin(
+      loop,
+      task,
+      { mode: "join", grace },
+      {
+        ask: () => {},
+        ended: () => afterClose(loop, name, task, waits),
+        who: "a Scope",
+        told: "was begun",
+        origin: createdAt,
+        abandoned: () => {
+          waits = false
+          crossing.givenUp()
+        }
       }
-      if (!(error instanceof LoopClosedError)) return Effect.die(error)
-      return Effect.asVoid(
-        Effect.promise(async () => withoutLoop(close(resource, new Task(loop, close as never, {}, () => {}))))
-      )
-    }
-    loop._start()
-    task._markRetrieved()
-    return Effect.flatMap(awaitDone(loop, task), () =>
-      Effect.asVoid(Effect.orDie(fromFuture(task, (error) => error)))
     )
   })
 
-/** What a coroutine returned, driven to its end by promises alone. */
-const withoutLoop = async (returned: unknown): Promise<unknown> => {
-  if (!isGenerator(returned)) return returned
-  let step = returned.next()
+/** A generator, driven to its end by promises alone: a closed loop makes no Futures for it to wait for. */
+const withoutLoop = async (generator: Generator<unknown, unknown, unknown>): Promise<unknown> => {
+  let step = generator.next()
   while (step.done !== true) {
     const waited = await Promise.resolve(step.value).then(
       (value) => ({ value }),
       (error: unknown) => ({ error })
     )
-    step = "error" in waited ? returned.throw(waited.error) : returned.next(waited.value)
+    step = "error" in waited ? generator.throw(waited.error) : generator.next(waited.value)
   }
   return step.value
 }
 
-/** Closes a resource that arrived when its loop had been closed: nobody is left to own it, or to be told how that went. */
+/** What the end of a close is to the Scope that has waited for it: nothing, or a defect; and a report where none has. */
+const afterClose = (
+  loop: Home,
+  name: string,
+  task: Future<unknown>,
+  waited: boolean
+): Effect.Effect<void> => {
+  if (task._peek() !== "error") return Effect.void
+  const exception = task._error()
+  if (wasClosedAlready(exception) || (exception instanceof LoopClosedError && loop._closing.gaveUp))
+    return Effect.void
+  if (waited) return Effect.die(exception)
+  loop.callExceptionHandler({
+    kind: "late",
+    message: `closing ${name} failed after it was given up`,
+    exception,
+    future: task
+  })
+  return Effect.void
+}
+
+/** Closes a resource that arrived when nobody waited for it any more: nobody is left to be told how that went, either. */
 export const closeUnowned = (loop: Home, name: string, close: Effect.Effect<void>): void => {
   Effect.runFork(
     handleCause(close, (cause) =>
       Effect.sync(() =>
         loop.callExceptionHandler({
           kind: "late",
-          message: `closing ${name} failed, which arrived after its loop was closed`,
+          message: `closing ${name} failed, which arrived when nobody waited for it any more`,
           exception: Cause.squash(cause)
         })
       )
@@ -100,13 +169,21 @@ export const closeUnowned = (loop: Home, name: string, close: Effect.Effect<void
  */
 export const scopedDisposable = <D extends Disposes>(
   resource: D,
-  named: string | undefined
+  {
+    grace,
+    name = describeValue(resource)
+  }: { readonly name?: string | undefined; readonly grace?: DurationInput | undefined },
+  above: object
 ): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope> => {
-  const name = named ?? describeValue(resource)
+  const options: ClosingOptions = {
+    name,
+    grace: grace === undefined ? undefined : toMillis("grace", grace),
+    origin: callSite(above)
+  }
   const dispose = disposeOf(resource) as () => unknown
   return Effect.flatMap(Loop, (loop) =>
     Effect.flatMap(
-      Effect.addFinalizer(() => closeResource(loop, name, dispose, undefined)),
+      Effect.addFinalizer(() => closeResource(loop, options, dispose, undefined)),
       () =>
         loop.isClosed() ? Effect.fail(loop._closedError(`${name} was acquired`)) : Effect.succeed(resource)
     )

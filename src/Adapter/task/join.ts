@@ -16,9 +16,9 @@ import type { Home } from "../../Loop/ports.js"
 import type { OnInterrupt } from "./options.js"
 
 /** What a slow or abandoned join says of the work. */
-const describe = (future: Future<unknown>): string =>
+const describe = (future: Future<unknown>, origin: (() => string) | undefined): string =>
   future instanceof Task
-    ? `${future.getName()} (age ${Math.round(future.age())}ms, created at ${originOf(future)})`
+    ? `${future.getName()} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`})`
     : future.toString()
 
 /** The same work, for the report's fields. */
@@ -56,6 +56,10 @@ export interface EndRequest {
   readonly who: string
   /** What was done to the work, for reports: "was cancelled". */
   readonly told: string
+  /** Where it comes from, for reports: "acquired at main.ts:7". Default: where the task was created. */
+  readonly origin?: (() => string) | undefined
+  /** Called when the grace has passed, and nobody waits any more. */
+  readonly abandoned?: (() => void) | undefined
 }
 
 /**
@@ -82,7 +86,7 @@ export const askAndJoin = (
   loop: Home,
   future: Future<unknown>,
   { grace, mode }: OnInterrupt,
-  { ask, ended, told, who }: EndRequest
+  { abandoned, ask, ended, origin, told, who }: EndRequest
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     // A stopped loop delivers nothing, and this fiber waits for it now.
@@ -100,7 +104,7 @@ export const askAndJoin = (
     }
     return callback<void>((resume) => {
       const notSlow = tellIfSlow(loop, () => ({
-        message: `${who} has waited ${loop._slowJoin}ms for ${describe(future)}, which ${told} and has not ended`,
+        message: `${who} has waited ${loop._slowJoin}ms for ${describe(future, origin)}, which ${told} and has not ended`,
         ...about(future)
       }))
       const waiting = new Waiting(loop, () => {
@@ -116,9 +120,10 @@ export const askAndJoin = (
               future._remove(waiting)
               loop.callExceptionHandler({
                 kind: "leftover",
-                message: `abandoned after a grace of ${grace}ms: ${describe(future)} ${told} and has not ended`,
+                message: `abandoned after a grace of ${grace}ms: ${describe(future, origin)} ${told} and has not ended`,
                 ...about(future)
               })
+              abandoned?.()
               abandon()
               resume(Effect.void)
             })

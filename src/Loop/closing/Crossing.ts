@@ -20,6 +20,8 @@ export interface CrossingOptions {
   readonly life: Future<unknown>
   /** Ends it in its own world, without waiting: `life` is done when that is. Called once at most. */
   readonly end: () => void
+  /** Where it was opened. Default: where `life` was created. */
+  readonly createdAt?: (() => string) | undefined
 }
 
 export class Crossing implements OpenCrossing {
@@ -28,18 +30,20 @@ export class Crossing implements OpenCrossing {
   readonly life: Future<unknown>
   readonly #loop: Home
   readonly #end: () => void
+  readonly #createdAt: (() => string) | undefined
   readonly #startedAt: number
   readonly #listeners: Array<() => void> = []
   #closing = false
   #left = false
 
   /** Registers it, until its life is done. */
-  constructor(loop: Home, { end, life, name, what }: CrossingOptions) {
+  constructor(loop: Home, { createdAt, end, life, name, what }: CrossingOptions) {
     this.what = what
     this.name = name
     this.life = life
     this.#loop = loop
     this.#end = end
+    this.#createdAt = createdAt
     this.#startedAt = loop.time()
     loop._crossings.add(this)
     life._add({ resumes: false, run: () => this.#ended() })
@@ -53,7 +57,7 @@ export class Crossing implements OpenCrossing {
       age: this.#loop.time() - this.#startedAt,
       state: this.#closing || this.#left ? "closing" : "open",
       waitingOn: task === undefined ? "its fiber" : task.waitingOn().join(", ") || "a foreign promise",
-      createdAt: task === undefined ? "aio code of this loop" : originOf(task),
+      createdAt: this.#createdAt?.() ?? (task === undefined ? "aio code of this loop" : originOf(task)),
       blamed: true
     }
   }
@@ -61,6 +65,12 @@ export class Crossing implements OpenCrossing {
   /** Its user ends it and is told how that went: then nobody else needs to be. */
   left(): void {
     this.#left = true
+  }
+
+  /** Nobody waits for its end any more, and its user has said so: it is listed no more. */
+  givenUp(): void {
+    this.#loop._crossings.delete(this)
+    for (const f of this.#listeners.splice(0)) f()
   }
 
   /** The loop ends it; `then` is called when it has ended. */
@@ -80,7 +90,7 @@ export class Crossing implements OpenCrossing {
     if (this.#closing && this.life._peek() === "error" && !this.#loop.isClosed()) {
       this.#report(this.life._error())
     }
-    for (const f of this.#listeners) f()
+    for (const f of this.#listeners.splice(0)) f()
   }
 
   #report(exception: unknown): void {

@@ -1,4 +1,8 @@
-/** Resources that dispose themselves, given to fromAio and acquireAio, and how they are closed. */
+/**
+ * Resources that dispose themselves, given to fromAio and acquireAio, and how they are closed. Bounds and refusals of a
+ * close: acquireAio.test.ts.
+ * Covers: disposal, closedAlready
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope } from "effect"
 import {
@@ -175,23 +179,28 @@ describe("fromAio(disposable)", () => {
     })
   )
 
-  it.live("S1 the loop closes while it is being disposed: that is cancelled, and joined", () =>
+  it.live("S1 the loop closes while it is being disposed: that is not cancelled, and waited for (J12)", () =>
     Effect.gen(function* () {
       const log: Array<unknown> = []
+      let dispose = (): void => {}
+      const disposed = new Promise<void>((resolve) => (dispose = resolve))
       const fiber = yield* Effect.scoped(
         Effect.gen(function* () {
           const loop = yield* open()
-          const acquire = fromAio(new Connection(log, () => loop.createFuture()))
+          yield* Effect.addFinalizer(() => Effect.sync(() => log.push("the loop's Scope closes")))
+          const acquire = fromAio(new Connection(log, () => disposed))
           const fiber = yield* Effect.forkDaemon(
             Effect.exit(Effect.scoped(Effect.provideService(acquire, Loop, loop)))
           )
           yield* settle
+          for (const task of loop.allTasks()) task.cancel("by a stranger")
+          setTimeout(dispose, 5)
           return fiber
         })
       )
-      const exit = yield* Fiber.join(fiber)
-      expect(defectsOf(exit)).toEqual([expect.any(LoopClosedError)])
-      expect(log).toEqual(["disposing"])
+      log.push("the loop is closed")
+      expect(Exit.isSuccess(yield* Fiber.join(fiber))).toBe(true)
+      expect(log).toEqual(["disposing", "the loop's Scope closes", "disposed", "the loop is closed"])
     })
   )
 
