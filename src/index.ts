@@ -1,13 +1,20 @@
 /**
  * effect-aio: an asyncio-style event loop that runs inside Effect, and the border between Effect and promise code.
  *
- *     src/index.ts            this door: re-exports only
- *     src/Adapter/            the border: fromAio, toAio          may import effect, Loop, kernel
- *     src/Loop/               the loop as an Effect service       may import effect, node:*, kernel
- *     src/Loop/kernel/        the loop itself: plain classes      may import nothing
- *     src/effect.ts           the seam to Effect's line           may import effect only
+ *     src/index.ts            this door: what programs import, and nothing else
+ *     src/effect.ts           the seam: every name of Effect that differs between its lines
+ *     src/Adapter/            the border's operations, one file each, named as programs call them
+ *       task/ reading/ visit/ emitter/            what they are made of; never imports an operation
+ *     src/Loop/               Loop (the tag), EventLoop, EffectLoop, SyncLoop, Settings, ports (types), errors
+ *       kernel/               the loop itself: plain classes that know neither Node nor Effect
+ *       host/                 what the kernel stands on: clock and turns of Node, async-local state, the log
+ *       fiber/                fibers and Futures wait for each other
+ *       closing/              how a loop ends, and who is to blame
+ *       readers/ signals/ process/ executor/ thread/ stream/ parcel/
+ *                             what a loop holds of the system
  *
- * Imports go downstairs or stay on the floor. Everything below is Effect-flavored unless it says aio.
+ * Imports go downstairs or stay on the floor: kernel, host, fiber, closing, capabilities, EventLoop, Adapter, door. The rows
+ * are in CONTRIBUTING.md, and test/architecture.test.ts holds them. Everything below is Effect-flavored unless it says aio.
  */
 
 // Tells the types that a signal is Node's AbortSignal: an import without names, so that declarations keep it.
