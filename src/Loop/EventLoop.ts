@@ -13,13 +13,8 @@ import { numbersOf } from "./closing/Capability.js"
 import { EffectLoop, type EffectLoopStatistics } from "./EffectLoop.js"
 import type { Executor } from "./executor/Executor.js"
 import { type JobNumbers, Executors, executorsOf } from "./executor/Executors.js"
-import {
-  type HandleNumbers,
-  Handles,
-  handlesOf,
-  type OfferedHandle,
-  type OfferOptions
-} from "./thread/Handles.js"
+import type { OfferedHandle } from "./thread/OfferedHandle.js"
+import { type OfferNumbers, type OfferOptions, Offers, offersOf } from "./thread/Offers.js"
 import { type ProcessNumbers, Processes } from "./process/Processes.js"
 import type { Watchable } from "./readers/fdOf.js"
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "./executor/Job.js"
@@ -40,7 +35,7 @@ import type { ThreadFunctions } from "./thread/threadMessages.js"
  * @since 0.1.0
  */
 export interface LoopStatistics
-  extends EffectLoopStatistics, ReaderNumbers, SignalNumbers, ProcessNumbers, JobNumbers, HandleNumbers {}
+  extends EffectLoopStatistics, ReaderNumbers, SignalNumbers, ProcessNumbers, JobNumbers, OfferNumbers {}
 
 /** @internal The part of capabilities that were not used. */
 export const nothingHeld = {
@@ -48,7 +43,7 @@ export const nothingHeld = {
   ...Signals.none,
   ...Processes.none,
   ...Executors.none,
-  ...Handles.none
+  ...Offers.none
 }
 
 /**
@@ -367,6 +362,6 @@ export class EventLoop extends EffectLoop {
    * new Worker(file, { workerData: { port }, transferList: [port] })
    */
   threadHandle<F extends ThreadFunctions<F>>(functions: F, options: OfferOptions = {}): OfferedHandle {
-    return handlesOf(this).offer(functions, options)
+    return offersOf(this).offer(functions, options)
   }
 }

@@ -52,9 +52,8 @@ const capabilities: ReadonlyArray<Room> = [
   capability("stream"),
   capability("readers", [], [/^koffi$/]), // loaded at first use, where it is installed
   capability("signals"),
-  capability("thread"),
-  // A job's error crosses the same border as that of a call from another thread, packed in the same way.
-  capability("executor", ["thread"], [/^piscina$/]),
+  capability("thread", ["parcel"]),
+  capability("executor", ["parcel"], [/^piscina$/]),
   capability("process", ["stream"]),
   capability("network", ["stream"]),
   capability("server", ["network"])
@@ -87,6 +86,8 @@ const rooms: ReadonlyArray<Room> = [
     below: [...ground, "host", "fiber", "closing"],
     packages: [effect, node]
   },
+  // Errors on their way between threads, for the two kinds of threads. Worker threads load it without a compiler.
+  { name: "parcel", holds: /^src\/Loop\/parcel\//, below: ["kernel"], packages: [] },
   ...capabilities,
   {
     name: "EffectLoop",

@@ -11,7 +11,7 @@ import { millis } from "../Settings.js"
 import { after, tellIfSlow } from "../fiber/SlowJoin.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { type Ending, Workers } from "./Workers.js"
-import { unpackError } from "../thread/unpackError.js"
+import { unpackError } from "../parcel/unpackError.js"
 import type { Home } from "../ports.js"
 
 /** Calls `f` after `ms`; the result takes it back. @internal */

@@ -8,7 +8,7 @@ import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"
 import { threadId, workerData } from "node:worker_threads"
 import { flagOf, threadOf, threads } from "./jobSlots.mjs"
-import { packError } from "../thread/packError.mjs"
+import { packError } from "../parcel/packError.mjs"
 
 /**
  * A job, as it is sent: the source of a function, or the export of a module.
@@ -25,7 +25,7 @@ import { packError } from "../thread/packError.mjs"
 /**
  * How it went.
  *
- * @typedef {import("../thread/packError.mjs").PackedError} PackedError
+ * @typedef {import("../parcel/packError.mjs").PackedError} PackedError
  * @typedef {(
  *   | { readonly kind: "value", readonly value: unknown }
  *   | { readonly kind: "error", readonly error: PackedError }

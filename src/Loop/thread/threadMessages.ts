@@ -1,9 +1,9 @@
 /**
- * What the two ends of a handle for other threads send each other over their MessagePort. `Handles.ts` is the end of the
+ * What the two ends of a handle for other threads send each other over their MessagePort. `OfferedHandle.ts` is the end of the
  * loop, `LoopHandle.ts` that of the thread that asks. The first message is the loop's `Hello`; it is in the port before
  * anybody has it, so that the other end can read it at once.
  */
-import type { PackedError } from "./packError.mjs"
+import type { PackedError } from "../parcel/packError.mjs"
 
 /** To the loop. An `id` is given once by the end that asks. */
 export type Asking =

@@ -1,47 +1,27 @@
-/** The loop's end of handles for other threads: what is asked for runs as callbacks and tasks of the loop. */
+/**
+ * The loop's end of what another thread may call: what that asks for runs as callbacks and tasks of the loop. `LoopHandle.ts`
+ * is the other end, `Offers.ts` lists what one loop offers.
+ */
 import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { unmarked } from "../host/AsyncContext.js"
-import { describeValue, isCoroutineFunction } from "../kernel/describe.js"
+import { describeValue } from "../kernel/describe.js"
 import { type CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"
 import type { Task } from "../kernel/Task.js"
-import { packError, type PackedError } from "./packError.mjs"
+import { packError, type PackedError } from "../parcel/packError.mjs"
 import { type Answer, type Asking, type Hello, PROTOCOL } from "./threadMessages.js"
-import { unpackError } from "./unpackError.js"
-import { Capability, perLoop } from "../closing/Capability.js"
+import { unpackError } from "../parcel/unpackError.js"
 import type { Home, Leftover } from "../ports.js"
 
-type Callable = (...args: ReadonlyArray<unknown>) => unknown
+/** A function that is offered. */
+export type Callable = (...args: ReadonlyArray<unknown>) => unknown
 
 /** A coroutine that another thread has asked for; without a task until its turn has come. */
 interface Run {
   readonly name: string
   task: Task<unknown> | undefined
-}
-
-/**
- * How functions are offered to another thread.
- *
- * @category models
- * @since 0.1.0
- */
-export interface OfferOptions {
-  /** For reports. Default: `handle-<n>`. */
-  readonly name?: string | undefined
-}
-
-const checkFunctions = (functions: unknown): ReadonlyArray<readonly [string, Callable]> => {
-  if (typeof functions !== "object" || functions === null) {
-    throw new TypeError(`threadHandle takes an object of functions, not ${describeValue(functions)}`)
-  }
-  const entries = Object.entries(functions)
-  if (entries.length === 0) throw new TypeError("threadHandle was given no functions to offer")
-  return entries.map(([name, f]) => {
-    if (typeof f === "function") return [name, (f as Callable).bind(functions)] as const
-    throw new TypeError(`threadHandle offers functions, and ${name} is ${describeValue(f)}`)
-  })
 }
 
 /**
@@ -313,53 +293,3 @@ export class OfferedHandle {
 }
 
 const causeOf = (error: Error) => (error.cause === undefined ? undefined : packError(error.cause))
-
-let handles = 0
-
-/** How many handles a loop offers, as a part of its statistics. */
-export interface HandleNumbers {
-  /** Handles of this loop that other threads may call. */
-  readonly handles: number
-}
-
-/** The handles that one loop offers. */
-export class Handles extends Capability {
-  /** Of a loop that has offered none. */
-  static readonly none: HandleNumbers = { handles: 0 }
-  readonly step = "watchers"
-  readonly #open = new Set<OfferedHandle>()
-
-  offer(functions: unknown, { name }: OfferOptions): OfferedHandle {
-    const entries = checkFunctions(functions)
-    if (name !== undefined && typeof name !== "string") {
-      throw new TypeError(`threadHandle takes a string as its name, not ${describeValue(name)}`)
-    }
-    this.refuse("threadHandle")
-    const coroutines = entries.filter(([, f]) => isCoroutineFunction(f)).map(([of]) => of)
-    const handle = new OfferedHandle(
-      this.loop,
-      name ?? `handle-${++handles}`,
-      entries,
-      new Set(coroutines),
-      () => this.#open.delete(handle)
-    )
-    this.#open.add(handle)
-    return handle
-  }
-
-  override numbers(): HandleNumbers {
-    return { handles: this.#open.size }
-  }
-
-  override held(): ReadonlyArray<Leftover> {
-    return [...this.#open].map((handle) => handle._describe())
-  }
-
-  protected override letGo(): void {
-    const error = this.loop._closedError("another thread asked for it")
-    for (const handle of [...this.#open]) handle._close(error)
-  }
-}
-
-/** The handles that a loop offers. */
-export const handlesOf = perLoop(Handles)

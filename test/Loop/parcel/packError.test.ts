@@ -1,11 +1,12 @@
+// Covers: packError, unpackError
 /** Errors on their way between threads: packed, cloned as a port clones, and unpacked. */
 import { deserialize, serialize } from "node:v8"
 import { Data } from "effect"
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { CancelledError, isCancelledError, LoopClosedError } from "../../../src/index.js"
-import { packError, type PackedError } from "../../../src/Loop/thread/packError.mjs"
-import { unpackError } from "../../../src/Loop/thread/unpackError.js"
+import { packError, type PackedError } from "../../../src/Loop/parcel/packError.mjs"
+import { unpackError } from "../../../src/Loop/parcel/unpackError.js"
 
 const cross = (thrown: unknown): any => {
   const packed: PackedError = packError(thrown)

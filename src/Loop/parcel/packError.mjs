@@ -2,7 +2,8 @@
 /**
  * An error on its way to another thread. A structured clone keeps the name and message of the language's own classes and
  * loses the rest, or fails: so what is sent is a plain object, which `unpackError.ts` turns back. Plain JavaScript,
- * because worker threads load this file without a compiler.
+ * because worker threads load this file without a compiler. This folder is what `executor/` and `thread/` share, which
+ * know nothing of each other.
  */
 
 /**
