@@ -8,11 +8,11 @@ import { Future } from "../Loop/kernel/Future.js"
 import type { Context, Settleable } from "../Loop/kernel/ports.js"
 import { Loop } from "../Loop/Loop.js"
 import { fromFuture } from "../Loop/fiber/Outcome.js"
-import { awaitDone } from "../Loop/fiber/Wait.js"
+import { Bell } from "../Loop/fiber/Bell.js"
 import {
+  type Emitter,
   type EmitterLike,
   type EmitterListener,
-  type Emitter,
   emitterOf,
   type EmitterSettings,
   emitterSettings,
@@ -41,14 +41,15 @@ class EmitterStream implements Settleable {
   #dropped = 0
   /** The consumer was told how the run ended. */
   #told = false
-  /** The consumer waits for this. */
-  #more: Future<void> | undefined
+  /** Rings at an item and at the end. */
+  readonly #bell: Bell
 
   constructor(
     private readonly loop: Home,
     private readonly settings: EmitterSettings
   ) {
     this.#context = loop.host.contexts.capture()
+    this.#bell = new Bell(loop)
     this.#outcome = new Future<void>(loop)
     this.#outcome._markRetrieved()
   }
@@ -85,10 +86,7 @@ class EmitterStream implements Settleable {
         undefined
       )
     }
-    this.loop._start()
-    const more = new Future<void>(this.loop)
-    this.#more = more
-    return Effect.flatMap(awaitDone(this.loop, more), () => this.pull)
+    return Effect.flatMap(this.#bell.next(), () => this.pull)
   })
 
   /** The Stream is left, whatever its state. */
@@ -159,7 +157,7 @@ class EmitterStream implements Settleable {
       this.#dropped++
       onDrop?.(this.#dropped, dropped)
     }
-    this.#wake()
+    this.#bell.ring()
   }
 
   #end(settle: () => void): void {
@@ -167,13 +165,7 @@ class EmitterStream implements Settleable {
     settle()
     this.loop._unwatch(this)
     this.#detach()
-    this.#wake()
-  }
-
-  #wake(): void {
-    const more = this.#more
-    this.#more = undefined
-    if (more !== undefined && !more.done()) more._settleValue(undefined)
+    this.#bell.ring()
   }
 
   #detach(): void {

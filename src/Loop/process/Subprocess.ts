@@ -9,7 +9,7 @@ import { InvalidStateError, type LoopClosedError, type QueueFullError } from "..
 import { type BrokenPipeError, ProcessLookupError, SignalError, type SpawnError } from "../errors.js"
 import { Future } from "../kernel/Future.js"
 import { fromFuture } from "../fiber/Outcome.js"
-import { type Pipe, sinkFor, streamOf } from "./pipeStreams.js"
+import { type Pipe, pipeSink, pipeStream } from "./pipeStreams.js"
 import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
@@ -206,12 +206,12 @@ export class Subprocess {
 
   #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
     const pipe = this.#pipe(fd)
-    return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : streamOf(...pipe)
+    return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : pipeStream(...pipe)
   }
 
   #sink(fd: number): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
     const pipe = this.#pipe(fd)
-    return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : sinkFor(...pipe)
+    return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : pipeSink(...pipe)
   }
 
   /** While `waiting` says who waits: looks now and then whether that waits for a reader. Tells once. */

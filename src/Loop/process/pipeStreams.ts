@@ -8,8 +8,7 @@ import { pulled, sinkOf } from "../../effect.js"
 import type { Child } from "./Child.js"
 import { InvalidStateError, type LoopClosedError } from "../kernel/errors.js"
 import { BrokenPipeError } from "../errors.js"
-import { Future } from "../kernel/Future.js"
-import { awaitDone } from "../fiber/Wait.js"
+import { Bell } from "../fiber/Bell.js"
 import type { Home } from "../ports.js"
 
 /** One pipe, as its user sees it. */
@@ -25,53 +24,35 @@ export interface Pipe {
   readonly watchUnread: (waits: () => boolean) => () => void
 }
 
-/** A fiber that waits for the next event of a pipe. Events resume it from the loop's pass, never from inside Node. */
-class Events {
-  #next: Future<void> | undefined
+/** A bell that rings at events of a pipe, from when it is made until `off`. */
+class PipeBell extends Bell {
+  readonly #ring = (): void => this.ring()
 
   constructor(
-    private readonly loop: Home,
-    private readonly socket: Socket,
-    private readonly names: ReadonlyArray<string>
+    private readonly pipe: Pipe,
+    private readonly events: ReadonlyArray<string>
   ) {
-    for (const name of names) socket.on(name, this.#wake)
+    super(pipe.loop)
+    for (const event of events) pipe.socket.on(event, this.#ring)
   }
 
-  /** The wait begins with this call, so that no event can come between what was seen and the wait. */
-  next(): Effect.Effect<void> {
-    this.loop._start()
-    this.#next = new Future<void>(this.loop)
-    return awaitDone(this.loop, this.#next)
-  }
-
-  /** Whether somebody waits. */
-  get waits(): boolean {
-    return this.#next !== undefined
-  }
-
-  end(): void {
-    for (const name of this.names) this.socket.off(name, this.#wake)
-  }
-
-  readonly #wake = (): void => {
-    const next = this.#next
-    this.#next = undefined
-    if (next !== undefined && !next.done()) next._settleValue(undefined)
+  off(): void {
+    for (const event of this.events) this.pipe.socket.off(event, this.#ring)
   }
 }
 
 /**
- * Reads a pipe. Node reads ahead until its buffer is full, 64 KiB or less; then the child has to wait.
+ * One run of a Stream of what comes through a pipe. Node reads ahead until its buffer is full, 64 KiB or less; then the child has to wait.
  *
  * Legal states: reading; at the end; cut off, by the loop's close or that of the process's Scope.
  */
-class Reading {
-  readonly #events: Events
+class PipeStream {
+  readonly #bell: PipeBell
   readonly #seen: () => void
 
   constructor(private readonly pipe: Pipe) {
-    this.#events = new Events(pipe.loop, pipe.socket, ["readable", "end", "close"])
-    this.#seen = pipe.watchUnread(() => this.#events.waits)
+    this.#bell = new PipeBell(pipe, ["readable", "end", "close"])
+    this.#seen = pipe.watchUnread(() => this.#bell.awaited)
   }
 
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array> | undefined, LoopClosedError> = Effect.suspend(
@@ -94,24 +75,24 @@ class Reading {
           new InvalidStateError(`${name} was read after the Scope of the process had closed; read it inside`)
         )
       }
-      return Effect.flatMap(this.#events.next(), () => this.pull)
+      return Effect.flatMap(this.#bell.next(), () => this.pull)
     }
   )
 
   left(): void {
     this.#seen()
-    this.#events.end()
+    this.#bell.off()
     const { bothWays, socket } = this.pipe
     if (!socket.readableEnded && !(bothWays && socket.writable)) socket.destroy()
   }
 }
 
-/** Writes to a pipe, no faster than the child reads. Legal states: writing; ending; ended or broken. */
-class Writing {
-  readonly #events: Events
+/** One run of a Sink for what goes into a pipe, no faster than the child reads. Legal states: writing; ending; ended or broken. */
+class PipeSink {
+  readonly #bell: PipeBell
 
   constructor(private readonly pipe: Pipe) {
-    this.#events = new Events(pipe.loop, pipe.socket, ["drain", "finish", "close"])
+    this.#bell = new PipeBell(pipe, ["drain", "finish", "close"])
   }
 
   readonly write = (
@@ -134,9 +115,7 @@ class Writing {
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed) return this.#broken()
     return socket.writableNeedDrain
-      ? Effect.flatMap(this.#events.next(), () =>
-          this.pipe.loop.isClosed() ? this.#broken() : this.#drained
-        )
+      ? Effect.flatMap(this.#bell.next(), () => (this.pipe.loop.isClosed() ? this.#broken() : this.#drained))
       : Effect.void
   })
 
@@ -149,12 +128,12 @@ class Writing {
     const { loop, socket } = this.pipe
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed || loop.isClosed()) return this.#broken()
-    return Effect.flatMap(this.#events.next(), () => this.#finished)
+    return Effect.flatMap(this.#bell.next(), () => this.#finished)
   })
 
   /** Whoever reads it must not wait for more. What is in the buffer of this process still is dropped. */
   left(): void {
-    this.#events.end()
+    this.#bell.off()
     const { bothWays, socket } = this.pipe
     if (socket.writableFinished) return
     if (bothWays) socket.end()
@@ -198,17 +177,17 @@ const opening = <A extends { left(): void }>(
   )
 
 /** What the child writes to a pipe. */
-export const streamOf = (pipe: Pipe, users: Set<string>): Stream.Stream<Uint8Array, LoopClosedError> =>
+export const pipeStream = (pipe: Pipe, users: Set<string>): Stream.Stream<Uint8Array, LoopClosedError> =>
   pulled(
     Effect.map(
-      opening(pipe, users, "read", (of) => new Reading(of)),
+      opening(pipe, users, "read", (of) => new PipeStream(of)),
       ({ pull }) => pull
     )
   )
 
 /** What the child reads from a pipe. */
-export const sinkFor = (
+export const pipeSink = (
   pipe: Pipe,
   users: Set<string>
 ): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> =>
-  sinkOf(opening(pipe, users, "written", (of) => new Writing(of)))
+  sinkOf(opening(pipe, users, "written", (of) => new PipeSink(of)))

@@ -2,9 +2,8 @@
 import * as Effect from "effect/Effect"
 import { outsideFibers } from "../../effect.js"
 import type { LoopClosedError } from "../kernel/errors.js"
-import { Future } from "../kernel/Future.js"
 import type { Settleable } from "../kernel/ports.js"
-import { awaitDone } from "../fiber/Wait.js"
+import { Bell } from "../fiber/Bell.js"
 import type { Home } from "../ports.js"
 
 /** A Stream takes so many deliveries at once. */
@@ -19,25 +18,22 @@ export class SignalStream implements Settleable {
   readonly since: number
   #untaken = 0
   #closed: Error | undefined
-  /** The consumer waits for this. */
-  #more: Future<void> | undefined
+  /** Rings at a delivery and at the end. */
+  readonly #bell: Bell
 
   constructor(
     private readonly loop: Home,
     private readonly name: NodeJS.Signals
   ) {
     this.since = loop.time()
+    this.#bell = new Bell(loop)
     // It is open, but no fiber waits for it yet.
     outsideFibers(() => loop._watch(this))
   }
 
-  get waits(): boolean {
-    return this.#more !== undefined
-  }
-
   deliver(): void {
     this.#untaken++
-    this.#wake()
+    this.#bell.ring()
   }
 
   /** What was delivered, or the next one. */
@@ -48,27 +44,17 @@ export class SignalStream implements Settleable {
       return Effect.succeed(Array.from({ length: taken }, () => this.name))
     }
     if (this.#closed !== undefined) return Effect.fail(this.#closed as LoopClosedError)
-    this.loop._start()
-    const more = new Future<void>(this.loop)
-    this.#more = more
-    return Effect.flatMap(awaitDone(this.loop, more), () => this.pull)
+    return Effect.flatMap(this.#bell.next(), () => this.pull)
   })
 
   /** The Stream is left. */
   close(): void {
-    this.#more = undefined
     this.loop._unwatch(this)
   }
 
   /** @internal The loop is closed, or lets go of its signals. */
   _closed(error: Error): void {
     this.#closed ??= error
-    this.#wake()
-  }
-
-  #wake(): void {
-    const more = this.#more
-    this.#more = undefined
-    if (more !== undefined && !more.done()) more._settleValue(undefined)
+    this.#bell.ring()
   }
 }
