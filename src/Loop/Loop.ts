@@ -14,7 +14,7 @@ import type { Report, ReportKind } from "./kernel/Report.js"
 import { runMain, type Teardown } from "./closing/Main.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
 import { untilReady } from "./readers/Readers.js"
-import { logReport, sourceOf } from "./host/Reporter.js"
+import { logReport, reportSource } from "./host/Reporter.js"
 import { type Subprocess, subprocess } from "./process/Subprocess.js"
 import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
 import { shutdown } from "./closing/Shutdown.js"
@@ -44,7 +44,7 @@ const defaultReport =
     const { _base, name } = loop()
     logReport(_base, name, report)
     if (report.kind !== undefined && crashesOn.includes(report.kind)) {
-      loop()._crashWith(report.exception, sourceOf(report))
+      loop()._crashWith(report.exception, reportSource(report))
     }
   }
 

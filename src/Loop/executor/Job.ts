@@ -90,7 +90,7 @@ export const shipmentOf = (what: string, job: unknown): Shipment => {
   if (typeof job === "function") {
     const known = shipments.get(job)
     if (known !== undefined) return known
-    const shipment = { name: functionName(job), job: { source: sourceOf(job) } }
+    const shipment = { name: functionName(job), job: { source: functionSource(job) } }
     shipments.set(job, shipment)
     return shipment
   }
@@ -123,7 +123,7 @@ const hrefOf = (module: unknown): string => {
 }
 
 /** The text of a function, if it means the same in another thread. */
-const sourceOf = (job: object): string => {
+const functionSource = (job: object): string => {
   const refused = (why: string, cause?: unknown): JobRefusedError =>
     new JobRefusedError({ job: functionName(job), why, cause })
   const source = Function.prototype.toString.call(job)

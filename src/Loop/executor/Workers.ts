@@ -88,7 +88,7 @@ export class Workers {
           (reply: JobReply | null) => (reply ? end({ reply }) : gone(reply)),
           gone
         )
-        if (starting !== undefined) this.#look(pool)
+        if (starting !== undefined) this.#meetThreads(pool)
       } catch (error) {
         // No thread could be made at all.
         this.#running.get(slot)?.abort(error)
@@ -147,7 +147,7 @@ export class Workers {
       ...(resourceLimits && { resourceLimits })
     })
     pool.on("workerCreate", ({ id }: { readonly id: number }) => {
-      this.#look(pool)
+      this.#meetThreads(pool)
       for (const thread of this.#threads.values()) if (thread.id === id) thread.ready = true
     })
     // A thread without a job died: its own listeners know more.
@@ -155,8 +155,8 @@ export class Workers {
     return pool
   }
 
-  /** Gets to know new threads. */
-  #look(pool: Piscina<JobMessage, JobReply>): void {
+  /** Gets to know the threads that the pool has started since. */
+  #meetThreads(pool: Piscina<JobMessage, JobReply>): void {
     for (const worker of pool.threads) {
       if (this.#threads.has(worker)) continue
       const thread: Thread = { id: worker.threadId, ready: false, last: undefined, error: undefined }

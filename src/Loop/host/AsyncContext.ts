@@ -18,7 +18,7 @@ let entered = false
 const ambient = (): Local | undefined => (entered ? storage.getStore() : undefined)
 
 /** Async-local state as it was captured, and the owner that was current then. */
-class Captured extends AsyncResource implements Context {
+class CapturedContext extends AsyncResource implements Context {
   constructor(readonly owner: unknown) {
     super("effect-aio", { requireManualDestroy: true })
   }
@@ -83,11 +83,11 @@ export class AsyncContexts implements Contexts {
   }
 
   capture(): Context {
-    return new Captured(this.currentOwner() ?? ownerNow())
+    return new CapturedContext(this.currentOwner() ?? ownerNow())
   }
 
   call<X, A>(context: Context | undefined, loop: object, task: object | undefined, f: (x: X) => A, x: X): A {
-    if (context instanceof Captured) {
+    if (context instanceof CapturedContext) {
       return context.runInAsyncScope(marked<X, A>, undefined, loop, task, context.owner, f, x)
     }
     if (context === undefined) return enter(loop, task, undefined, f, x)
@@ -95,7 +95,7 @@ export class AsyncContexts implements Contexts {
   }
 
   callHandle(context: Context | undefined, handle: Invocable): void {
-    if (context instanceof Captured) {
+    if (context instanceof CapturedContext) {
       context.runInAsyncScope(markedHandle, undefined, handle, context.owner)
     } else if (context === undefined) enterHandle(undefined, handle)
     else context.run(() => markedHandle(handle, ownerNow()))
@@ -152,4 +152,4 @@ export const runDetached = <A>(loop: object, f: () => A): A =>
   })
 
 /** The async-local state of the caller, to be handed to `createTask` or `addDoneCallback`, or run in at will. */
-export const copyContext = (): Context => new Captured(ownerNow())
+export const copyContext = (): Context => new CapturedContext(ownerNow())

@@ -6,7 +6,7 @@ import { errorText } from "../kernel/describe.js"
 import type { Report } from "../kernel/Report.js"
 
 /** Where a report comes from, in words: its message, which names a callback, and the task or future in it. */
-export const sourceOf = (report: Report): string => {
+export const reportSource = (report: Report): string => {
   const source = report.task ?? report.future
   return source === undefined ? report.message : `${report.message}: ${source.toString()}`
 }
@@ -47,6 +47,6 @@ export const logReport = (state: FiberState, loop: string, report: Report): void
       ? ""
       : `\nwhile handling: ${report.context.message}` +
         ("exception" in report.context ? ` (${errorText(report.context.exception)})` : "")
-  const message = sourceOf(report) + inner + where
+  const message = reportSource(report) + inner + where
   logAs(state, levelOf(report), message, { loop, kind: report.kind ?? "report" }, exception)
 }

@@ -13,9 +13,9 @@ const TERM = signalNumber("SIGTERM")
 const KILL = signalNumber("SIGKILL")
 const CONT = process.platform === "win32" ? 0 : signalNumber("SIGCONT")
 
-/** Nobody says when the last process of a group has ended: one has to look, in milliseconds of real time. */
-const LOOK_FIRST = 1
-const LOOK_LAST = 100
+/** Nobody says when the last process of a group has ended: one has to check, in milliseconds of real time. */
+const CHECK_FIRST = 1
+const CHECK_LAST = 100
 
 const nothing = (): void => {}
 
@@ -52,7 +52,7 @@ export class Child {
   readonly #onExit: Array<() => void> = []
   readonly #onEnd: Array<() => void> = []
   readonly #timers: Array<() => void> = []
-  #look: NodeJS.Timeout | undefined
+  #nextCheck: NodeJS.Timeout | undefined
 
   /** @internal Of a process that has just been started. `what` is the call that did, for reports. */
   constructor(
@@ -153,7 +153,7 @@ export class Child {
 
   /** `end`, with one report (`slowJoin`) if that takes long. */
   stop(then: () => void): void {
-    this.look()
+    this.checkGroup()
     if (this.#ended) return then()
     if (this.#reports) return this.end(then)
     this.#reports = true
@@ -176,7 +176,7 @@ export class Child {
    * that has moved so far, whichever is first: a closing under a clock that nobody moves still ends.
    */
   end(then: () => void): void {
-    this.look()
+    this.checkGroup()
     if (this.#ended) return then()
     this.#onEnd.push(then)
     if (this.#state !== "running") return
@@ -191,17 +191,17 @@ export class Child {
     }
     if (!clock.live && this.#killGrace !== Infinity)
       this.#timers.push(after(this.#loop, this.#killGrace, insist))
-    this.#watch(LOOK_FIRST)
+    this.#watch(CHECK_FIRST)
   }
 
   /** SIGKILL at once, for it and its group; its pipes are closed. `then` is as in `end`. */
   discard(then: () => void): void {
-    this.look()
+    this.checkGroup()
     this.closePipes()
     if (this.#ended) return then()
     this.#onEnd.push(then)
     this.#kill()
-    this.#watch(LOOK_FIRST)
+    this.#watch(CHECK_FIRST)
   }
 
   /** @internal The loop lets go of it: SIGKILL, no waiting, and nothing of it keeps the process. */
@@ -213,8 +213,8 @@ export class Child {
     this.#end()
   }
 
-  /** @internal Its group may have ended unseen. */
-  look(): void {
+  /** @internal Ends it if the rest of its group has ended, which nobody tells of. */
+  checkGroup(): void {
     if (!this.#ended && this.#returncode !== null && !(this.leads && groupLives(this.pid))) this.#end()
   }
 
@@ -243,8 +243,8 @@ export class Child {
     this.#loop._afterQueued(() => {
       for (const f of listeners) f()
     })
-    this.look()
-    this.#watch(LOOK_FIRST)
+    this.checkGroup()
+    this.#watch(CHECK_FIRST)
   }
 
   /** To all of its own group, else to the process; nothing happens to what has gone. */
@@ -262,21 +262,21 @@ export class Child {
 
   /** Somebody waits for the rest of its group, which nobody tells of. */
   #watch(delay: number): void {
-    if (this.#ended || this.#returncode === null || this.#onEnd.length === 0 || this.#look !== undefined)
+    if (this.#ended || this.#returncode === null || this.#onEnd.length === 0 || this.#nextCheck !== undefined)
       return
-    this.#look = setTimeout(() => {
-      this.#look = undefined
+    this.#nextCheck = setTimeout(() => {
+      this.#nextCheck = undefined
       // What was forked while the signal was on its way has not got it.
       if (this.#state === "killed") this.#signal(KILL)
-      this.look()
-      this.#watch(Math.min(2 * delay, LOOK_LAST))
+      this.checkGroup()
+      this.#watch(Math.min(2 * delay, CHECK_LAST))
     }, delay)
   }
 
   #end(): void {
     this.#ended = true
     for (const cancel of this.#timers.splice(0)) cancel()
-    clearTimeout(this.#look)
+    clearTimeout(this.#nextCheck)
     this.#forget()
     for (const f of this.#onEnd.splice(0)) f()
   }

@@ -32,16 +32,16 @@ export class LastWords extends Capability {
   override close(then: () => void): void {
     let told = -1
     let rounds = 0
-    const look = (): void => {
+    const round = (): void => {
       const ending = this.#ending()
       if (this.released || this.loop.isClosed() || ending.length === 0) return then()
       const now = ending.reduce((sum, { _told }) => sum + _told, 0)
       if (now === told || ++rounds > ROUNDS) for (const transport of ending) transport.close()
       told = now
       // Twice: what a poll has found is told in the pass after it.
-      setImmediate(() => setImmediate(look))
+      setImmediate(() => setImmediate(round))
     }
-    setImmediate(look)
+    setImmediate(round)
   }
 
   protected override letGo(): void {

@@ -7,7 +7,7 @@ import type { Future } from "../kernel/Future.js"
 import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./SubprocessTransport.js"
-import { lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
+import { askNowAndThen, fdName, tellUnread } from "./unread.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -26,8 +26,8 @@ export class ProcessStreams implements SubprocessProtocol {
   readonly #readers = new Map<number, StreamReader>()
   readonly #writers = new Map<number, StreamWriter>()
   readonly #flows = new Map<number, FlowControl>()
-  /** Of the readers that are full: ends the look at whether somebody waits for the process. */
-  readonly #looks = new Map<number, () => void>()
+  /** Of the readers that are full: ends the question whether somebody waits for the process. */
+  readonly #unreadChecks = new Map<number, () => void>()
   #toldUnread = false
 
   constructor(
@@ -53,13 +53,13 @@ export class ProcessStreams implements SubprocessProtocol {
         reader.setTransport({
           pauseReading: () => {
             pipe.pauseReading()
-            this.#looks.set(
+            this.#unreadChecks.set(
               fd,
-              lookNowAndThen(this.loop, () => this.#lookAt(fd, transport))
+              askNowAndThen(this.loop, () => this.#tellIfUnread(fd, transport))
             )
           },
           resumeReading: () => {
-            this.#lookNoMore(fd)
+            this.#readAgain(fd)
             pipe.resumeReading()
           }
         })
@@ -81,7 +81,7 @@ export class ProcessStreams implements SubprocessProtocol {
   }
 
   pipeConnectionLost(fd: number, error: Error | null): void {
-    this.#lookNoMore(fd)
+    this.#readAgain(fd)
     this.#flows.get(fd)?.connectionLost(error)
     const reader = this.#readers.get(fd)
     // That nothing can be written any more does not end what can be read.
@@ -97,22 +97,22 @@ export class ProcessStreams implements SubprocessProtocol {
     this.#flows.get(fd)?.resumeWriting()
   }
 
-  /** Tells once of a wait that may never end, because nobody reads this pipe: true when no more is to be looked for. */
-  #lookAt(fd: number, transport: SubprocessTransport): boolean {
+  /** Tells once of a wait that may never end, because nobody reads this pipe: true when there is nothing more to ask. */
+  #tellIfUnread(fd: number, transport: SubprocessTransport): boolean {
     if (this.#toldUnread) return true
     if (!transport._full(fd)) return false
     const reads = [...this.#readers].find(([, { _waits }]) => _waits)?.[0]
     if (reads === undefined && !transport._awaited) return false
     this.#toldUnread = true
-    const who = reads === undefined ? "wait()" : `a read of ${nameOfFd(reads)}`
+    const who = reads === undefined ? "wait()" : `a read of ${fdName(reads)}`
     const process = `pid ${transport.getPid()}: ${String(transport.getExtraInfo("command"))}`
     tellUnread(this.loop, who, process, [fd], "Read it as well, as communicate() does with stdout and stderr")
     return true
   }
 
-  #lookNoMore(fd: number): void {
-    this.#looks.get(fd)?.()
-    this.#looks.delete(fd)
+  #readAgain(fd: number): void {
+    this.#unreadChecks.get(fd)?.()
+    this.#unreadChecks.delete(fd)
   }
 }
 

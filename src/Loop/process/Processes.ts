@@ -21,13 +21,13 @@ export class Processes extends Capability {
   readonly step = "processes"
   /** Those that run, whose group lives on, or whose pipes are open at our end. */
   readonly #children = new Set<Child>()
-  /** At so many children it is time to look for groups that have ended unseen. */
-  #lookAt = 16
+  /** At so many children it is time to check for groups that have ended unseen. */
+  #checkAt = 16
 
   add(child: Child): void {
-    if (this.#children.size >= this.#lookAt) {
-      for (const other of this.#children) other.look()
-      this.#lookAt = Math.max(16, 2 * this.#children.size)
+    if (this.#children.size >= this.#checkAt) {
+      for (const other of this.#children) other.checkGroup()
+      this.#checkAt = Math.max(16, 2 * this.#children.size)
     }
     this.#children.add(child)
   }
@@ -67,7 +67,7 @@ export class Processes extends Capability {
 
   #running(): ReadonlyArray<Child> {
     return [...this.#children].filter((child) => {
-      child.look()
+      child.checkGroup()
       return !child.ended
     })
   }

@@ -12,7 +12,7 @@ import { fromFuture } from "../fiber/Outcome.js"
 import { type Pipe, pipeSink, pipeStream } from "./pipeStreams.js"
 import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
-import { isFull, lookNowAndThen, nameOfFd, tellUnread } from "./unread.js"
+import { isFull, askNowAndThen, fdName, tellUnread } from "./unread.js"
 import { awaitDone, Waiting, awaitFuture } from "../fiber/Wait.js"
 import type { Home } from "../ports.js"
 
@@ -110,7 +110,7 @@ export class Subprocess {
     const exited = new Future<void>(loop)
     const cleanup = (): void => {
       off()
-      seen()
+      stopAsking()
     }
     const waiting = new Waiting(loop, () => {
       cleanup()
@@ -121,10 +121,10 @@ export class Subprocess {
       )
     })
     const off = child.onExit(() => {
-      seen()
+      stopAsking()
       if (!exited.done()) exited._settleValue(undefined)
     })
-    const seen = this.#watchUnread(() => "exitCode")
+    const stopAsking = this.#watchUnread(() => "exitCode")
     exited._await(waiting)
     return Effect.sync(() => {
       exited._remove(waiting)
@@ -178,7 +178,7 @@ export class Subprocess {
 
   #name(fd?: number): string {
     const process = `pid ${this.pid}: ${this.command}`
-    return fd === undefined ? process : `${nameOfFd(fd)} of ${process}`
+    return fd === undefined ? process : `${fdName(fd)} of ${process}`
   }
 
   #pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
@@ -194,14 +194,14 @@ export class Subprocess {
             name: this.#name(fd),
             bothWays: fd > 2,
             watchUnread: (waits) =>
-              this.#watchUnread(() => (waits() ? `a Stream of ${nameOfFd(fd)}` : undefined))
+              this.#watchUnread(() => (waits() ? `a Stream of ${fdName(fd)}` : undefined))
           },
           users
         ]
   }
 
   #noPipe(fd: number): InvalidStateError {
-    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${nameOfFd(fd)}: "pipe"`)
+    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${fdName(fd)}: "pipe"`)
   }
 
   #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
@@ -216,7 +216,7 @@ export class Subprocess {
 
   /** While `waiting` says who waits: looks now and then whether that waits for a reader. Tells once. */
   readonly #watchUnread = (waiting: () => string | undefined): (() => void) =>
-    lookNowAndThen(this.#loop, () => {
+    askNowAndThen(this.#loop, () => {
       const who = waiting()
       const unread = who === undefined || this.#toldUnread ? [] : this.#fullAndUnread()
       if (who === undefined || unread.length === 0) return this.#toldUnread

@@ -259,7 +259,7 @@ export class SubprocessTransport implements BaseTransport {
 
   #onExit(): void {
     // Before anybody hears of the exit: the number of a pipe that Node has closed with it may be somebody else's.
-    for (const pipe of this.#pipes.values()) pipe._look()
+    for (const pipe of this.#pipes.values()) pipe._dropClosedFd()
     const processExited = (): void => {
       this._told++
       this.#exited = true

@@ -48,11 +48,11 @@ class PipeBell extends Bell {
  */
 class PipeStream {
   readonly #bell: PipeBell
-  readonly #seen: () => void
+  readonly #stopAsking: () => void
 
   constructor(private readonly pipe: Pipe) {
     this.#bell = new PipeBell(pipe, ["readable", "end", "close"])
-    this.#seen = pipe.watchUnread(() => this.#bell.awaited)
+    this.#stopAsking = pipe.watchUnread(() => this.#bell.awaited)
   }
 
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array> | undefined, LoopClosedError> = Effect.suspend(
@@ -80,7 +80,7 @@ class PipeStream {
   )
 
   left(): void {
-    this.#seen()
+    this.#stopAsking()
     this.#bell.off()
     const { bothWays, socket } = this.pipe
     if (!socket.readableEnded && !(bothWays && socket.writable)) socket.destroy()

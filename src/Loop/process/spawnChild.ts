@@ -20,7 +20,7 @@ import {
 import type { Home } from "../ports.js"
 
 /** What Node takes for one file descriptor of a child. */
-type Entry = "pipe" | "ignore" | "inherit" | number | Stream
+type StdioEntry = "pipe" | "ignore" | "inherit" | number | Stream
 
 /** The system's own words for what can go wrong. */
 const reasons: Readonly<Record<string, string>> = {
@@ -66,8 +66,8 @@ const spawnError = (cause: unknown, plan: SpawnPlan): SpawnError => {
 }
 
 /** What Node takes for the child's file descriptors, and the ones that were opened for that. */
-const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<number>): Array<Entry> => {
-  const entry = (to: Redirect, fd: number): Entry => {
+const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<number>): Array<StdioEntry> => {
+  const entry = (to: Redirect, fd: number): StdioEntry => {
     if (to === "pipe" || to === "inherit" || typeof to === "number") return to
     // Beyond the first three, Node takes "ignore" to mean that there is none.
     if (to === "devnull" && fd < 3) return "ignore"
@@ -79,7 +79,7 @@ const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<num
   }
   const stdout = both ?? entry(plan.stdout, 1)
   const stderr = plan.stderr !== "stdout" ? entry(plan.stderr, 2) : stdout === "inherit" ? 1 : stdout
-  const entries: Array<Entry> = [entry(plan.stdin, 0), stdout, stderr]
+  const entries: Array<StdioEntry> = [entry(plan.stdin, 0), stdout, stderr]
   for (const [fd, to] of plan.fds) {
     while (entries.length < fd) entries.push("ignore")
     entries[fd] = entry(to, fd)

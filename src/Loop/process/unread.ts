@@ -9,18 +9,18 @@ import type { Home } from "../ports.js"
 const names = ["stdin", "stdout", "stderr"] as const
 
 /** What a person calls the file descriptor of a child. */
-export const nameOfFd = (fd: number): string => names[fd] ?? `fd ${fd}`
+export const fdName = (fd: number): string => names[fd] ?? `fd ${fd}`
 
 /** Whether Node takes no more from a pipe: what the child writes fills the system's buffer now, and then it waits. */
 export const isFull = (pipe: Socket): boolean =>
   pipe.readable && pipe.readableLength >= pipe.readableHighWaterMark
 
-/** Looks as often as the loop has time to call a wait slow, until `look` has told; the result ends that. */
-export const lookNowAndThen = (loop: Home, look: () => boolean): (() => void) => {
+/** Asks as often as the loop has time to call a wait slow, until `told` says that there is nothing more to ask; the result ends that. */
+export const askNowAndThen = (loop: Home, told: () => boolean): (() => void) => {
   let stop: () => void = () => {}
   const again = (): void => {
     stop = after(loop, loop._slowJoin, () => {
-      if (!look()) again()
+      if (!told()) again()
     })
   }
   if (Number.isFinite(loop._slowJoin)) again()
@@ -37,7 +37,7 @@ export const tellUnread = (
 ): void => {
   tellSlow(loop, {
     message:
-      `${waiting} waits for ${process}, whose ${fds.map(nameOfFd).join(" and ")} is full, with nobody to read it: ` +
+      `${waiting} waits for ${process}, whose ${fds.map(fdName).join(" and ")} is full, with nobody to read it: ` +
       `the process may be waiting for that. ${remedy}, or lead it to "devnull"`
   })
 }

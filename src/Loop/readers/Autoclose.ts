@@ -1,7 +1,6 @@
 /** The file descriptors and objects that a loop closes when it is closed: asyncio has none, trio-asyncio's `autoclose`. */
 import * as fs from "node:fs"
-import { descriptorIn } from "./fdOf.js"
-import { describeValue } from "../kernel/describe.js"
+import { descriptorIn, targetName } from "./fdOf.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import type { Home } from "../ports.js"
 
@@ -43,7 +42,7 @@ export class Autoclose {
       }
     }
     throw new InvalidStateError(
-      `noAutoclose: ${nameOf(target)} is not marked with autoclose() on ${this.#loop.name}`
+      `noAutoclose: ${targetName(target)} is not marked with autoclose() on ${this.#loop.name}`
     )
   }
 
@@ -55,7 +54,7 @@ export class Autoclose {
       const failed = (exception: unknown): void =>
         this.#loop.callExceptionHandler({
           kind: "late",
-          message: `closing ${nameOf(target)}, which was marked with autoclose(), failed`,
+          message: `closing ${targetName(target)}, which was marked with autoclose(), failed`,
           exception
         })
       try {
@@ -67,6 +66,3 @@ export class Autoclose {
     }
   }
 }
-
-const nameOf = (target: number | object): string =>
-  typeof target === "number" ? `fd ${target}` : describeValue(target)

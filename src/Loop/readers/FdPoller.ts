@@ -64,7 +64,8 @@ export const fdError = (fd: number, errno: number, syscall: string): FdError => 
   return new FdError({ fd, code, syscall, why: reasons[code] ?? "it cannot be watched" })
 }
 
-interface Entry {
+/** A descriptor that is in the set. */
+interface WatchedFd {
   readonly fd: number
   events: number
   /** Tells this registration from older ones of the same number that the system still knows. */
@@ -81,7 +82,7 @@ interface Entry {
 export class FdPoller implements Readiness<number> {
   readonly #backend: FdBackend
   readonly #onReady: OnReady<number>
-  readonly #entries = new Map<number, Entry>()
+  readonly #entries = new Map<number, WatchedFd>()
   #set: FdSet | undefined
   #handle: PollHandle | undefined
   #armed = false
@@ -89,7 +90,7 @@ export class FdPoller implements Readiness<number> {
   #holds = true
   #generation = 0
   /** The next look, while it is busy. */
-  #look: NodeJS.Immediate | undefined
+  #nextTake: NodeJS.Immediate | undefined
   /** Nothing is watched any more, and libuv will be told so if that stays as it is. */
   #letGo: NodeJS.Immediate | undefined
 
@@ -108,7 +109,7 @@ export class FdPoller implements Readiness<number> {
     let errno: number = known === undefined ? ENOENT : set.change(fd, known.events, events, known.generation)
     // Not known, or closed since: then the number belongs to another file by now.
     const fresh = errno === ENOENT
-    const generation = fresh ? this.#next() : (known as Entry).generation
+    const generation = fresh ? this.#next() : (known as WatchedFd).generation
     if (fresh) errno = this.#add(set, fd, events, generation)
     if (errno !== 0) throw fdError(fd, errno, set.syscall)
     if (known === undefined) this.#entries.set(fd, { fd, events, generation })
@@ -145,12 +146,12 @@ export class FdPoller implements Readiness<number> {
     this.#holds = process
     if (process) {
       this.#handle?.ref()
-      this.#look?.ref()
+      this.#nextTake?.ref()
     } else {
       this.#handle?.unref()
       // From here on only libuv can tell: it does not go round for this.
-      this.#look?.unref()
-      if (this.#look !== undefined) this.#arm()
+      this.#nextTake?.unref()
+      if (this.#nextTake !== undefined) this.#arm()
     }
   }
 
@@ -179,7 +180,7 @@ export class FdPoller implements Readiness<number> {
   #update(): void {
     if (this.#paused) return
     if (this.#entries.size > 0) {
-      if (this.#look === undefined) this.#arm()
+      if (this.#nextTake === undefined) this.#arm()
     } else if (this.#letGo === undefined) {
       // Not at once: whoever removes one often adds another.
       this.#letGo = setImmediate(() => {
@@ -211,15 +212,15 @@ export class FdPoller implements Readiness<number> {
   }
 
   #stop(): void {
-    clearImmediate(this.#look)
+    clearImmediate(this.#nextTake)
     clearImmediate(this.#letGo)
-    this.#look = this.#letGo = undefined
+    this.#nextTake = this.#letGo = undefined
     this.#disarm()
   }
 
-  #lookSoon(): void {
-    this.#look = setImmediate(this.#take)
-    if (!this.#holds) this.#look.unref()
+  #takeSoon(): void {
+    this.#nextTake = setImmediate(this.#take)
+    if (!this.#holds) this.#nextTake.unref()
   }
 
   /**
@@ -229,13 +230,13 @@ export class FdPoller implements Readiness<number> {
   readonly #wake = (): void => {
     if (!this.#armed) return
     this.#disarm()
-    if (this.#look === undefined) this.#lookSoon()
+    if (this.#nextTake === undefined) this.#takeSoon()
   }
 
   /** Tells of what is ready now; what was ready when libuv woke us may have been read by others. */
   readonly #take = (): void => {
-    this.#look = undefined
-    const ready: Array<{ readonly entry: Entry; readonly events: number }> = []
+    this.#nextTake = undefined
+    const ready: Array<{ readonly entry: WatchedFd; readonly events: number }> = []
     let phantoms = false
     this.#set?.wait((fd, events, generation) => {
       const entry = this.#entries.get(fd)
@@ -244,7 +245,7 @@ export class FdPoller implements Readiness<number> {
     })
     if (phantoms) this.#renew()
     // What holds no process cannot go round for it either: an immediate that is unref'd waits until something else comes.
-    if (ready.length > 0 && this.#holds) this.#lookSoon()
+    if (ready.length > 0 && this.#holds) this.#takeSoon()
     else if (this.#entries.size > 0) this.#arm()
     for (const { entry, events } of ready) {
       if (this.#entries.get(entry.fd) === entry) this.#onReady(entry.fd, events)

@@ -5,8 +5,8 @@
  * Legal states: paused (as the loop stands still), running, released. A side is watched as long as it has a callback or a
  * wait; each of them comes and goes without the other.
  */
-import type { NodeStream, Side } from "./fdOf.js"
-import { functionName, describeValue } from "../kernel/describe.js"
+import { type NodeStream, type Side, targetName } from "./fdOf.js"
+import { functionName } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
 import { READ, type Readiness, WRITE } from "./Readiness.js"
@@ -29,7 +29,8 @@ class Waiters {
   }
 }
 
-class Entry {
+/** A target, and who waits for either side of it. */
+class WatchedTarget {
   readonly reader = new Waiters()
   readonly writer = new Waiters()
 
@@ -43,7 +44,7 @@ const eventOf = (side: Side): number => (side === "reader" ? READ : WRITE)
 export class Registrations<Target extends number | NodeStream> {
   readonly #loop: Home
   readonly #readiness: Readiness<Target>
-  readonly #entries = new Map<Target, Entry>()
+  readonly #entries = new Map<Target, WatchedTarget>()
   /** How many registrations hold the process. */
   #holding = 0
   #readers = 0
@@ -76,7 +77,7 @@ export class Registrations<Target extends number | NodeStream> {
     const before = waiters.handle
     const handle: WatchHandle = new WatchHandle(
       loop,
-      `${side} of ${nameOf(target)}`,
+      `${side} of ${targetName(target)}`,
       callback,
       args,
       loop.host.contexts.capture(),
@@ -161,7 +162,7 @@ export class Registrations<Target extends number | NodeStream> {
   #heldBy(target: Target, side: Side, { callback, handle, since, waits }: Waiters): ReadonlyArray<Leftover> {
     const row = (name: string, began: number, createdAt: string): Leftover => ({
       what: side,
-      name: `${nameOf(target)}: ${name}`,
+      name: `${targetName(target)}: ${name}`,
       age: this.#loop.time() - began,
       state: "watching",
       waitingOn: side === "reader" ? "readability" : "writability",
@@ -169,7 +170,7 @@ export class Registrations<Target extends number | NodeStream> {
       blamed: false
     })
     return [
-      ...(handle === undefined ? [] : [row(functionName(callback), since, originOf(handle, callback))]),
+      ...(handle === undefined ? [] : [row(functionName(callback), since, addedAt(handle, callback))]),
       ...[...waits.values()].map((began) =>
         row(side === "reader" ? "Loop.readable" : "Loop.writable", began, "a fiber")
       )
@@ -177,15 +178,15 @@ export class Registrations<Target extends number | NodeStream> {
   }
 
   /** The entry of the target, which is watched for this side from now on, beside what it was watched for. */
-  #watch(target: Target, side: Side): Entry {
-    const entry = this.#entries.get(target) ?? new Entry()
+  #watch(target: Target, side: Side): WatchedTarget {
+    const entry = this.#entries.get(target) ?? new WatchedTarget()
     this.#readiness.watch(target, entry.events | eventOf(side))
     this.#entries.set(target, entry)
     return entry
   }
 
   /** The only place where a side gets used or unused. Lets go of what nobody waits for any more. */
-  #change(target: Target, entry: Entry, side: Side, change: () => void): void {
+  #change(target: Target, entry: WatchedTarget, side: Side, change: () => void): void {
     const before = entry.events
     const was = entry[side].used
     change()
@@ -224,7 +225,7 @@ export class Registrations<Target extends number | NodeStream> {
     if ((events & WRITE) !== 0) this.#fire(target, entry, "writer")
   }
 
-  #fire(target: Target, entry: Entry, side: Side): void {
+  #fire(target: Target, entry: WatchedTarget, side: Side): void {
     const { handle, waits } = entry[side]
     // What is queued and has not run is not queued again.
     if (handle?._queued === false) handle._fire()
@@ -238,9 +239,7 @@ export class Registrations<Target extends number | NodeStream> {
   }
 }
 
-const nameOf = (target: number | NodeStream): string =>
-  typeof target === "number" ? `fd ${target}` : describeValue(target)
-
-const originOf = (handle: WatchHandle, callback: unknown): string =>
+/** Where a callback was added, as far as it is known. */
+const addedAt = (handle: WatchHandle, callback: unknown): string =>
   handle.sourceTraceback?.split("\n")[0]?.trim().replace(/^at /, "") ??
   `${functionName(callback)} (open the loop with debug: true to see where)`

@@ -89,7 +89,8 @@ const hasEnd = (stream: object): boolean => {
   return typeof state === "object" && state !== null && "ended" in state && state.ended === true
 }
 
-interface Watched {
+/** The sides of a stream that are watched. */
+interface WatchedStream {
   reader: ReaderSide | undefined
   writer: WriterSide | undefined
 }
@@ -97,13 +98,13 @@ interface Watched {
 /** Legal states: paused, running (and then, while something is ready, looking at it in every turn), closed. */
 export class StreamReadiness implements Readiness<NodeStream> {
   readonly #onReady: OnReady<NodeStream>
-  readonly #watched = new Map<NodeStream, Watched>()
+  readonly #watched = new Map<NodeStream, WatchedStream>()
   /** What was ready when it was last looked at, or is new. */
   readonly #hot = new Set<StreamSide>()
   #paused = true
   #holds = true
-  /** Takes the next look back. */
-  #cancelLook: (() => void) | undefined
+  /** Takes the next turn back. */
+  #cancelTurn: (() => void) | undefined
 
   constructor(onReady: OnReady<NodeStream>) {
     this.#onReady = onReady
@@ -141,22 +142,22 @@ export class StreamReadiness implements Readiness<NodeStream> {
 
   resume(): void {
     this.#paused = false
-    this.#look()
+    this.#turnSoon()
   }
 
   pause(): void {
     this.#paused = true
-    this.#cancelLook?.()
-    this.#cancelLook = undefined
+    this.#cancelTurn?.()
+    this.#cancelTurn = undefined
   }
 
   /** Only what this adds: a stream keeps the process by itself, or does not. */
   hold(process: boolean): void {
     if (this.#holds === process) return
     this.#holds = process
-    this.#cancelLook?.()
-    this.#cancelLook = undefined
-    this.#look()
+    this.#cancelTurn?.()
+    this.#cancelTurn = undefined
+    this.#turnSoon()
   }
 
   close(): void {
@@ -167,7 +168,7 @@ export class StreamReadiness implements Readiness<NodeStream> {
   #renew(side: StreamSide): void {
     side.renew()
     this.#hot.add(side)
-    this.#look()
+    this.#turnSoon()
   }
 
   #drop(side: StreamSide | undefined): void {
@@ -183,30 +184,30 @@ export class StreamReadiness implements Readiness<NodeStream> {
     if (side === undefined) return
     side.signal()
     this.#hot.add(side)
-    this.#look()
+    this.#turnSoon()
   }
 
-  /** One look in a turn, while there is something to look at. */
-  #look(): void {
-    if (this.#paused || this.#hot.size === 0 || this.#cancelLook !== undefined) return
+  /** Looks at what may be ready in the next turn, once, while there is something. */
+  #turnSoon(): void {
+    if (this.#paused || this.#hot.size === 0 || this.#cancelTurn !== undefined) return
     if (this.#holds) {
       const immediate = setImmediate(this.#turn)
-      this.#cancelLook = () => clearImmediate(immediate)
+      this.#cancelTurn = () => clearImmediate(immediate)
     } else {
       // An immediate that is unref'd waits until something else comes; a timer does not.
       const timer = setTimeout(this.#turn, 1).unref()
-      this.#cancelLook = () => clearTimeout(timer)
+      this.#cancelTurn = () => clearTimeout(timer)
     }
   }
 
   readonly #turn = (): void => {
-    this.#cancelLook = undefined
+    this.#cancelTurn = undefined
     for (const side of [...this.#hot]) {
       // What was told of before it in this turn may have let go of it.
       if (!this.#hot.has(side)) continue
       if (side.isReady()) this.#onReady(side.stream, side.event)
       else this.#hot.delete(side)
     }
-    this.#look()
+    this.#turnSoon()
   }
 }

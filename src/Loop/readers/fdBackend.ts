@@ -11,12 +11,13 @@ import { koffiPoll, type KoffiPoll } from "./koffiPoll.js"
 import { KqueueSet, layoutOf } from "./kqueue.js"
 import { pipePoll } from "./pipePoll.js"
 
-type Call = (...args: ReadonlyArray<unknown>) => number
+/** A function of the C library. */
+type CFunction = (...args: ReadonlyArray<unknown>) => number
 
 /** What is used of koffi. No named types: it may be loaded more than once in a process. */
 export interface Koffi {
   readonly version?: string
-  load(path: null): { func(prototype: string): Call }
+  load(path: null): { func(prototype: string): CFunction }
   errno(): number
   readonly node?: { readonly poll?: KoffiPoll }
 }

@@ -120,3 +120,7 @@ export const closableIn = (what: string, target: unknown): number | undefined =>
   }
   return watchedIn(what, target, "reader") as number
 }
+
+/** What a person calls what is watched or marked: a descriptor by its number, an object by its class. */
+export const targetName = (target: number | object): string =>
+  typeof target === "number" ? `fd ${target}` : describeValue(target)

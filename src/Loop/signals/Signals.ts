@@ -15,7 +15,7 @@ import { signalName, watchableSignal } from "./signalNames.js"
 import { SignalStream } from "./SignalStream.js"
 
 /** One signal on one loop: its handler, and the Streams that run. */
-interface Watched {
+interface WatchedSignal {
   handler: WatchHandle | undefined
   /** When the handler was added, on the loop's clock. */
   since: number
@@ -53,7 +53,7 @@ export class Signals extends Capability {
   readonly step = "watchers"
   /** Nothing is, until a signal comes. */
   protected override readonly queues = false
-  readonly #watched = new Map<NodeJS.Signals, Watched>()
+  readonly #watched = new Map<NodeJS.Signals, WatchedSignal>()
   /** Keeps the process alive while a handler asks for that: signals do not. */
   #hold: NodeJS.Timeout | undefined
 
@@ -160,20 +160,20 @@ export class Signals extends Capability {
   }
 
   /** Begins to watch, where that has not begun. */
-  #watch(name: NodeJS.Signals): Watched {
+  #watch(name: NodeJS.Signals): WatchedSignal {
     const known = this.#watched.get(name)
     if (known !== undefined) return known
     const stop = SignalListener.add(name, () => {
       watched.handler?._fire()
       for (const stream of [...watched.streams]) stream.deliver()
     })
-    const watched: Watched = { handler: undefined, since: 0, text: "", streams: new Set(), stop }
+    const watched: WatchedSignal = { handler: undefined, since: 0, text: "", streams: new Set(), stop }
     this.#watched.set(name, watched)
     return watched
   }
 
   /** Ends watching, where nobody is left. */
-  #leave(name: NodeJS.Signals, watched: Watched): void {
+  #leave(name: NodeJS.Signals, watched: WatchedSignal): void {
     if (watched.handler !== undefined || watched.streams.size > 0) return
     if (this.#watched.get(name) !== watched) return
     this.#watched.delete(name)

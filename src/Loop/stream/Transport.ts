@@ -150,8 +150,8 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     this.#poll()
   }
 
-  /** @internal Node may have closed it, and have said so to nobody yet. */
-  _look(): void {
+  /** @internal Gives up the number of a socket that Node has closed, and has told nobody of yet. */
+  _dropClosedFd(): void {
     if (this.#socket.destroyed) this.#forget()
   }
 
