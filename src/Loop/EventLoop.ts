@@ -1,8 +1,8 @@
 /**
- * The loop with what Node lets it watch and run: file descriptors and streams, signals, child processes, worker threads,
- * other threads. The one file of the aio side that knows all capabilities, as their table of contents: what a method does is
- * said in the interface of its capability (`readers/ReaderMethods.ts` and so on), and a capability is made when it is first
- * used.
+ * The loop with what Node lets it watch and run: file descriptors and streams, signals, child processes, worker
+ * threads, other threads. The one file of the aio side that knows all capabilities, as their table of contents: what a
+ * method does is said in the interface of its capability (`readers/ReaderMethods.ts` and so on), and a capability is
+ * made when it is first used.
  */
 import type { DurationInput } from "../effect.js"
 import { numbersOf } from "./closing/Capability.js"
@@ -57,8 +57,8 @@ export const nothingHeld = {
  * The event loop of an Effect program: asyncio's methods, and `effectAsFuture` and `runEffectTask` to start Effects
  * from aio code. Everything that is started on it belongs to the Scope it was opened in.
  *
- * Effect code has it as the service `Loop`, aio code as `getRunningLoop()`; a program whose top level is not Effect makes
- * a `SyncLoop`, which is one, too.
+ * Effect code has it as the service `Loop`, aio code as `getRunningLoop()`; a program whose top level is not Effect
+ * makes a `SyncLoop`, which is one, too.
  *
  * @example
  * const program = Effect.gen(function* () {

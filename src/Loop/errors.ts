@@ -8,7 +8,22 @@ import { messageText, V8Error } from "./kernel/errors.js"
 
 /**
  * A run of a `SyncLoop` was stopped before what it ran for was done; that goes on in the next run.
- * What to do: run the loop again, or cancel the Future.
+ *
+ * Raised by `runUntilComplete`, when `stop()` was called in the run. What to do: run the loop again, or cancel the
+ * Future.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * const answer = loop.createFuture<number>()
+ * loop.callSoon(() => loop.stop())
+ * try {
+ *   await loop.runUntilComplete(answer)
+ * } catch (error) {
+ *   console.log(error instanceof LoopStoppedError) // => true
+ * }
+ * answer.setResult(42)
+ * console.log(await loop.runUntilComplete(answer)) // => 42
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -19,8 +34,24 @@ export class LoopStoppedError extends Error {
 }
 
 /**
- * More events came than the buffer of a Stream made by `fromEmitter` holds. What to do: take them up faster, give it
- * more `capacity`, or choose to drop some.
+ * More events came than the buffer of a Stream holds.
+ *
+ * Raised by a Stream of `fromEmitter`, after the items that wait. What to do: take them up faster, give it more
+ * `capacity`, or choose to drop some with `overflow`.
+ *
+ * @example
+ * import { EventEmitter } from "node:events"
+ *
+ * const emitter = new EventEmitter()
+ * const lines = fromEmitter<string>(emitter, { event: "line", buffer: { capacity: 1 } })
+ * const program = Stream.runForEach(lines, () =>
+ *   Effect.sync(() => {
+ *     emitter.emit("line", "waits")
+ *     emitter.emit("line", "is one too many")
+ *   })
+ * ).pipe(Effect.catchTag("BufferOverflowError", (error) => Effect.sync(() => console.log(error.capacity)))) // => 1
+ * setImmediate(() => emitter.emit("line", "first"))
+ * await Effect.runPromise(Loop.scoped(program))
  *
  * @category errors
  * @since 0.1.0
@@ -41,7 +72,17 @@ export class BufferOverflowError extends Error {
 /**
  * File descriptors cannot be watched here: `koffi`, an optional dependency, is missing or may not be loaded, or the
  * platform has no backend. Streams and sockets of Node can be watched all the same.
- * What to do: see `reason`; install `koffi`, allow native addons, or pass the Node object instead of its number.
+ *
+ * Raised by `addReader`, `addWriter`, `Loop.readable` and `Loop.writable` for a number. What to do: see `reason`;
+ * install `koffi`, allow native addons, or pass the Node object instead of its number.
+ *
+ * @example
+ * const program = Loop.readable(0).pipe(
+ *   Effect.timeout("10 millis"),
+ *   Effect.catchTag("FdPollUnavailableError", (error) => Effect.logError(error.reason)),
+ *   Effect.ignore
+ * )
+ * await Effect.runPromise(Loop.scoped(program))
  *
  * @category errors
  * @since 0.1.0
@@ -61,6 +102,19 @@ export class FdPollUnavailableError extends Error {
 /**
  * The system refused to watch a file descriptor: it is not open (`EBADF`), or of a kind that cannot be waited for, such
  * as a regular file (`EPERM`). Nothing was registered.
+ *
+ * Raised by `addReader`, `addWriter`, `Loop.readable` and `Loop.writable`. What to do: for `EBADF`, register before the
+ * descriptor is closed; for `EPERM`, read or write at once, because a file is always ready.
+ *
+ * @example
+ * import * as fs from "node:fs"
+ *
+ * const fd = fs.openSync(process.execPath, "r")
+ * const program = Loop.readable(fd).pipe(
+ *   Effect.catchTag("FdError", (error) => Effect.sync(() => console.log(error.code))) // => EPERM
+ * )
+ * await Effect.runPromise(Loop.scoped(program))
+ * fs.closeSync(fd)
  *
  * @category errors
  * @since 0.1.0
@@ -87,8 +141,19 @@ export class FdError extends Error {
 }
 
 /**
- * A signal that cannot be handled: unknown, never delivered (SIGKILL, SIGSTOP), or asked for in a worker thread, where
- * none arrives. What to do: see the message.
+ * A signal that cannot be handled or sent: unknown, never delivered (SIGKILL, SIGSTOP), a fault of the machine, asked
+ * for in a worker thread, where none arrives, or not allowed to be sent to that process.
+ *
+ * Raised by `addSignalHandler`, `Loop.signal` and the `sendSignal` of processes. What to do: see the message.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * try {
+ *   loop.addSignalHandler("SIGKILL", () => {})
+ * } catch (error) {
+ *   if (error instanceof SignalError) console.log(error.signal) // => SIGKILL
+ * }
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -107,6 +172,15 @@ export class SignalError extends Error {
 /**
  * A program could not be started. Nothing runs and nothing is open. `code` is the system's name of the error: `ENOENT`
  * for a missing program or directory, `EACCES` for a missing permission.
+ *
+ * Raised by everything that starts a child process, as the failure of its Future or Effect. What to do: see the
+ * message, which says what is missing.
+ *
+ * @example
+ * const program = Effect.scoped(Loop.subprocess("no-such-program")).pipe(
+ *   Effect.catchTag("SpawnError", (error) => Effect.sync(() => console.log(error.code))) // => ENOENT
+ * )
+ * await Effect.runPromise(Loop.scoped(program))
  *
  * @category errors
  * @since 0.1.0
@@ -135,6 +209,22 @@ export class SpawnError extends Error {
 /**
  * The process has ended, and cannot be sent a signal any more. asyncio: `ProcessLookupError`.
  *
+ * Raised by `sendSignal`, `terminate` and `kill` of processes. What to do: nothing, where the process was to end
+ * anyway; else look at its `returncode` first.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const child = await loop.createSubprocessExec("true")
+ *   await child.wait()
+ *   try {
+ *     child.terminate()
+ *   } catch (error) {
+ *     console.log(error instanceof ProcessLookupError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -158,6 +248,23 @@ export class ProcessLookupError extends Error {
 /**
  * What was written has no reader any more: the process at the other end has ended, or closed its input.
  *
+ * Raised by `drain` and `waitClosed` of a StreamWriter, and by the `stdin` of a Subprocess. What to do: stop writing,
+ * and see what the process has said and how it ended.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const child = await loop.createSubprocessExec("true", [], { stdin: "pipe" })
+ *   await child.wait()
+ *   child.stdin.write("too late")
+ *   try {
+ *     await child.stdin.drain()
+ *   } catch (error) {
+ *     console.log(error instanceof BrokenPipeError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -170,6 +277,23 @@ export class BrokenPipeError extends Error {
 /**
  * The stream ended before as much came as was asked for. What did come has been taken out of the stream.
  * asyncio: `IncompleteReadError`.
+ *
+ * Raised by `readexactly` and `readuntil` of a StreamReader. What to do: see `partial` for what came, or take the
+ * sender for broken.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const reader = new StreamReader()
+ *   reader.feedData(Buffer.from("ab"))
+ *   reader.feedEof()
+ *   try {
+ *     await reader.readexactly(4)
+ *   } catch (error) {
+ *     if (error instanceof IncompleteReadError) console.log(error.partial.length, error.expected) // => 2 4
+ *   }
+ * })
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -190,8 +314,23 @@ export class IncompleteReadError extends Error {
 }
 
 /**
- * No separator came within the limit of the stream. What to do: make the stream with a higher `limit`, or read in
- * pieces. asyncio: `LimitOverrunError`.
+ * No separator came within the limit of the stream. asyncio: `LimitOverrunError`.
+ *
+ * Raised by `readline` and `readuntil` of a StreamReader. What to do: make the stream with a higher `limit`, or read in
+ * pieces.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const reader = new StreamReader({ limit: 4 })
+ *   reader.feedData(Buffer.from("a long line\n"))
+ *   try {
+ *     await reader.readuntil()
+ *   } catch (error) {
+ *     if (error instanceof LimitOverrunError) console.log(error.consumed) // => 11
+ *   }
+ * })
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -214,6 +353,22 @@ export class LimitOverrunError extends Error {
 /**
  * The executor was shut down, and takes no more jobs.
  *
+ * Raised by `runInExecutor`, and the reason with which jobs are cancelled that were left when their executor was
+ * closed. What to do: give the job to another executor, or shut this one down later.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * const executor = Executor.make()
+ * await executor.shutdown()
+ * await loop.runUntilComplete(async () => {
+ *   try {
+ *     await loop.runInExecutor(executor, () => 42)
+ *   } catch (error) {
+ *     console.log(error instanceof ExecutorClosedError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -223,9 +378,25 @@ export class ExecutorClosedError extends Error {
 }
 
 /**
- * A job that cannot be given to another thread: an argument cannot be cloned, a function is not self-contained, a module
- * or its export is not there. It has not run; or only so far that it missed what is outside of it, or to a result that
- * cannot be cloned. `cause` is the original error, where there is one.
+ * A job that cannot be given to another thread: an argument cannot be cloned, a function is not self-contained, a
+ * module or its export is not there. It has not run; or only so far that it missed what is outside of it, or to a
+ * result that cannot be cloned. `cause` is the original error, where there is one.
+ *
+ * Raised by `runInExecutor` and by the calls of a LoopHandle, thrown or as the failure of the Future. What to do: see
+ * the message; pass what the job misses as an argument, or use the form `{ module, export }`.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const factor = 2
+ *   try {
+ *     await loop.runInExecutor(null, (a: number) => a * factor, 21)
+ *   } catch (error) {
+ *     console.log(error instanceof JobRefusedError) // => true
+ *   }
+ *   console.log(await loop.runInExecutor(null, (a: number, by: number) => a * by, 21, factor)) // => 42
+ * })
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -248,6 +419,20 @@ export class JobRefusedError extends Error {
  * The worker thread died under its job: it ran out of memory, called `process.exit`, or was terminated. Other jobs and
  * other workers are not affected.
  *
+ * Raised by `runInExecutor`, as the failure of the Future. What to do: see the message and `cause`; a job that needs
+ * more memory gets it with the `resourceLimits` of its executor.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   try {
+ *     await loop.runInExecutor(null, () => process.exit(3))
+ *   } catch (error) {
+ *     console.log(error instanceof WorkerDiedError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -266,9 +451,20 @@ export class WorkerDiedError extends Error {
 }
 
 /**
- * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. Given by the
- * adapters unless a `catch` function maps the error. It never crosses back: aio code that awaits such an Effect sees
- * the cause again.
+ * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. It never crosses
+ * back: aio code that awaits such an Effect sees the cause again.
+ *
+ * Raised by the adapters, unless a `catch` function maps the error. What to do: give the adapter a `catch`, or look at
+ * `cause`.
+ *
+ * @example
+ * const load = fromAio(async (): Promise<number> => {
+ *   throw new Error("no such row")
+ * })
+ * const program = load().pipe(
+ *   Effect.catchTag("AioError", (error) => Effect.sync(() => console.log(String(error.cause)))) // => Error: no such row
+ * )
+ * await Effect.runPromise(Loop.scoped(program))
  *
  * @category errors
  * @since 0.1.0
@@ -298,6 +494,20 @@ export class AioError extends Error {
 /**
  * An error that nobody owns crashed the loop: an exception in a callback, or a failed background effect.
  * `cause` is that error; `source` names the handle or task it came from.
+ *
+ * Raised by `Loop.scoped`, `Loop.run` and `Loop.crashed`; under a Layer it is the `cause` of the LoopClosedError of
+ * every later call. What to do: catch the error where it is thrown, or start the work as something that is awaited.
+ *
+ * @example
+ * const program = Effect.gen(function* () {
+ *   const loop = yield* Loop
+ *   loop.callSoon(() => {
+ *     throw new Error("nobody awaits this")
+ *   })
+ *   return yield* Effect.never
+ * })
+ * const exit = await Effect.runPromiseExit(Loop.scoped(program))
+ * if (Exit.isFailure(exit)) console.error(Cause.squash(exit.cause)) // LoopCrash, whose cause is the error
  *
  * @category errors
  * @since 0.1.0

@@ -18,7 +18,8 @@ export interface ProcessMethods {
    * `subprocess_exec`.
    *
    * Fails with {@link SpawnError} if the system refuses: then no protocol is told. Throws `TypeError` or `RangeError`
-   * for wrong arguments and options, {@link LoopClosedError}, and what `protocolFactory` throws; nothing is started then.
+   * for wrong arguments and options, {@link LoopClosedError}, and what `protocolFactory` throws; nothing is started
+   * then.
    *
    * Cancelling it kills what may have been started, and waits until that has ended. The process itself belongs to the
    * loop: closing that terminates it, kills it after `killGrace`, and waits for it.

@@ -20,10 +20,10 @@ export interface ReaderMethods {
    * (`net.Socket`, `Readable`, `process.stdin`) as a stream: ready when `read()` gives something, has ended or is
    * destroyed.
    *
-   * Throws {@link FdError} for what the system refuses (`EBADF` not open, `EPERM` a regular file), {@link
-   * FdPollUnavailableError} for descriptors where `koffi` is not there, `RangeError` for numbers that are no descriptor,
-   * `TypeError` for objects without one, {@link InvalidStateError} for a descriptor of a transport of this loop, {@link
-   * LoopClosedError}. Nothing is registered then.
+   * Throws {@link FdError} for what the system refuses (`EBADF` not open, `EPERM` a regular file),
+   * {@link FdPollUnavailableError} for descriptors where `koffi` is not there, `RangeError` for numbers that are no
+   * descriptor, `TypeError` for objects without one, {@link InvalidStateError} for a descriptor of a transport of this
+   * loop, {@link LoopClosedError}. Nothing is registered then.
    *
    * **Gotchas**
    *

@@ -11,10 +11,10 @@ import type { ThreadFunctions } from "./threadMessages.js"
  */
 export interface ThreadMethods {
   /**
-   * Offers functions to one other thread, which calls them by name through the `LoopHandle` that it makes of the result's
-   * `port`: as callbacks of this loop, and as its tasks. It is open until `close()`, until the other thread ends, or until
-   * the loop closes; what that thread has asked for is then cancelled. Calls for a SyncLoop at rest wait for its next run.
-   * asyncio: `call_soon_threadsafe` and `run_coroutine_threadsafe`.
+   * Offers functions to one other thread, which calls them by name through the `LoopHandle` that it makes of the
+   * result's `port`: as callbacks of this loop, and as its tasks. It is open until `close()`, until the other thread
+   * ends, or until the loop closes; what that thread has asked for is then cancelled. Calls for a SyncLoop at rest wait
+   * for its next run. asyncio: `call_soon_threadsafe` and `run_coroutine_threadsafe`.
    *
    * Throws `TypeError` for what is no object of functions, and {@link LoopClosedError}.
    *
