@@ -57,7 +57,7 @@ export { Subprocess, type SubprocessPipe } from "./Loop/process/Subprocess.js"
 export type { Redirect, SubprocessOptions } from "./Loop/process/SubprocessOptions.js"
 export { Executor, type ExecutorStatistics } from "./Loop/executor/Executor.js"
 export type { ExecutorOptions } from "./Loop/executor/ExecutorOptions.js"
-export type { JobArguments, JobContext, JobValue, ModuleJob } from "./Loop/executor/Job.js"
+export type { JobArguments, JobContext, JobValue, ModuleJob } from "./Loop/executor/ModuleJob.js"
 export { Limiter } from "./Loop/executor/Limiter.js"
 export { transfer, type Transfer, type Transferred } from "./Loop/executor/transfer.js"
 export { causeOf } from "./Loop/fiber/Outcome.js"
@@ -69,12 +69,8 @@ export type { ProcessOf, ProcessOptions } from "./Loop/process/createSubprocess.
 export { SubprocessTransport, type SubprocessProtocol } from "./Loop/process/SubprocessTransport.js"
 export { StreamReader } from "./Loop/stream/StreamReader.js"
 export { StreamWriter } from "./Loop/stream/StreamWriter.js"
-export {
-  type BaseTransport,
-  PipeTransport,
-  type ReadTransport,
-  type WriteTransport
-} from "./Loop/stream/Transport.js"
+export { PipeTransport } from "./Loop/stream/PipeTransport.js"
+export type { BaseTransport, ReadTransport, WriteTransport } from "./Loop/stream/Transport.js"
 
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"

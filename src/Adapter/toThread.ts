@@ -1,6 +1,6 @@
 /** Running a job in another thread from aio code: asyncio's `to_thread`. */
 import { executorsOf } from "../Loop/executor/Executors.js"
-import type { JobArguments, JobContext, JobValue, ModuleJob } from "../Loop/executor/Job.js"
+import type { JobArguments, JobContext, JobValue, ModuleJob } from "../Loop/executor/ModuleJob.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import { getRunningLoop } from "./current.js"
 

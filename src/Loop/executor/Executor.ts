@@ -3,38 +3,17 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../../effect.js"
 import { executorSettings, type ExecutorOptions, type ExecutorSettings } from "./ExecutorOptions.js"
-import { Job, packArguments, shipmentOf } from "./Job.js"
+import { Job } from "./Job.js"
+import { packArguments, shipmentOf } from "./shipment.js"
+import { inRealTime, type Timer, timerOf } from "./Timer.js"
 import { errorText } from "../kernel/describe.js"
 import { ExecutorClosedError, JobRefusedError, WorkerDiedError } from "../errors.js"
 import { tableOf } from "../closing/Leftovers.js"
 import { millis } from "../Settings.js"
-import { after, tellIfSlow } from "../fiber/SlowJoin.js"
-import { LONGEST } from "../host/NodeHost.js"
+import { tellIfSlow } from "../fiber/SlowJoin.js"
 import { type Ending, Workers } from "./Workers.js"
 import { unpackError } from "../parcel/unpackError.js"
 import type { Home } from "../ports.js"
-
-/** Calls `f` after `ms`; the result takes it back. @internal */
-export type Timer = (ms: number, f: () => void) => () => void
-
-/** Real time; what is farther away than Node's timers reach does not come. */
-const inRealTime: Timer = (ms, f) => {
-  if (ms > LONGEST) return () => {}
-  const timer = setTimeout(f, ms)
-  return () => clearTimeout(timer)
-}
-
-/**
- * Time of a loop. Threads do not stand still with a TestClock that nobody adjusts: what waits for them goes by whichever
- * clock comes first. @internal
- */
-export const timerOf =
-  (loop: Home): Timer =>
-  (ms, f) => {
-    if (ms === Infinity) return () => {}
-    const timers = [after(loop, ms, f), ...(loop._clock.live ? [] : [inRealTime(ms, f)])]
-    return () => timers.forEach((cancel) => cancel())
-  }
 
 /**
  * What an executor holds, as numbers. A snapshot.

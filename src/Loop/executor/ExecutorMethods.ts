@@ -2,7 +2,7 @@
 import type { DurationInput } from "../../effect.js"
 import type { Future } from "../kernel/Future.js"
 import type { Executor } from "./Executor.js"
-import type { JobArguments, JobContext, JobValue, ModuleJob } from "./Job.js"
+import type { JobArguments, JobContext, JobValue, ModuleJob } from "./ModuleJob.js"
 
 /**
  * Jobs in worker threads.

@@ -1,7 +1,8 @@
 /** The jobs of one loop in all executors, and its default executor. */
 import type { DurationInput } from "../../effect.js"
-import { Executor, timerOf } from "./Executor.js"
+import { Executor } from "./Executor.js"
 import type { Job } from "./Job.js"
+import { timerOf } from "./Timer.js"
 import { describeValue } from "../kernel/describe.js"
 import { ExecutorClosedError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"

@@ -8,13 +8,8 @@ import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/ports.js"
 import { lastWordsOf } from "./LastWords.js"
 import { isFull } from "./unread.js"
-import {
-  type BaseTransport,
-  type PipeOwner,
-  PipeTransport,
-  type ReadTransport,
-  type WriteTransport
-} from "../stream/Transport.js"
+import { PipeTransport } from "../stream/PipeTransport.js"
+import type { BaseTransport, PipeOwner, ReadTransport, WriteTransport } from "../stream/Transport.js"
 import type { Home } from "../ports.js"
 
 /**

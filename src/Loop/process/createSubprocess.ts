@@ -1,7 +1,8 @@
 /** Starting a child process with streams: asyncio's `create_subprocess_exec` and `create_subprocess_shell`. */
 import { describeValue } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
-import { Process, ProcessStreams } from "./Process.js"
+import { Process } from "./Process.js"
+import { ProcessStreams } from "./ProcessStreams.js"
 import { type Command, startFor } from "./startSubprocess.js"
 import { checkLimit, defaultLimit, type StreamReader } from "../stream/StreamReader.js"
 import type { StreamWriter } from "../stream/StreamWriter.js"

@@ -5,8 +5,8 @@ import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { IncompleteReadError, LimitOverrunError } from "../errors.js"
-import { Future, readAsFuture } from "../kernel/Future.js"
-import type { Runnable } from "../kernel/ports.js"
+import type { Future } from "../kernel/Future.js"
+import { Read } from "./Read.js"
 
 /** How many bytes a reader lets wait before it holds the sender up; it may come to twice as many. */
 export const defaultLimit = 64 * 1024
@@ -41,29 +41,6 @@ interface Answer<A> {
 }
 
 const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
-
-/**
- * The outcome of a read. A value that a cancel kept from its only receiver goes back into the stream.
- */
-class Read<A> extends Future<A> {
-  static {
-    readAsFuture(this)
-  }
-
-  _undo: (() => void) | undefined
-  #receivers = 0
-
-  override _add(runnable: Runnable): void {
-    this.#receivers++
-    super._add(runnable)
-  }
-
-  override _overtaken(): void {
-    super._overtaken()
-    if (this.#receivers === 1) this._undo?.()
-    this._undo = undefined
-  }
-}
 
 /**
  * Bytes as they come, read in the pieces that the program asks for. asyncio: `StreamReader`.
