@@ -9,6 +9,7 @@ import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import { after, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { enter } from "../../Loop/kernel/current.js"
+import { textOf } from "../../Loop/kernel/describe.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Report } from "../../Loop/kernel/Report.js"
 import { Task } from "../../Loop/kernel/Task.js"
@@ -18,8 +19,8 @@ import type { OnInterrupt } from "./options.js"
 /** What a slow or abandoned join says of the work. */
 const describe = (future: Future<unknown>, origin: (() => string) | undefined): string =>
   future instanceof Task
-    ? `${future.getName()} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`})`
-    : future.toString()
+    ? `${future._name} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`})`
+    : textOf(future)
 
 /** The same work, for the report's fields. */
 const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>

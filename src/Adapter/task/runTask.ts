@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { isProgram } from "../../effect.js"
 import { awaitFuture } from "../../Loop/fiber/Wait.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
+import { oneLine, textOf } from "../../Loop/kernel/describe.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Coroutine } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
@@ -44,7 +45,9 @@ export const guarded =
 
 /** What a Future is called in reports: a task by its name. */
 export const reportNameOf = (future: Future<unknown>): string =>
-  "getName" in future && typeof future.getName === "function" ? String(future.getName()) : future.toString()
+  "getName" in future && typeof future.getName === "function"
+    ? oneLine(String(future.getName()))
+    : textOf(future)
 
 /** Waits for the Future that `begin` makes; interruption cancels it and joins. `name` is what it is called in reports. */
 export const awaitJoined = <A, E>(

@@ -8,6 +8,7 @@
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
+import { guardedRow } from "./row.js"
 import { tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover, OpenCrossing, Phase } from "../ports.js"
 
@@ -131,7 +132,7 @@ export class Crossings implements Phase {
   }
 
   held(): ReadonlyArray<Leftover> {
-    return [...this.loop._crossings].map((crossing) => crossing.describe())
+    return [...this.loop._crossings].map((crossing) => guardedRow(crossing.what, () => crossing.describe()))
   }
 
   /** None ends as long as somebody is left who may use it. */

@@ -1,7 +1,14 @@
-/** What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown. */
+/**
+ * What had not settled when a deadline passed, as a table for people: who is to blame for a slow shutdown.
+ *
+ * Names and texts are the program's, and a table that cannot be built would leave a closing without its end: rows are
+ * guarded, each is one line of bounded length, and there is a bounded number of them.
+ */
 import { type RunningFiber, spanName } from "../../effect.js"
+import { oneLine } from "../kernel/describe.js"
 import { phasesOf } from "./phases.js"
-import type { Described, Home, Leftover } from "../ports.js"
+import { guardedRow } from "./row.js"
+import type { Described, Home, Leftover, Phase } from "../ports.js"
 
 /** The Effect around which a loop was opened, from the moment it was told to stop until it has. */
 export class StoppingBody implements Described {
@@ -25,12 +32,25 @@ export class StoppingBody implements Described {
   }
 }
 
+/** What one phase holds: its own rows are guarded, and so is the asking. */
+const heldBy = (phase: Phase): ReadonlyArray<Leftover> => {
+  try {
+    return phase.held()
+  } catch {
+    return [
+      guardedRow("unknown", () => {
+        throw new Error("what is there cannot be told")
+      })
+    ]
+  }
+}
+
 /** Everything of the loop that has not settled. */
 export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
   const { body } = loop._closing
   return [
-    ...(body === undefined ? [] : [body.describe()]),
-    ...phasesOf(loop).flatMap((phase) => phase.held())
+    ...(body === undefined ? [] : [guardedRow("effect", () => body.describe())]),
+    ...phasesOf(loop).flatMap((phase) => heldBy(phase))
   ]
 }
 
@@ -40,12 +60,43 @@ export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
 
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 
+/** How many rows a table has; the rest is counted. */
+const MOST_ROWS = 50
+
+/** Rows that differ in nothing but their age. */
+interface Group {
+  readonly first: ReadonlyArray<string>
+  count: number
+  oldest: number
+}
+
+/** Equal rows are one, in the order of the first of each. */
+const groupsOf = (leftovers: ReadonlyArray<Leftover>): ReadonlyArray<Group> => {
+  const groups = new Map<string, Group>()
+  for (const { age, createdAt, name, state, waitingOn, what } of leftovers) {
+    const first = [what, name, state, waitingOn, createdAt].map((cell) => oneLine(String(cell)))
+    const key = JSON.stringify(first)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, { first, count: 1, oldest: age })
+    else {
+      group.count++
+      group.oldest = Math.max(group.oldest, age)
+    }
+  }
+  return [...groups.values()]
+}
+
+const cellsOf = ({ count, first: [what, name, ...rest], oldest }: Group): ReadonlyArray<string> => {
+  const age = `${Math.round(oldest)}ms`
+  const cells = count === 1 ? [what, name, age] : [what, `${count} x ${name}`, `oldest ${age}`]
+  return [...cells, ...rest].map((cell) => cell ?? "")
+}
+
 /** The table, a line each, columns aligned. */
 export const tableOf = (leftovers: ReadonlyArray<Leftover>): string => {
-  const rows = [
-    [...columns],
-    ...leftovers.map((l) => [l.what, l.name, `${Math.round(l.age)}ms`, l.state, l.waitingOn, l.createdAt])
-  ]
+  const groups = groupsOf(leftovers)
+  const more = groups.slice(MOST_ROWS).reduce((sum, { count }) => sum + count, 0)
+  const rows = [[...columns], ...groups.slice(0, MOST_ROWS).map(cellsOf)]
   const widths = columns.map((_, i) => Math.max(...rows.map((row) => (row[i] as string).length)))
   return rows
     .map((row) =>
@@ -54,6 +105,7 @@ export const tableOf = (leftovers: ReadonlyArray<Leftover>): string => {
         .join("  ")
         .trimEnd()
     )
+    .concat(more === 0 ? [] : [`... and ${more} more`])
     .join("\n")
 }
 

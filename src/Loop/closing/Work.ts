@@ -7,6 +7,7 @@ import type { LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
 import type { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
+import { guardedRow } from "./row.js"
 import type { Home, Leftover, LoopFiber, Phase } from "../ports.js"
 
 const rowOf = (task: Task<unknown>): Leftover => ({
@@ -49,7 +50,10 @@ export class Work implements Phase {
 
   held(): ReadonlyArray<Leftover> {
     const { effects, tasks } = this.#here()
-    return [...tasks.map(rowOf), ...effects.map((effect) => effect.describe())]
+    return [
+      ...tasks.map((task) => guardedRow("task", () => rowOf(task))),
+      ...effects.map((effect) => guardedRow("effect", () => effect.describe()))
+    ]
   }
 
   /** Where servers do not end, its turn has not come. */
@@ -81,7 +85,7 @@ export class Work implements Phase {
         if (unowned && task._peek() === "error" && !loop.isClosed()) {
           loop.callExceptionHandler({
             kind: "late",
-            message: `unhandled exception during loop shutdown in ${task.getName()}`,
+            message: `unhandled exception during loop shutdown in ${task._name}`,
             exception: task._error(),
             task
           })

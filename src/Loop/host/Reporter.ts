@@ -2,13 +2,13 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { contextOf, forkWith, logAt, observe, type FiberState } from "../../effect.js"
-import { errorText } from "../kernel/describe.js"
+import { errorText, textOf } from "../kernel/describe.js"
 import type { Report } from "../kernel/Report.js"
 
 /** Where a report comes from, in words: its message, which names a callback, and the task or future in it. */
 export const reportSource = (report: Report): string => {
   const source = report.task ?? report.future
-  return source === undefined ? report.message : `${report.message}: ${source.toString()}`
+  return source === undefined ? report.message : `${report.message}: ${textOf(source)}`
 }
 
 const levelOf = (report: Report): "warning" | "error" => {

@@ -9,7 +9,7 @@
  */
 import { isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
-import { describeValue } from "./describe.js"
+import { bounded, describeValue, functionName, isClass, textOf } from "./describe.js"
 import { rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
@@ -26,7 +26,7 @@ import {
 import { Passes } from "./Passes.js"
 import type { Context, Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
-import { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Task.js"
+import { nameOf, Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Task.js"
 import { TimerHandle } from "./Timers.js"
 import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
@@ -85,8 +85,11 @@ export class BaseEventLoop implements Scheduler {
     this.name = options.name ?? `loop-${++loops}`
     this.host = host
     this.#queueLength = queueLength
-    this.#passes = new Passes(host, options.debug ?? false, (runnable, took) =>
-      this.#measured(runnable, took)
+    this.#passes = new Passes(
+      host,
+      options.debug ?? false,
+      (runnable, took) => this.#measured(runnable, took),
+      (runnable, error) => this.#threw(runnable, error)
     )
     this.slowCallbackDuration = slowCallbackDuration
     if (exceptionHandler !== undefined) this.setExceptionHandler(exceptionHandler)
@@ -168,10 +171,16 @@ export class BaseEventLoop implements Scheduler {
           `Future goes to ensureFuture`
       )
     }
+    if (isClass(coroutine)) {
+      throw new TypeError(
+        `createTask takes an async function or a generator function, not the class ${functionName(coroutine)}: give it ` +
+          `() => new ${functionName(coroutine)}()`
+      )
+    }
     this._refuse("createTask")
     if (this.#taskFactory !== undefined) {
       const task = this.#taskFactory(this, coroutine, options)
-      if (options.name !== undefined && task.getName() !== String(options.name)) task.setName(options.name)
+      if (options.name !== undefined && task.getName() !== nameOf(options.name)) task.setName(options.name)
       return task as Task<CoroutineValue<R>>
     }
     const task = new Task<CoroutineValue<R>>(this, coroutine, options, this.#forgetTask)
@@ -274,8 +283,13 @@ export class BaseEventLoop implements Scheduler {
     this.host.report(report)
   }
 
-  /** Every report goes through here, also after close. Never throws. A handler that fails is reported itself. */
-  callExceptionHandler(report: Report): void {
+  /**
+   * Every report goes through here, also after close. Never throws. A handler that fails is reported itself. Of a message
+   * the length is bounded, and what a terminal would obey is taken out.
+   */
+  callExceptionHandler(given: Report): void {
+    const message = bounded(given.message)
+    const report = message === given.message ? given : { ...given, message }
     if (report.kind === "late") this.#late++
     const handler = this.#exceptionHandler
     if (handler === undefined || this.#reporting) return this.#reportByDefault(report)
@@ -432,7 +446,7 @@ export class BaseEventLoop implements Scheduler {
    */
   _watchJoin(who: string, left: () => ReadonlyArray<Future<unknown>>): () => void {
     const report = (): void => {
-      const names = left().map(String).join(", ")
+      const names = left().map(textOf).join(", ")
       this.callExceptionHandler({
         kind: "slowJoin",
         message: `${who} has waited ${this._slowJoin}ms for what it cancelled, which has not ended: ${names}`
@@ -533,8 +547,7 @@ export class BaseEventLoop implements Scheduler {
   #measured(runnable: Runnable, took: number): void {
     if (took < this.slowCallbackDuration) return
     const sourceTraceback = siteOf(runnable)
-    const what =
-      runnable instanceof Handle || isFuture(runnable) ? runnable.toString() : "a wait of Effect code"
+    const what = runnable instanceof Handle || isFuture(runnable) ? textOf(runnable) : "a wait of Effect code"
     this.callExceptionHandler({
       kind: "slowCallback",
       message: `Executing ${what} took ${(took / 1000).toFixed(3)} seconds`,
@@ -542,6 +555,17 @@ export class BaseEventLoop implements Scheduler {
       ...(runnable instanceof Handle ? { handle: runnable } : {}),
       ...(sourceTraceback === undefined ? {} : { sourceTraceback })
     })
+  }
+
+  /** What a Runnable of a pass threw: it ends that one, or it is reported. */
+  #threw(runnable: Runnable, error: unknown): void {
+    let exception = error
+    try {
+      if (runnable._threw !== undefined) return runnable._threw(error)
+    } catch (second) {
+      exception = second
+    }
+    this.callExceptionHandler({ kind: "callback", message: "Exception in a wait", exception })
   }
 
   #accept(what: string, callback: unknown): void {
@@ -558,7 +582,7 @@ export class BaseEventLoop implements Scheduler {
     if (runnable instanceof Handle) {
       this.callExceptionHandler({
         kind: "late",
-        message: `${runnable.toString()} was scheduled on the closed loop ${this.name} and will not run`,
+        message: `${textOf(runnable)} was scheduled on the closed loop ${this.name} and will not run`,
         handle: runnable
       })
       runnable.cancel()

@@ -27,7 +27,8 @@
  */
 import { adopt, isThenable } from "./adopt.js"
 import { local, noRunningLoop } from "./current.js"
-import { functionName, describeValue } from "./describe.js"
+import { checkContext } from "./checkContext.js"
+import { functionName, describeValue, textOf } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { CancelledError, InvalidStateError, isCancelledError, LoopClosedError } from "./errors.js"
 import { FutureIterator } from "./FutureIterator.js"
@@ -181,7 +182,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     this._markRetrieved()
     if (this.#state === FINISHED) return this.#value as A
     if (this.#state === PENDING)
-      throw new InvalidStateError(`result() of ${this.toString()}: it is not done yet`)
+      throw new InvalidStateError(`result() of ${textOf(this)}: it is not done yet`)
     throw this._error()
   }
 
@@ -194,7 +195,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     if (this.#state === FINISHED) return undefined
     if (this.#state === FAILED) return this.#value
     if (this.#state === CANCELLED) throw this._error()
-    throw new InvalidStateError(`exception() of ${this.toString()}: it is not done yet`)
+    throw new InvalidStateError(`exception() of ${textOf(this)}: it is not done yet`)
   }
 
   /**
@@ -203,7 +204,8 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    */
   addDoneCallback(callback: (future: this) => unknown, options?: { readonly context?: Context }): void {
     checkCallback("addDoneCallback", callback, this._scheduler.getDebug())
-    const context = options?.context ?? this._scheduler.host.contexts.capture()
+    const context =
+      checkContext("addDoneCallback", options?.context) ?? this._scheduler.host.contexts.capture()
     this._add(new Handle(this._scheduler, callback, [this], context))
   }
 
@@ -436,10 +438,15 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
     this._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${this.toString()} failed, and what awaited it was cancelled before it knew`,
+      message: `${textOf(this)} failed, and what awaited it was cancelled before it knew`,
       exception: this.#value,
       future: this
     })
+  }
+
+  /** @internal For those that are Runnables: its run threw, and nothing else will settle it. */
+  _threw(error: unknown): void {
+    if (!this.done()) this._settleError(error)
   }
 
   /** @internal The failure of this Future will be told by another one that owns it, as a task group does. */
@@ -495,7 +502,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   #refuseSettled(what: string): void {
     if (this.#state !== PENDING)
-      throw new InvalidStateError(`${what}() on ${this.toString()}: it is settled already`)
+      throw new InvalidStateError(`${what}() on ${textOf(this)}: it is settled already`)
   }
 
   #runnables(): Array<Runnable> {
@@ -656,7 +663,13 @@ class Reaction<B> extends Future<B> implements Runnable {
  * @category guards
  * @since 0.1.0
  */
-export const isFuture = (u: unknown): u is Future<unknown> =>
-  typeof u === "object" && u !== null && FutureTypeId in u
+export const isFuture = (u: unknown): u is Future<unknown> => {
+  if (typeof u !== "object" || u === null) return false
+  try {
+    return FutureTypeId in u
+  } catch {
+    return false // A proxy that throws when it is asked, or that was revoked.
+  }
+}
 
 Object.defineProperty(Future.prototype, FutureTypeId, { value: FutureTypeId })

@@ -113,6 +113,11 @@ export class Handle implements Runnable {
     this.#args = undefined
   }
 
+  /** @internal Its context could not be entered. */
+  _threw(exception: unknown): void {
+    this.#report(`The context of callback ${functionName(this.#callback)} could not be entered`, exception)
+  }
+
   /** @internal Calls the callback; the host has made its async-local state visible. Never throws. */
   _invoke(): void {
     const callback = this.#callback as (...args: ReadonlyArray<unknown>) => unknown
@@ -122,15 +127,19 @@ export class Handle implements Runnable {
       else callback(...args)
     } catch (exception) {
       // Still inside the callback's own context, so that the exception handler sees it too.
-      const sourceTraceback = this.sourceTraceback
-      this._scheduler.callExceptionHandler({
-        kind: "callback",
-        message: `Exception in callback ${describeCall(callback, args ?? [])}`,
-        exception,
-        handle: this,
-        ...(sourceTraceback === undefined ? {} : { sourceTraceback })
-      })
+      this.#report(`Exception in callback ${describeCall(callback, args ?? [])}`, exception)
     }
+  }
+
+  #report(message: string, exception: unknown): void {
+    const sourceTraceback = this.sourceTraceback
+    this._scheduler.callExceptionHandler({
+      kind: "callback",
+      message,
+      exception,
+      handle: this,
+      ...(sourceTraceback === undefined ? {} : { sourceTraceback })
+    })
   }
 
   /** @internal What `toString` says between the class name and the callback. */

@@ -20,6 +20,10 @@
  *                                          step has resumed is not overtaken
  *     yield   pending I/O                  in place of each of them, when a millisecond of passes is over
  *
+ * What a Runnable throws is caught here and nowhere else (`#run`): it ends that one, and never the pass. Callbacks and
+ * coroutines have their own places for what the program throws in them; this one is for what the program throws where the
+ * library looks at its values: a context that cannot be entered, a promise whose `then` fails.
+ *
  * The pass is that of asyncio (3.13, `BaseEventLoop._run_once`): what is ready first, then the timers that are due, and
  * what the pass itself adds waits for the next one.
  *
@@ -39,6 +43,9 @@ const SLICE = 1
 const CALLBACKS_PER_LOOK = 512
 const CALLBACKS_OF_A_PASS = 32
 
+/** What runs before the first of a pass. */
+const none: Runnable = { resumes: false, run: () => {} }
+
 /** @internal */
 export class Passes {
   /** Whether callbacks are run: neither stopped nor closed. */
@@ -51,6 +58,7 @@ export class Passes {
   callbacks = 0
   readonly #host: Host
   readonly #onMeasured: (runnable: Runnable, took: number) => void
+  readonly #onThrown: (runnable: Runnable, error: unknown) => void
   readonly #queue = new Queue<Runnable>()
   readonly #timers = new Timers(() => this.#headCancelled())
   readonly #turn = (): void => this.#run()
@@ -76,10 +84,17 @@ export class Passes {
   /** The pass that is going on is the last one. */
   #stopping = false
 
-  constructor(host: Host, debug: boolean, onMeasured: (runnable: Runnable, took: number) => void) {
+  /** Neither of the two may throw: `onMeasured` is told how long something took, `onThrown` what it threw. */
+  constructor(
+    host: Host,
+    debug: boolean,
+    onMeasured: (runnable: Runnable, took: number) => void,
+    onThrown: (runnable: Runnable, error: unknown) => void
+  ) {
     this.#host = host
     this.debug = debug
     this.#onMeasured = onMeasured
+    this.#onThrown = onThrown
     this.#stopped.set()
   }
 
@@ -155,18 +170,27 @@ export class Passes {
     if (this.#left === 0) this.#beginPass()
     const queue = this.#queue
     while (this.#left > 0) {
-      const next = queue.shift() as Runnable
-      this.#left--
-      this.callbacks++
-      if (this.debug) {
-        this.#measured = next
-        this.#measuredSince = this.#host.now()
+      let next = none
+      // Around the loop and not in it: entered again only after something was thrown.
+      try {
+        while (this.#left > 0) {
+          next = queue.shift() as Runnable
+          this.#left--
+          this.callbacks++
+          if (this.debug) {
+            this.#measured = next
+            this.#measuredSince = this.#host.now()
+          }
+          next.run()
+          // A coroutine goes on in microtasks now: whatever comes next has to let it.
+          if (next.resumes) break
+          if (this.#measured !== undefined) this.#measure()
+          if (++this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) return this.#putAside("yield")
+        }
+      } catch (error) {
+        this.#onThrown(next, error)
       }
-      next.run()
-      // A coroutine goes on in microtasks now: whatever comes next has to let it.
       if (next.resumes) return this.#afterStep()
-      if (this.#measured !== undefined) this.#measure()
-      if (++this.#sinceLook >= CALLBACKS_PER_LOOK && this.#sliceIsOver()) return this.#putAside("yield")
     }
     this.#endPass(false)
   }

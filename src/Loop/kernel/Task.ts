@@ -17,7 +17,8 @@
  * steps all read and write `#cancel` and `#waiting`. In two files those would be open to every file.
  */
 import { isThenable } from "./adopt.js"
-import { functionName, describeValue } from "./describe.js"
+import { checkContext } from "./checkContext.js"
+import { functionName, describeValue, oneLine, tagOf, textOf } from "./describe.js"
 import {
   CancelledError,
   InvalidStateError,
@@ -65,7 +66,27 @@ let tasks = 0
 
 /** Whether a coroutine function turned out to be a generator function. @internal */
 export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknown> =>
-  Object.prototype.toString.call(u) === "[object Generator]"
+  tagOf(u) === "[object Generator]"
+
+/** What a coroutine returned, to the task that is to end with it. */
+type Returned = "promise" | "generator" | "future" | "thenable" | "value"
+
+/** Throws where the value does not let itself be looked at: a revoked proxy, a `toStringTag` that throws. */
+const kindOf = (result: unknown): Returned => {
+  if (typeof result !== "object" || result === null) return isThenable(result) ? "thenable" : "value"
+  if (result instanceof Promise) return "promise"
+  if (Object.prototype.toString.call(result) === "[object Generator]") return "generator"
+  return isFuture(result) ? "future" : isThenable(result) ? "thenable" : "value"
+}
+
+/** The name of a task as a string. Throws `TypeError` for what cannot be made one. @internal */
+export const nameOf = (name: unknown): string => {
+  try {
+    return String(name)
+  } catch (cause) {
+    throw new TypeError("the name of a task is a string, or has one", { cause })
+  }
+}
 
 /**
  * A running coroutine, as a Future of its result. Made by `loop.createTask`; it starts in a later pass, never inside
@@ -117,7 +138,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     super(scheduler)
     this.#coroutine = coroutine
     this.#body = options.body ?? coroutine
-    this.#context = options.context ?? scheduler.host.contexts.capture()
+    this.#context = checkContext("createTask", options.context) ?? scheduler.host.contexts.capture()
     this.#number = ++tasks
     this.#createdAt = scheduler.host.now()
     this.#onSettled = onSettled
@@ -131,7 +152,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal */
   override get _name(): string {
-    return this.getName()
+    return oneLine(this.getName())
   }
 
   getName(): string {
@@ -140,7 +161,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** Names the task; what is not a string is shown as one. */
   setName(name: unknown): void {
-    this.#name = String(name)
+    this.#name = nameOf(name)
   }
 
   /** The function that this task runs; of an adapted one, the function that was given to the adapter. */
@@ -155,7 +176,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** What it waits for, for reports: the text forms of the Futures it awaits. */
   waitingOn(): ReadonlyArray<string> {
-    return this.#awaited().map(String)
+    return this.#awaited().map(textOf)
   }
 
   /**
@@ -251,12 +272,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** Throws {@link InvalidStateError}: a task settles by its coroutine only. */
   override setResult(): never {
-    throw new InvalidStateError(`setResult() on ${this.toString()}: a task settles by its coroutine`)
+    throw new InvalidStateError(`setResult() on ${textOf(this)}: a task settles by its coroutine`)
   }
 
   /** Throws {@link InvalidStateError}: a task settles by its coroutine only. */
   override setException(): never {
-    throw new InvalidStateError(`setException() on ${this.toString()}: a task settles by its coroutine`)
+    throw new InvalidStateError(`setException() on ${textOf(this)}: a task settles by its coroutine`)
   }
 
   /**
@@ -288,12 +309,20 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#start, this)
   }
 
+  /** @internal The coroutine could not be entered: its context is the program's. */
+  override _threw(cause: unknown): void {
+    if (this.done()) return
+    this.#fail(
+      new TypeError(`task ${this._name} could not be run in the context that it was given`, { cause })
+    )
+  }
+
   /** @internal */
   _wait(future: Cancellable): Error | undefined {
-    if (future === this) return new InvalidStateError(`${this.toString()} cannot await itself`)
+    if (future === this) return new InvalidStateError(`${textOf(this)} cannot await itself`)
     if (isFuture(future) && future._scheduler !== this._scheduler) {
       return new WrongLoopError(
-        `task ${this.getName()} of loop ${this._scheduler.name} awaits ${future.toString()}, which is attached to a ` +
+        `task ${this._name} of loop ${this._scheduler.name} awaits ${textOf(future)}, which is attached to a ` +
           `different loop; use loop.wrapFuture(future)`
       )
     }
@@ -356,11 +385,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     // Another task is only named: tasks may await each other in circles.
     const texts = waits.map((future) =>
       future instanceof Task
-        ? `<Task ${future._stateWord()} name=${JSON.stringify(future.getName())}>`
-        : String(future)
+        ? `<Task ${future._stateWord()} name=${JSON.stringify(future._name)}>`
+        : textOf(future)
     )
     const wait = texts.length === 0 ? "" : ` wait_for=${texts.join(", ")}`
-    return `${word} name=${JSON.stringify(this.getName())} coro=${functionName(this.#body)}${wait}`
+    return `${word} name=${JSON.stringify(this._name)} coro=${functionName(this.#body)}${wait}`
   }
 
   /** @internal */
@@ -374,7 +403,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    */
   protected override get _ownContext(): Context | undefined {
     const { contexts } = this._scheduler.host
-    return contexts.call(this.#context, this._scheduler, undefined, () => contexts.capture(), undefined)
+    try {
+      return contexts.call(this.#context, this._scheduler, undefined, () => contexts.capture(), undefined)
+    } catch {
+      return undefined // A context of the program's own that cannot be entered; the task has failed with that.
+    }
   }
 
   /** @internal */
@@ -444,7 +477,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     if (failure === undefined || isCancelledError(failure.error)) return
     this._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${this.getName()} failed after its loop was closed`,
+      message: `${this._name} failed after its loop was closed`,
       exception: failure.error,
       task: this
     })
@@ -458,38 +491,59 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       task.#fail(error)
       return
     }
-    if (result instanceof Promise) {
-      task.#follow(result)
-    } else if (isGenerator(result)) {
-      task.#generator = result
-      Task.#advance(task)
-    } else if (isFuture(result)) {
-      // A plain function that returns a Future: the task awaits it as an async function would, and ends as that would,
-      // by `#finish` and `#fail`. `_settleAs` would miss a cancel that the task has kept.
-      const future = result
-      const refusal = task._wait(future)
-      if (refusal !== undefined) return task.#fail(refusal)
-      future._add({
-        resumes: false,
-        run: () => {
-          const cancel = task._resume(future, future.cancelled())
-          if (cancel !== undefined) {
-            future._overtaken()
-            task.#fail(cancel)
-          } else if (future._peek() === "value") task.#finish(future._value())
-          else task.#fail(future._error())
-        }
-      })
-      task._deliver(future)
-    } else if (isThenable(result)) task.#follow(Promise.resolve(result))
-    else task.#finish(result)
+    let kind: Returned
+    try {
+      kind = kindOf(result)
+    } catch (cause) {
+      const what = `task ${task._name} returned ${describeValue(result)}, which cannot be looked at`
+      return task.#fail(new TypeError(what, { cause }))
+    }
+    switch (kind) {
+      case "promise":
+        return task.#follow(result as Promise<unknown>)
+      case "generator":
+        task.#generator = result as Generator<unknown, unknown, unknown>
+        return Task.#advance(task)
+      case "future":
+        return task.#endAs(result as Future<unknown>)
+      case "thenable":
+        return task.#follow(Promise.resolve(result))
+      case "value":
+        return task.#finish(result)
+    }
   }
 
   #follow(promise: Promise<unknown>): void {
-    promise.then(
-      (value) => this.#finish(value),
-      (error: unknown) => this.#fail(error)
-    )
+    try {
+      promise.then(
+        (value) => this.#finish(value),
+        (error: unknown) => this.#fail(error)
+      )
+    } catch (error) {
+      // A class of promises with a `then` of its own. `await` fails with what that throws, too.
+      this.#fail(error)
+    }
+  }
+
+  /**
+   * A plain function returned a Future: the task awaits it as an async function would, and ends as that would, by
+   * `#finish` and `#fail`. `_settleAs` would miss a cancel that the task has kept.
+   */
+  #endAs(future: Future<unknown>): void {
+    const refusal = this._wait(future)
+    if (refusal !== undefined) return this.#fail(refusal)
+    future._add({
+      resumes: false,
+      run: () => {
+        const cancel = this._resume(future, future.cancelled())
+        if (cancel !== undefined) {
+          future._overtaken()
+          this.#fail(cancel)
+        } else if (future._peek() === "value") this.#finish(future._value())
+        else this.#fail(future._error())
+      }
+    })
+    this._deliver(future)
   }
 
   /** One step of a generator: resumes it with the awaited outcome, and waits for what it yields next. */
@@ -507,19 +561,24 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       task.#cancel = undefined
     } else if (waited !== undefined) task.#keepUnanswered(waited)
     let result: IteratorResult<unknown, unknown>
+    let over: boolean | undefined
+    let value: unknown
     try {
       if (toThrow !== undefined) result = generator.throw(toThrow.error)
       else if (waited === undefined) result = generator.next()
       else if (waited._peek() === "value") result = generator.next(waited._value())
       else result = generator.throw(waited._error())
+      // What calls itself a generator may answer with anything.
+      over = result.done
+      value = result.value
     } catch (error) {
       task.#fail(error)
       return
     }
     // What the coroutine changed in its async-local state is there at its next step.
     task.#context = task._scheduler.host.contexts.capture()
-    if (result.done === true) return task.#finish(result.value)
-    task.#yielded(result.value)
+    if (over === true) return task.#finish(value)
+    task.#yielded(value)
   }
 
   #yielded(value: unknown): void {
@@ -535,7 +594,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     } else {
       this.#throw = {
         error: new TypeError(
-          `task ${this.getName()} yielded ${describeValue(value)}, which is not a Future: a generator coroutine waits ` +
+          `task ${this._name} yielded ${describeValue(value)}, which is not a Future: a generator coroutine waits ` +
             `with yield* on Futures; wrap a promise with loop.wrapFuture, and an Effect with runEffect`
         )
       }

@@ -101,7 +101,7 @@ export class TaskGroup {
 
   toString(): string {
     const { size } = this.#members
-    const name = this.#body === undefined ? "" : ` ${this.#body.getName()}`
+    const name = this.#body === undefined ? "" : ` ${this.#body._name}`
     const errors = this.#errors.length === 0 ? "" : ` errors=${this.#errors.length}`
     return `<TaskGroup${name} ${this.#state} tasks=${size}${errors}>`
   }
@@ -132,7 +132,7 @@ export class TaskGroup {
     else if (task._peek() === "error") {
       this.#errors.push(task._error())
       task._passOn()
-      this.#endAll(`${task.getName()} of the same task group failed`)
+      this.#endAll(`${task._name} of the same task group failed`)
     } else if (task === this.#body && task.cancelled()) {
       this.#endAll("the body of the task group was cancelled")
     }
@@ -151,7 +151,7 @@ export class TaskGroup {
     // While closing, the deadline of that says who is slow.
     const left = (): ReadonlyArray<Task<unknown>> => [...this.#members].filter((task) => !task.done())
     if (!told && left().length > 0)
-      this.#notSlow = this.#loop._watchJoin(`the task group ${this.#body?.getName()}`, left)
+      this.#notSlow = this.#loop._watchJoin(`the task group ${this.#body?._name}`, left)
   }
 
   #finish(): void {
@@ -162,9 +162,7 @@ export class TaskGroup {
     const errors = this.#errors
     if (errors.length > 0) {
       const first = `${errorText(errors[0])}${errors.length === 1 ? "" : `, and ${errors.length - 1} more`}`
-      future._settleError(
-        new TaskGroupError([...errors], `the task group ${body.getName()} failed: ${first}`)
-      )
+      future._settleError(new TaskGroupError([...errors], `the task group ${body._name} failed: ${first}`))
     } else if (this.#lost !== undefined) future._closed(this.#lost)
     else if (future._asked !== undefined) future._settleCancelled(future._asked.message)
     else future._settleAs(body)

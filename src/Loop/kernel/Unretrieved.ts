@@ -5,8 +5,10 @@
  * Differs: asyncio reports when the Future is collected, and at no other time. A FinalizationRegistry may never call
  * back, so closing the loop reports what is left.
  */
+import { textOf } from "./describe.js"
 import { siteOf } from "./sites.js"
 import type { Context, Scheduler, Unretrieved } from "./ports.js"
+import type { Report } from "./Report.js"
 
 class Failure implements Unretrieved {
   constructor(
@@ -50,7 +52,7 @@ export class UnretrievedLog {
   constructor(private readonly scheduler: Scheduler) {}
 
   add(future: object, kind: string, exception: unknown, context: Context | undefined): Unretrieved {
-    const failure = new Failure(this, String(future), kind, exception, context, siteOf(future))
+    const failure = new Failure(this, textOf(future), kind, exception, context, siteOf(future))
     letGoOfFrames(exception)
     this.failures.add(failure)
     collected.register(future, failure, failure)
@@ -69,18 +71,14 @@ export class UnretrievedLog {
 
   report(failure: Failure): void {
     const { sourceTraceback } = failure
-    this.scheduler.host.contexts.call(
-      failure.context,
-      this.scheduler,
-      undefined,
-      (report: Parameters<Scheduler["callExceptionHandler"]>[0]) =>
-        this.scheduler.callExceptionHandler(report),
-      {
-        kind: "unretrieved",
-        message: `${failure.kind} exception was never retrieved: ${failure.text}`,
-        exception: failure.exception,
-        ...(sourceTraceback === undefined ? {} : { sourceTraceback })
-      }
-    )
+    const { scheduler } = this
+    const tell = (report: Report): void => scheduler.callExceptionHandler(report)
+    const report: Report = {
+      kind: "unretrieved",
+      message: `${failure.kind} exception was never retrieved: ${failure.text}`,
+      exception: failure.exception,
+      ...(sourceTraceback === undefined ? {} : { sourceTraceback })
+    }
+    scheduler.host.contexts.call(failure.context, scheduler, undefined, tell, report)
   }
 }

@@ -1,6 +1,47 @@
-/** How functions, values and errors read in texts for people. */
+/** How functions, values and errors read in texts for people. Nothing here throws, whatever it is given. */
 
-/** A function's name; bound functions show the inner one, anonymous ones the start of their source. Never throws. */
+/** How long one cell of a report, one name in it, may be. */
+const LONGEST = 200
+
+/** How many arguments of a call are shown. */
+const MOST = 10
+
+/** Escape sequences of terminals, what has begun as one and has no end, control characters, line and paragraph ends. */
+const unprintable =
+  // eslint-disable-next-line no-control-regex -- these are what is to be taken out
+  /\u001b\[[0-?]*[ -/]*[@-~]?|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g
+
+/** The program's own text as a part of one line of a report: nothing a terminal obeys, no line ends, no megabytes. */
+export const oneLine = (text: string, longest = LONGEST): string => {
+  // What is cut off is never looked at.
+  const clean = text.slice(0, longest * 4).replace(unprintable, " ")
+  return clean.length <= longest && text.length <= longest * 4 ? clean : `${clean.slice(0, longest)}…`
+}
+
+/** How long a whole message may be: some hundred lines. */
+const LONGEST_MESSAGE = 40_000
+
+/** A message of several lines as it may be printed: no megabytes, and nothing but line ends and tabs that a terminal obeys. */
+export const bounded = (message: string): string => {
+  // A program's own report may have anything there.
+  if (typeof message !== "string") return message
+  const text =
+    message.length <= LONGEST_MESSAGE
+      ? message
+      : `${message.slice(0, LONGEST_MESSAGE)}… (${message.length} characters)`
+  return text.replace(unprintable, (found) => (/^[\n\t]+$/.test(found) ? found : " "))
+}
+
+/** The text form of a Future, a task or a handle. A program may have given its class a `toString` of its own, which throws. */
+export const textOf = (thing: { toString(): string }): string => {
+  try {
+    return String(thing)
+  } catch {
+    return "<unprintable>"
+  }
+}
+
+/** A function's name; bound functions show the inner one, anonymous ones the start of their source. */
 export const functionName = (f: unknown): string => {
   if (typeof f !== "function") return describeValue(f)
   // A class may have a static `name` of any type, and a proxy may throw.
@@ -11,22 +52,26 @@ export const functionName = (f: unknown): string => {
     own = undefined
   }
   const name = typeof own === "string" ? own.replace(/^(bound )+/, "") : ""
-  if (name !== "") return name
-  const source = Function.prototype.toString.call(f).replace(/\s+/g, " ")
-  return `<anonymous ${source.length > 40 ? source.slice(0, 40) + "…" : source}>`
+  if (name !== "") return oneLine(name)
+  const source = Function.prototype.toString.call(f).slice(0, 400).replace(/\s+/g, " ")
+  return `<anonymous ${oneLine(source, 40)}>`
 }
 
-/** A value, short and never throwing. */
+const short = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)
+
+/** A value, short. */
 export const describeValue = (u: unknown): string => {
   try {
     if (typeof u === "string") return JSON.stringify(u.length > 60 ? u.slice(0, 60) + "…" : u)
     if (typeof u === "function") return functionName(u)
-    if (u instanceof Error) return `${u.name}(${JSON.stringify(u.message)})`
+    if (u instanceof Error) return `${oneLine(u.name)}(${JSON.stringify(short(u.message))})`
     if (typeof u === "object" && u !== null) {
       const name = (Object.getPrototypeOf(u) as { constructor?: { name?: string } } | null)?.constructor?.name
-      return Array.isArray(u) ? `[${u.length} items]` : `<${name ?? "object"}>`
+      return Array.isArray(u)
+        ? `[${u.length} items]`
+        : `<${typeof name === "string" ? oneLine(name) : "object"}>`
     }
-    return typeof u === "bigint" ? `${u}n` : String(u)
+    return oneLine(typeof u === "bigint" ? `${u}n` : String(u))
   } catch {
     return "<unprintable>"
   }
@@ -34,12 +79,12 @@ export const describeValue = (u: unknown): string => {
 
 /** `name(arg, arg)`. */
 export const describeCall = (f: unknown, args: ReadonlyArray<unknown>): string =>
-  `${functionName(f)}(${args.map(describeValue).join(", ")})`
+  `${functionName(f)}(${args.slice(0, MOST).map(describeValue).join(", ")}${args.length > MOST ? ", …" : ""})`
 
-/** A message and the first four causes below it, for one line of a report; circular causes end. Never throws. */
+/** A message and the first four causes below it, for one line of a report; circular causes end. */
 export const errorText = (error: unknown): string => {
-  if (!(error instanceof Error)) return describeValue(error)
   try {
+    if (!(error instanceof Error)) return describeValue(error)
     const seen = new Set<unknown>()
     let text = `${error.name}: ${error.message}`
     for (
@@ -58,4 +103,30 @@ export const errorText = (error: unknown): string => {
 
 /** Whether a function is declared as a coroutine: called as a callback, nobody would wait for it. */
 export const isCoroutineFunction = (f: unknown): boolean =>
-  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(Object.prototype.toString.call(f))
+  /^\[object (Async|Generator|AsyncGenerator)Function\]$/.test(tagOf(f))
+
+/** What `Object.prototype.toString` says; nothing where the value does not let itself be asked. */
+export const tagOf = (u: unknown): string => {
+  try {
+    return Object.prototype.toString.call(u)
+  } catch {
+    return ""
+  }
+}
+
+/**
+ * Whether a function can only be called with `new`: a class, of the program or of the engine. Its `prototype` cannot be
+ * written, which is asked first, because this is asked for every task.
+ */
+export const isClass = (f: unknown): boolean => {
+  try {
+    return (
+      typeof f === "function" &&
+      f.prototype !== undefined &&
+      Object.getOwnPropertyDescriptor(f, "prototype")?.writable === false &&
+      /^class\b|\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(f))
+    )
+  } catch {
+    return false
+  }
+}

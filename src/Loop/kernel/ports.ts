@@ -7,13 +7,15 @@ import type { Report } from "./Report.js"
 
 /** Something that the ready queue can run. The loop's pass is the only caller. */
 export interface Runnable {
-  /** @internal Runs once, never throws. */
+  /** @internal Runs once. */
   run(): void
   /**
    * @internal Whether running it resumes a coroutine, whose code then goes on in microtasks. The pass lets those finish
    * before it runs an ordinary callback, so that a resumed task is never overtaken.
    */
   readonly resumes: boolean
+  /** @internal `run` threw `error`, and nobody else will end this. Where it is missing, the error is reported. */
+  _threw?(error: unknown): void
 }
 
 /** Who runs: the loop, the task of it, and whatever the host ties to both (the Effect fiber that asked). */

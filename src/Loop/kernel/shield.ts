@@ -1,5 +1,6 @@
 /** Protects work from the cancellation of whoever waits for it. */
 import { runningLoop } from "./BaseEventLoop.js"
+import { textOf } from "./describe.js"
 import { rememberSite } from "./sites.js"
 import { Follower } from "./Follower.js"
 import { type Future, readAsFuture } from "./Future.js"
@@ -19,7 +20,7 @@ class Watch implements Runnable {
     if (inner._peek() !== "error" || inner._closedUnder) return
     inner._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${inner.toString()} failed after the shield around it was cancelled`,
+      message: `${textOf(inner)} failed after the shield around it was cancelled`,
       exception: inner._error(),
       future: inner
     })

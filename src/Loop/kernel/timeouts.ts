@@ -1,6 +1,6 @@
 /** Work with a deadline: at the deadline it is cancelled, and joined. */
 import { type BaseEventLoop, runningLoop, runningTask } from "./BaseEventLoop.js"
-import { functionName, describeValue } from "./describe.js"
+import { functionName, describeValue, textOf } from "./describe.js"
 import { rememberSite } from "./sites.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
 import { Follower, tellToStop } from "./Follower.js"
@@ -193,7 +193,7 @@ export function waitFor(awaitable: unknown, ms: number | null, options?: TaskOpt
   const delay = milliseconds("waitFor", ms)
   const self = runningTask(loop)
   if (self !== null && self === awaitable) {
-    throw new InvalidStateError(`${self.toString()} cannot wait for itself`)
+    throw new InvalidStateError(`${textOf(self)} cannot wait for itself`)
   }
   const deadline = new Timeout(loop, "waitFor", delay)
   const inner = deadline._begin(() => loop._futureOf("waitFor", awaitable, options))
