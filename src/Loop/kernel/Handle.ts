@@ -1,7 +1,13 @@
 /** One scheduled callback. Timers give it a due time (`Timers.ts`). */
 import { describeCall, describeValue, functionName, isCoroutineFunction } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
+import { isThenable } from "./adopt.js"
+import { isCancelledError, LoopClosedError } from "./errors.js"
 import type { Context, Runnable, Scheduler } from "./ports.js"
+import type { ReportKind } from "./Report.js"
+
+/** The brand of Futures, whose class is made of handles. */
+const FUTURE = Symbol.for("effect-aio/Future")
 
 const WAITING = 0
 const RAN = 1
@@ -123,18 +129,35 @@ export class Handle implements Runnable {
     const callback = this.#callback as (...args: ReadonlyArray<unknown>) => unknown
     const args = this.#args
     try {
-      if (args === undefined) callback()
-      else callback(...args)
+      const returned = args === undefined ? callback() : callback(...args)
+      // Nearly no callback returns anything.
+      if (typeof returned === "object" && returned !== null) this.#follow(callback, args, returned)
     } catch (exception) {
       // Still inside the callback's own context, so that the exception handler sees it too.
       this.#report(`Exception in callback ${describeCall(callback, args ?? [])}`, exception)
     }
   }
 
-  #report(message: string, exception: unknown): void {
+  /**
+   * The callback goes on, as an async function does: when it fails, that is an exception in it as any other. Its end is
+   * waited for by nobody. A Future of a loop tells of its own failure, to whoever has it.
+   */
+  #follow(callback: unknown, args: ReadonlyArray<unknown> | undefined, returned: object): void {
+    if (!isThenable(returned) || FUTURE in returned) return
+    const failed = (exception: unknown): void => {
+      // Cancelled, or its loop was closed under it: nobody's accident.
+      if (isCancelledError(exception) || exception instanceof LoopClosedError) return
+      const text = describeCall(callback, args ?? [])
+      if (!this._scheduler.isClosed()) this.#report(`Exception in callback ${text}`, exception)
+      else this.#report(`Exception in callback ${text} after its loop was closed`, exception, "late")
+    }
+    returned.then(undefined, failed)
+  }
+
+  #report(message: string, exception: unknown, kind: ReportKind = "callback"): void {
     const sourceTraceback = this.sourceTraceback
     this._scheduler.callExceptionHandler({
-      kind: "callback",
+      kind,
       message,
       exception,
       handle: this,
