@@ -13,8 +13,8 @@ import {
   type LoopStatistics as KernelStatistics
 } from "./kernel/BaseEventLoop.js"
 import type { Event } from "./kernel/Event.js"
-import type { Future } from "./kernel/Future.js"
-import type { Handle } from "./kernel/Handle.js"
+import { Future } from "./kernel/Future.js"
+import { Handle } from "./kernel/Handle.js"
 import type { Host } from "./kernel/ports.js"
 import type { Loop } from "./Loop.js"
 import { Closing } from "./closing/Closing.js"
@@ -35,6 +35,13 @@ export interface EffectLoopStatistics extends KernelStatistics {
 const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> =>
   effect as Effect.Effect<A, E>
 
+/** The handle of what never runs. */
+const cancelledHandle = (loop: BaseEventLoop): Handle => {
+  const handle = new Handle(loop, () => {}, undefined, undefined)
+  handle.cancel()
+  return handle
+}
+
 /**
  * The kernel's loop in an Effect program. `EventLoop.ts` makes it the one that programs see.
  *
@@ -54,7 +61,6 @@ export class EffectLoop extends BaseEventLoop implements Home {
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()
   #stopAsked = false
-  #lateValues = 0
   #provided: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
 
   /** @internal */
@@ -96,6 +102,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   ): Future<A> {
     checkEffect(what, effect)
     checkSignal(what, options.signal)
+    if (this._parks(what)) return new Future<A>(this)
     this._refuse(what)
     const provide: ContextFor = (caller) => this._provide(contextFor(caller))
     return new EffectFuture<A>(this, options.name ?? "effect", effect, provide, state, options.signal)
@@ -107,6 +114,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
    */
   runEffectTask<A, E>(effect: Effect.Effect<A, E, Loop>, options: { readonly name?: string } = {}): Handle {
     checkEffect("runEffectTask", effect)
+    if (this._parks("runEffectTask")) return cancelledHandle(this)
     this._refuse("runEffectTask")
     return startBackground(this, options.name ?? "effect", provided(effect))
   }
@@ -145,15 +153,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
     const kernel = super.statistics()
     return {
       ...kernel,
-      late: kernel.late + this.#lateValues,
       effects: this._effects.size,
       crossings: this._crossings.size
     }
-  }
-
-  /** @internal An outcome arrived after its receiver had gone, and was dropped. */
-  _countLate(): void {
-    this.#lateValues++
   }
 
   /** @internal */
@@ -236,6 +238,11 @@ export class EffectLoop extends BaseEventLoop implements Home {
         `which a new wait brings about, or closes` +
         (leftovers.length === 0 ? "" : `:\n${tableOf(leftovers)}`)
     })
+  }
+
+  /** @internal */
+  override get _named(): boolean {
+    return this._closing.gaveUp
   }
 
   /** @internal */

@@ -161,8 +161,6 @@ export interface Home extends BaseEventLoop {
   _onCrash(f: () => void): () => void
   /** @internal Calls `f` when the loop has stopped or closed, at once if it has; the result takes it back. */
   _onStopped(f: () => void): () => void
-  /** @internal An outcome arrived after its receiver had gone, and was dropped. */
-  _countLate(): void
   /** @internal The Context of a fiber of this loop. */
   _provide(context: Context.Context<never>): Context.Context<never>
   /** @internal Starts an Effect, for the call that is named `what`; `state` is for where no fiber has called. */

@@ -5,7 +5,7 @@ import type { Job } from "./Job.js"
 import { timerOf } from "./Timer.js"
 import { describeValue } from "../kernel/describe.js"
 import { ExecutorClosedError } from "../errors.js"
-import type { Future } from "../kernel/Future.js"
+import { Future } from "../kernel/Future.js"
 import { millis } from "../Settings.js"
 import { Capability, perLoop } from "../closing/Capability.js"
 import type { Leftover } from "../ports.js"
@@ -36,6 +36,7 @@ export class Executors extends Capability {
 
   run(executor: unknown, work: unknown, args: ReadonlyArray<unknown>): Future<unknown> {
     const what = "runInExecutor"
+    if (this.loop._parks(what)) return new Future<unknown>(this.loop)
     this.loop._refuse(what)
     const target = executor === null ? this.#defaultFor(what) : checked(what, executor, ", or null")
     const job = target._submit(what, this.loop, work, args, (ended) => {

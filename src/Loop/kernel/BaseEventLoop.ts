@@ -8,7 +8,7 @@
  * their docs. What each method needs is a noun beside it: Passes, Timers, TaskList, UnretrievedLog.
  */
 import { isThenable } from "./adopt.js"
-import { local, noRunningLoop } from "./current.js"
+import { abandonedCaller, local, noRunningLoop } from "./current.js"
 import { bounded, describeValue, functionName, isClass, textOf } from "./describe.js"
 import { rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
@@ -69,6 +69,8 @@ export class BaseEventLoop implements Scheduler {
   #taskFactory: TaskFactory | undefined
   #reporting = false
   #late = 0
+  /** Coroutines that closing has given up at something foreign, and that have not ended. */
+  #abandoned = 0
 
   /** Debug mode: from how many milliseconds on a callback is reported as slow. */
   slowCallbackDuration: number
@@ -177,6 +179,7 @@ export class BaseEventLoop implements Scheduler {
           `() => new ${functionName(coroutine)}()`
       )
     }
+    if (this._parks("createTask")) return new Task(this, coroutine, options, () => {})
     this._refuse("createTask")
     if (this.#taskFactory !== undefined) {
       const task = this.#taskFactory(this, coroutine, options)
@@ -223,7 +226,9 @@ export class BaseEventLoop implements Scheduler {
     if (!isThenable(foreign)) {
       throw new TypeError(`wrapFuture takes a Future or a thenable, not ${describeValue(foreign)}`)
     }
-    this._refuse("wrapFuture")
+    // Wrapped all the same: a promise that fails and has nobody would be an accident of the process.
+    if (this._parks("wrapFuture")) wrapFuture(this, foreign, options)._markRetrieved()
+    else this._refuse("wrapFuture")
     const future = wrapFuture(this, foreign, options) as Future<A>
     if (this.#passes.debug) rememberSite(future, this.wrapFuture)
     return future
@@ -239,6 +244,7 @@ export class BaseEventLoop implements Scheduler {
     if (typeof delay !== "number" || Number.isNaN(delay)) {
       throw new RangeError(`sleep takes milliseconds, not ${describeValue(delay)}`)
     }
+    if (this._parks("sleep")) return new Future<unknown>(this)
     this._refuse("sleep")
     const settle = (): void => {
       if (!future.done()) future._settleValue(value)
@@ -423,7 +429,10 @@ export class BaseEventLoop implements Scheduler {
     const error = this._closedError("the loop was closed before this was done")
     this.#closed = true
     const queued = this.#passes.close()
-    for (const task of [...this.#tasks]) task._closed(error)
+    for (const task of [...this.#tasks]) {
+      task._closed(error)
+      if (task._mayGoOn) this.#abandoned++
+    }
     for (const future of [...this.#watched.keys()]) future._closed(error)
     for (const runnable of queued) {
       if (runnable instanceof Handle) runnable.cancel()
@@ -431,7 +440,23 @@ export class BaseEventLoop implements Scheduler {
     }
     this.#passes.tellStopped()
     this.#unretrieved.flush()
-    this.host.close()
+    // A coroutine that goes on is known by its async-local state: that is kept until the last of them has ended.
+    if (this.#abandoned === 0) this.host.close()
+  }
+
+  /** @internal An outcome arrived after its receiver had gone, and was dropped. */
+  _countLate(): void {
+    this.#late++
+  }
+
+  /** @internal */
+  _endedLate(): void {
+    if (--this.#abandoned === 0) this.host.close()
+  }
+
+  /** @internal */
+  get _named(): boolean {
+    return false
   }
 
   /** @internal Resumes once every callback queued so far has run, or the loop is closed. */
@@ -499,6 +524,14 @@ export class BaseEventLoop implements Scheduler {
     )
   }
 
+  /** @internal Whether the call of that name comes from a coroutine that was given up: it gets what is never done. */
+  _parks(what: string): boolean {
+    if (!this.#closed) return false
+    const caller = abandonedCaller(this.host)
+    caller?._park(`${what}()`)
+    return caller !== undefined
+  }
+
   /** @internal Throws what a scheduling call gets that may not schedule. */
   _refuse(what: string): void {
     if (this.#closed) throw this._closedError(`${what}() on a closed loop`)
@@ -513,13 +546,14 @@ export class BaseEventLoop implements Scheduler {
     callback: Callback<Args>,
     args: Args
   ): Handle {
-    this.#accept(what, callback)
+    const parked = this.#accept(what, callback)
     const handle = new Handle(
       this,
       callback,
       args.length === 0 ? undefined : args,
       this.host.contexts.capture()
     )
+    if (parked) return this.#dropped(handle)
     if (this.#passes.debug) rememberSite(handle, this[what])
     this.#passes.push(handle)
     return handle
@@ -531,7 +565,7 @@ export class BaseEventLoop implements Scheduler {
     callback: Callback<Args>,
     args: Args
   ): TimerHandle {
-    this.#accept(what, callback)
+    const parked = this.#accept(what, callback)
     const timer = new TimerHandle(
       this,
       when,
@@ -539,6 +573,7 @@ export class BaseEventLoop implements Scheduler {
       args.length === 0 ? undefined : args,
       this.host.contexts.capture()
     )
+    if (parked) return this.#dropped(timer)
     if (this.#passes.debug) rememberSite(timer, this[what])
     this.#passes.addTimer(timer)
     return timer
@@ -568,9 +603,17 @@ export class BaseEventLoop implements Scheduler {
     this.callExceptionHandler({ kind: "callback", message: "Exception in a wait", exception })
   }
 
-  #accept(what: string, callback: unknown): void {
+  /** Throws what a call gets that may not schedule. True where it never comes back, and is not to be scheduled. */
+  #accept(what: string, callback: unknown): boolean {
     checkCallback(what, callback, this.#passes.debug)
+    if (this._parks(what)) return true
     this._refuse(what)
+    return false
+  }
+
+  #dropped<H extends Handle>(handle: H): H {
+    handle.cancel()
+    return handle
   }
 
   readonly #forgetTask = (task: Task<unknown>): void => {

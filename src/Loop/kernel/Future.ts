@@ -26,7 +26,7 @@
  * know of them, and a Future could not be read without it.
  */
 import { adopt, isThenable } from "./adopt.js"
-import { local, noRunningLoop } from "./current.js"
+import { abandonedCaller, local, noRunningLoop } from "./current.js"
 import { checkContext } from "./checkContext.js"
 import { functionName, describeValue, textOf } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
@@ -239,6 +239,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
       return (this._scheduler._nothing ??= this.#nothing()) as Future<B | C>
     }
     const reaction = new Reaction<B | C>(this, onFulfilled, onRejected, engine)
+    if (this.#parks("then")) return reaction
     if (!engine) {
       reaction._context = this._scheduler.host.contexts.capture()
       this._await(reaction)
@@ -485,6 +486,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** An `await` of a Future that is done does not go round the loop. It may still be a Future of the wrong loop. */
   #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
+    if (this.#parks("await")) return
     const waiter = local()?.task as Waiter | undefined
     const refusal =
       waiter === undefined || waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
@@ -492,6 +494,13 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     this._markRetrieved()
     if (this.#state === FINISHED) onFulfilled(this.#value as A)
     else onRejected(this._error())
+  }
+
+  /** Whether a coroutine that was given up asks: it is never answered. */
+  #parks(what: string): boolean {
+    const caller = abandonedCaller(this._scheduler.host)
+    caller?._park(what)
+    return caller !== undefined
   }
 
   #nothing(): Future<undefined> {
@@ -571,6 +580,8 @@ class Reaction<B> extends Future<B> implements Runnable {
     if (source === undefined) return
     if (this.#engine) {
       this.#source = undefined
+      // Its loop was closed, and gave the coroutine up: the one who waits here does not go on.
+      if (this._waiter?._abandoned === true) return this._settleValue(undefined)
       const rejected = source._peek() !== "value"
       const cancel = this._waiter?._resume(source, source.cancelled())
       if (cancel !== undefined) {

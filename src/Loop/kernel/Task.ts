@@ -113,6 +113,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal */ _previous: Task<unknown> | undefined = undefined
   /** @internal */ _listed = false
   /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
+  /** @internal Closing the loop has given up on the coroutine, which had begun. */ _abandoned = false
+  /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
+  _mayGoOn = false
+  /** The coroutine has gone on after that, and it was said. */
+  #parked = false
   #requests = 0
   /** The message of the first of the cancel requests. */
   #message: unknown = undefined
@@ -356,12 +361,29 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /**
    * @internal Closing has given up on the coroutine: every wait on this task ends. The coroutine itself is left where
-   * it waits. It has ignored a cancel already, and one that retries whatever fails would spin on an error for ever.
+   * it waits. It has ignored a cancel already, and one that retries whatever fails would spin on an error for ever: so
+   * nothing that it awaits or calls from then on is answered.
    */
   override _closed(error: Error): void {
     if (this.done()) return
+    this._abandoned = this.#started
+    this._mayGoOn = this.#started && this.#generator === undefined && this.#waiting === undefined
     this.#leave()
     super._closed(error)
+  }
+
+  /** @internal */
+  _park(what: string): void {
+    if (this.#parked) return
+    this.#parked = true
+    if (this._scheduler._named) return
+    this._scheduler.callExceptionHandler({
+      kind: "late",
+      message:
+        `${this._name} was given up when ${this._scheduler.name} closed, and has gone on to ${what}: ` +
+        `that is never answered`,
+      task: this
+    })
   }
 
   override get [Symbol.toStringTag](): string {
@@ -474,6 +496,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** The loop gave this task up when it closed, and now the coroutine ended after all. */
   #late(failure: { readonly error: unknown } | undefined): void {
+    if (this._mayGoOn) this._scheduler._endedLate()
     if (failure === undefined || isCancelledError(failure.error)) return
     this._scheduler.callExceptionHandler({
       kind: "late",

@@ -3,7 +3,7 @@
  * `await` the variable is empty and the host's async-local state answers, where it is in use.
  */
 import { NoRunningLoopError } from "./errors.js"
-import type { Invocable, Local } from "./ports.js"
+import type { Host, Invocable, Local, Waiter } from "./ports.js"
 
 /** The synchronous part. `loop === undefined` means that no loop code is on the stack. */
 export const slot: { loop: object | undefined; task: object | undefined; owner: unknown } = {
@@ -60,6 +60,16 @@ export const enterHandle = (owner: unknown, handle: Invocable): void => {
   slot.loop = outerLoop
   slot.task = outerTask
   slot.owner = outerOwner
+}
+
+/**
+ * The task whose coroutine is calling, where closing its loop has given that up. It has ignored a cancel; one that tries
+ * again whatever fails would spin on an error for ever, so what it calls neither throws nor comes back. A fiber that it
+ * has resumed is not its code.
+ */
+export const abandonedCaller = (host: Host): Waiter | undefined => {
+  const task = local()?.task as Waiter | undefined
+  return task?._abandoned === true && !host.inFiber() ? task : undefined
 }
 
 /** The error for a call that needs a running loop. */

@@ -113,6 +113,10 @@ export interface Scheduler {
   ): Unretrieved | undefined
   /** @internal Lists a Future that code outside of all tasks waits for: closing settles it, so that nothing hangs. */
   _watch(future: Settleable): void
+  /** @internal An outcome arrived after its receiver had gone, and was dropped. */ _countLate(): void
+  /** @internal A coroutine that closing had given up has ended after all. */ _endedLate(): void
+  /** @internal Whether the closing has named what it gave up: nobody needs to be told of that again. */
+  readonly _named: boolean
   /** @internal Takes it off the list. */ _unwatch(future: Settleable): void
 }
 
@@ -132,6 +136,10 @@ export interface Settleable {
 /** What a Future may ask of the task that awaits it. */
 export interface Waiter {
   /** @internal */ readonly _scheduler: Scheduler
+  /** @internal Closing the loop has given its coroutine up: what that awaits is never answered. */
+  readonly _abandoned: boolean
+  /** @internal Such a coroutine has gone on and called `what`: says so, once. */
+  _park(what: string): void
   /** @internal The task awaits `future` from now on. Returns an error if it may not. */
   _wait(future: Cancellable): Error | undefined
   /** @internal The wait is registered: a cancel that came before it is delivered to it. */

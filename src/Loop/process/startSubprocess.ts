@@ -107,6 +107,7 @@ export const startSubprocess = <P extends SubprocessProtocol>(
     throw new TypeError(
       `${what} takes a function that makes a protocol, not ${describeValue(protocolFactory)}`
     )
+  if (loop._parks(what)) return new Future<[SubprocessTransport, P]>(loop)
   loop._refuse(what)
   const protocol = protocolFactory()
   checkProtocol(`${what}, from its protocolFactory,`, protocol)
