@@ -1,5 +1,7 @@
 /** Foreign work (a promise, a thenable, another loop's Future) as a Future of this loop. */
-import { isCancelledError } from "./errors.js"
+import { textOf } from "./describe.js"
+import { isAnswer } from "./echoes.js"
+import { isCancelledError, LoopClosedError } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
 import type { Scheduler } from "./ports.js"
 
@@ -17,6 +19,35 @@ export interface WrapOptions {
 /** Whether `u` can be had as it is, and needs no wrapper on `scheduler`. */
 export const isOwnFuture = (scheduler: Scheduler, u: unknown): u is Future<unknown> =>
   isFuture(u) && !(u instanceof Future && u._scheduler !== scheduler)
+
+/** The wrappers of one foreign thing, and whether somebody has had its outcome, or was told of it. */
+interface Wrapped {
+  readonly wrappers: Set<Future<unknown>>
+  told: boolean
+}
+
+const wrapped = new WeakMap<object, Wrapped>()
+
+/** A wrapper that waits no longer was given the outcome: it is told of, once, unless somebody else has it. */
+const tellLate = (
+  wrapper: Future<unknown>,
+  of: Wrapped,
+  failure: { readonly error: unknown } | undefined
+): void => {
+  if (of.told || [...of.wrappers].some((other) => !other.done())) return
+  of.told = true
+  const scheduler = wrapper._scheduler
+  if (failure === undefined) return scheduler._countLate()
+  const { error } = failure
+  if (isCancelledError(error) || error instanceof LoopClosedError) return
+  if (wrapper.cancelled() && isAnswer(error)) return
+  scheduler.callExceptionHandler({
+    kind: "late",
+    message: `what ${textOf(wrapper)} waited for failed when nobody waited for it any more`,
+    exception: error,
+    future: wrapper
+  })
+}
 
 /** A Future of `scheduler` with the outcome of `foreign`. */
 export const wrapFuture = (
@@ -45,12 +76,20 @@ export const wrapFuture = (
   const source: PromiseLike<unknown> = isFuture(foreign)
     ? foreign
     : new Promise((resolve) => resolve(foreign))
+  const of = wrapped.get(foreign) ?? { wrappers: new Set(), told: false }
+  wrapped.set(foreign, of)
+  of.wrappers.add(wrapper)
   source.then(
     (value) => {
-      if (!wrapper.done()) wrapper._settleValue(value)
+      of.wrappers.delete(wrapper)
+      if (wrapper.done()) return tellLate(wrapper, of, undefined)
+      of.told = true
+      wrapper._settleValue(value)
     },
     (error: unknown) => {
-      if (wrapper.done()) return
+      of.wrappers.delete(wrapper)
+      if (wrapper.done()) return tellLate(wrapper, of, { error })
+      of.told = true
       if (isCancelledError(error)) wrapper._settleCancelled(error)
       else wrapper._settleError(error)
     }
