@@ -77,7 +77,14 @@ export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
 export { Handle } from "./Loop/kernel/Handle.js"
 export { TimerHandle } from "./Loop/kernel/Timers.js"
 export { WatchHandle } from "./Loop/kernel/WatchHandle.js"
-export { Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Loop/kernel/Task.js"
+export {
+  Task,
+  type CancelledOption,
+  type CancelOption,
+  type Coroutine,
+  type CoroutineValue,
+  type TaskOptions
+} from "./Loop/kernel/Task.js"
 export { shield } from "./Loop/kernel/shield.js"
 export { sleep } from "./Loop/kernel/sleep.js"
 export { TaskGroup } from "./Loop/kernel/TaskGroup.js"

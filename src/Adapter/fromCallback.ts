@@ -2,7 +2,7 @@
 import { callableEffect } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { functionName, describeValue } from "../Loop/kernel/describe.js"
-import { isAbortError } from "../Loop/kernel/errors.js"
+import { isAnswer } from "../Loop/kernel/echoes.js"
 import type { AioError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
@@ -185,7 +185,7 @@ const call = (
   fn: AioFunction,
   self: unknown,
   args: Array<unknown>,
-  { cancel, cancelled = isAbortError, values }: AnyCallbackOptions
+  { cancel, cancelled = isAnswer, values }: AnyCallbackOptions
 ): Future<unknown> => {
   const loop = getRunningLoop("fromCallback")
   let asked: { readonly message: unknown } | undefined

@@ -71,7 +71,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
     private readonly provideSelf: (context: Context.Context<never>) => Context.Context<never>,
     /** @internal For what must be timed even when the loop is stopped or closed. */ readonly _clock: LoopClock,
     /** @internal */ override readonly _slowJoin: number,
-    /** @internal How long closing may take, in milliseconds. */ readonly _closeDeadline: number
+    /** @internal How long closing may take, in milliseconds. */ readonly _closeDeadline: number,
+    /** @internal How long an interrupted fiber joins what it cancelled, in milliseconds. */
+    override readonly _grace: number = Infinity
   ) {
     super(host, options)
   }

@@ -51,7 +51,7 @@ const defaultReport =
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
 export const assemble = <L extends EventLoop>(
   Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
-  { closeDeadline, options, slowJoin }: Settings,
+  { closeDeadline, grace, options, slowJoin }: Settings,
   crashesOn: ReadonlyArray<ReportKind>
 ): Effect.Effect<L> =>
   Effect.gen(function* () {
@@ -66,7 +66,8 @@ export const assemble = <L extends EventLoop>(
       (context) => Context.add(context, Loop, loop),
       clock,
       slowJoin,
-      closeDeadline
+      closeDeadline,
+      grace
     )
     loop._start()
     return loop

@@ -14,6 +14,11 @@ export interface LoopOptions extends EventLoopOptions {
   readonly closeDeadline?: DurationInput | undefined
   /** After how long a wait for cancelled work is reported. Default 1 second. */
   readonly slowJoin?: DurationInput | undefined
+  /**
+   * How long an interrupted Effect waits for the aio work that it cancelled before that is abandoned and reported, where
+   * the call says nothing else. Default: for as long as it takes.
+   */
+  readonly grace?: DurationInput | undefined
   /** Whether async-local state is captured and restored. Default true; see `docs/async-context.md`. */
   readonly asyncContext?: boolean | undefined
   /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
@@ -27,6 +32,8 @@ export interface Settings {
   readonly closeDeadline: number
   /** Milliseconds. */
   readonly slowJoin: number
+  /** Milliseconds. */
+  readonly grace: number
 }
 
 /** Milliseconds for a duration from 0 on, which may be infinite. @internal */
@@ -59,6 +66,8 @@ export const settingsOf = (options: LoopOptions): Settings => {
   check("debug", options.debug, "boolean")
   check("asyncContext", options.asyncContext, "boolean")
   check("exceptionHandler", options.exceptionHandler, "function")
+  check("cancel", options.cancel, "function")
+  check("cancelled", options.cancelled, "function")
   check("queueLength", options.queueLength, "number")
   check("slowCallbackDuration", options.slowCallbackDuration, "number")
   limitsOf(options)
@@ -68,6 +77,7 @@ export const settingsOf = (options: LoopOptions): Settings => {
   return {
     options,
     closeDeadline: millis("closeDeadline", options.closeDeadline, 10_000),
-    slowJoin: millis("slowJoin", options.slowJoin, DEFAULT_SLOW_JOIN)
+    slowJoin: millis("slowJoin", options.slowJoin, DEFAULT_SLOW_JOIN),
+    grace: millis("grace", options.grace, Infinity)
   }
 }

@@ -1,7 +1,8 @@
 /** The task behind one run of a Stream over an async iterable: it opens the iterator, reads, and closes it. */
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { isThenable } from "../../Loop/kernel/adopt.js"
-import { CancelledError, isAbortError, isCancelledError } from "../../Loop/kernel/errors.js"
+import { isAnswer } from "../../Loop/kernel/echoes.js"
+import { CancelledError, isCancelledError } from "../../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../../Loop/kernel/Future.js"
 import type { Context, Runnable } from "../../Loop/kernel/ports.js"
 import type { Task } from "../../Loop/kernel/Task.js"
@@ -253,7 +254,9 @@ export class ReadingTask implements Runnable, Living {
 
   /** Whether `error` is nothing but the echo of its cancel. */
   #wasCancelled(error: unknown): boolean {
-    return this.reason !== undefined && (isCancelledError(error) || isAbortError(error))
+    return (
+      this.reason !== undefined && (isCancelledError(error) || isAnswer(error) || this.task._isEcho(error))
+    )
   }
 
   /** The iterator has come to its end: settles the task's life, and so ends the task. */

@@ -26,7 +26,15 @@ import {
 import { Passes } from "./Passes.js"
 import type { Context, Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
-import { nameOf, Task, type Coroutine, type CoroutineValue, type TaskOptions } from "./Task.js"
+import {
+  nameOf,
+  Task,
+  type CancelledOption,
+  type CancelOption,
+  type Coroutine,
+  type CoroutineValue,
+  type TaskOptions
+} from "./Task.js"
 import { TimerHandle } from "./Timers.js"
 import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
@@ -54,6 +62,10 @@ export class BaseEventLoop implements Scheduler {
   /** @internal */ readonly host: Host
   /** @internal After how long a join is reported, in milliseconds. */ readonly _slowJoin: number =
     DEFAULT_SLOW_JOIN
+  /** @internal How long an interrupted fiber joins what it cancelled, in milliseconds. */
+  readonly _grace: number = Infinity
+  /** @internal */ readonly _cancel: CancelOption | undefined
+  /** @internal */ readonly _cancelled: CancelledOption | undefined
   /** @internal */ _nothing: object | undefined = undefined
   readonly #passes: Passes
   readonly #tasks = new TaskList<Task<unknown>>()
@@ -86,6 +98,8 @@ export class BaseEventLoop implements Scheduler {
     const { queueLength, slowCallbackDuration } = limitsOf(options)
     this.name = options.name ?? `loop-${++loops}`
     this.host = host
+    this._cancel = options.cancel
+    this._cancelled = options.cancelled
     this.#queueLength = queueLength
     this.#passes = new Passes(
       host,

@@ -2,7 +2,7 @@
 import { describeValue } from "./describe.js"
 import type { BaseEventLoop } from "./BaseEventLoop.js"
 import type { Report } from "./Report.js"
-import type { Coroutine, Task, TaskOptions } from "./Task.js"
+import type { CancelledOption, CancelOption, Coroutine, Task, TaskOptions } from "./Task.js"
 
 /** A function that is given the loop. As a method's type it may ask for more: the loop of a room above the kernel. */
 type Taking<Loop, Rest extends ReadonlyArray<unknown>, R> = { f(loop: Loop, ...rest: Rest): R }["f"]
@@ -43,6 +43,10 @@ export interface EventLoopOptions {
   /** Debug mode: from how many milliseconds on a callback is reported as slow. Default 100. */
   readonly slowCallbackDuration?: number | undefined
   readonly exceptionHandler?: ExceptionHandler | undefined
+  /** How work is stopped where its signal does not reach, for tasks that are given no `cancel`. */
+  readonly cancel?: CancelOption | undefined
+  /** Which errors are the echo of our own cancel, for tasks that are given no `cancelled`. */
+  readonly cancelled?: CancelledOption | undefined
 }
 
 /** After how many milliseconds a wait for cancelled work is reported, where nothing else is said. */

@@ -19,11 +19,13 @@
 import { isThenable } from "./adopt.js"
 import { checkContext } from "./checkContext.js"
 import { functionName, describeValue, oneLine, tagOf, textOf } from "./describe.js"
+import { isKnownAbort } from "./echoes.js"
 import {
   CancelledError,
   InvalidStateError,
   isAbortError,
   isCancelledError,
+  LoopClosedError,
   WrongLoopError
 } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
@@ -48,6 +50,22 @@ export type Coroutine<R> = (task: Task<unknown>) => R
 export type CoroutineValue<R> = R extends Generator<unknown, infer A, never> ? A : Awaited<R>
 
 /**
+ * Stops the work of a task: the `cancel` of {@link TaskOptions}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CancelOption = (reason: CancelledError, task: Task<unknown>) => void | PromiseLike<unknown>
+
+/**
+ * Whether an error is the echo of our own cancel: the `cancelled` of {@link TaskOptions}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CancelledOption = (error: unknown) => boolean
+
+/**
  * What a task may be given at its creation.
  *
  * @category models
@@ -58,6 +76,19 @@ export interface TaskOptions {
   readonly name?: unknown
   /** The async-local state to run in. Default: that of the caller. */
   readonly context?: Context | undefined
+  /**
+   * How its work is stopped where its signal does not reach: disconnect, `pg_cancel_backend`, `page.close()`. Called once,
+   * at the first cancel of a task that has started and is not done, after its signal was aborted and what it awaits was
+   * cancelled. The task is done when its coroutine and what `cancel` has returned are. One that fails is reported (`late`),
+   * and changes nothing else. Default: that of the loop.
+   */
+  readonly cancel?: CancelOption | undefined
+  /**
+   * Whether an error of the coroutine is the echo of our own cancel: the task is then cancelled, with the error as the
+   * `cause`. Asked only of a task that was cancelled; it decides in place of the table of known aborts. One that throws is
+   * reported, and counts as false. Default: that of the loop.
+   */
+  readonly cancelled?: CancelledOption | undefined
   /** @internal The function that reports show, where an adapter wraps the program's own. */
   readonly body?: unknown
 }
@@ -67,6 +98,27 @@ let tasks = 0
 /** Whether a coroutine function turned out to be a generator function. @internal */
 export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknown> =>
   tagOf(u) === "[object Generator]"
+
+/** How the work of a task is stopped, and how that shows: what was given to it, or to its loop. */
+interface Stops {
+  readonly cancel: CancelOption | undefined
+  readonly cancelled: CancelledOption | undefined
+}
+
+/** Throws `TypeError` for what is no function. */
+const stopsOf = (options: TaskOptions, scheduler: Scheduler): Stops | undefined => {
+  checkStop("cancel", options.cancel)
+  checkStop("cancelled", options.cancelled)
+  const cancel = options.cancel ?? scheduler._cancel
+  const cancelled = options.cancelled ?? scheduler._cancelled
+  return cancel === undefined && cancelled === undefined ? undefined : { cancel, cancelled }
+}
+
+const checkStop = (what: string, given: unknown): void => {
+  if (given !== undefined && typeof given !== "function") {
+    throw new TypeError(`the ${what} of a task is a function, not ${describeValue(given)}`)
+  }
+}
 
 /** What a coroutine returned, to the task that is to end with it. */
 type Returned = "promise" | "generator" | "future" | "thenable" | "value"
@@ -131,6 +183,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** Generators: what the next step throws into the coroutine, in place of an awaited outcome. */
   #throw: { readonly error: unknown } | undefined
   #abort: Abort | undefined
+  readonly #stops: Stops | undefined
+  /** Its `cancel` was called, and what that returned has not ended or has. */
+  #stopping: "pending" | "ended" | undefined
+  /** The coroutine has ended before its `cancel`: the outcome waits for that. */
+  #held: (() => void) | undefined
   #onSettled: ((task: Task<unknown>) => void) | undefined
 
   /** @internal Use `loop.createTask`. */
@@ -144,6 +201,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this.#coroutine = coroutine
     this.#body = options.body ?? coroutine
     this.#context = checkContext("createTask", options.context) ?? scheduler.host.contexts.capture()
+    this.#stops = stopsOf(options, scheduler)
     this.#number = ++tasks
     this.#createdAt = scheduler.host.now()
     this.#onSettled = onSettled
@@ -181,7 +239,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** What it waits for, for reports: the text forms of the Futures it awaits. */
   waitingOn(): ReadonlyArray<string> {
-    return this.#awaited().map(textOf)
+    const awaited = this.#awaited().map(textOf)
+    return this.#stopping === "pending" ? [...awaited, "its cancel"] : awaited
   }
 
   /**
@@ -224,6 +283,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       }
     } finally {
       for (const task of chain) task.#cancelling = false
+      for (const task of chain) task.#stop()
     }
     return true
   }
@@ -233,6 +293,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     if (this.#requests++ === 0) this.#message = message
     if (this.#cancelling) return undefined
     const waiting = this.#waiting
+    let passedOn = false
     this.#cancelling = true
     try {
       if (waiting === undefined) this.#keep(message)
@@ -243,12 +304,82 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
         for (const future of [...waiting]) if (future.cancel(message)) delivered = true
         if (!delivered) this.#keep(message)
       } else if (waiting instanceof Task && waiting.cancel === Task.prototype.cancel && !waiting.done()) {
+        passedOn = true
         return waiting
       } else if (!waiting.cancel(message)) this.#keep(message)
       return undefined
     } finally {
       this.#cancelling = false
+      if (!passedOn) this.#stop()
     }
+  }
+
+  /**
+   * Calls the `cancel` that was given for the work, once. It is code of the loop, in the task's async-local state, and
+   * nobody's task: a cancel of this task, which it may still have to deliver, is not for what `cancel` awaits.
+   */
+  #stop(): void {
+    const cancel = this.#stops?.cancel
+    if (cancel === undefined || this.#stopping !== undefined || !this.#started || this.done()) return
+    this.#stopping = "ended"
+    const reason = this.#cancel ?? new CancelledError(this.#message)
+    const call = (): void => {
+      const returned = cancel(reason, this as Task<unknown>)
+      if (!isThenable(returned)) return
+      this.#stopping = "pending"
+      Promise.resolve(returned).then(
+        () => this.#stopped(),
+        (error: unknown) => {
+          this.#stopFailed(error)
+          this.#stopped()
+        }
+      )
+    }
+    try {
+      this._scheduler.host.contexts.call(this.#context, this._scheduler, undefined, call, undefined)
+    } catch (error) {
+      this.#stopFailed(error)
+    }
+  }
+
+  /** What `cancel` returned has ended. */
+  #stopped(): void {
+    this.#stopping = "ended"
+    const held = this.#held
+    this.#held = undefined
+    held?.()
+  }
+
+  #stopFailed(exception: unknown): void {
+    // Cut off by the close of the loop, which has named the task.
+    if (this.done() && exception instanceof LoopClosedError) return
+    this._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `cancelling ${this._name} failed`,
+      exception,
+      task: this
+    })
+  }
+
+  /** @internal Whether an error with which its work has ended is the echo of our own cancel (J11). */
+  _isEcho(error: unknown): boolean {
+    if (this.#requests === 0) return false
+    const cancelled = this.#stops?.cancelled
+    if (cancelled === undefined) {
+      const stopped = this.#abort !== undefined || this.#stopping !== undefined
+      return isAbortError(error) || (stopped && isKnownAbort(error))
+    }
+    try {
+      if (cancelled(error) === true) return true
+    } catch (exception) {
+      this._scheduler.callExceptionHandler({
+        kind: "late",
+        message: `asking whether ${this._name} was cancelled failed`,
+        exception,
+        task: this
+      })
+    }
+    return isAbortError(error)
   }
 
   /** Keeps a cancel that cannot be delivered now, for the next await or the end. Of several, the first is delivered. */
@@ -479,25 +610,32 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
   #finish(value: unknown): void {
     if (this.done()) return this.#late(undefined)
-    if (this.#cancel !== undefined) {
-      this._dropped = value !== undefined
-      this._settleCancelled(this.#cancel)
-    } else this._settleValue(value)
+    const cancel = this.#cancel
+    if (cancel !== undefined) this._dropped = value !== undefined
+    if (this.#stopping === "pending") {
+      this.#held = () => (cancel === undefined ? this._settleValue(value) : this._settleCancelled(cancel))
+    } else if (cancel === undefined) this._settleValue(value)
+    else this._settleCancelled(cancel)
   }
 
   /** The coroutine threw `error`. */
   #fail(error: unknown): void {
     if (this.done()) return this.#late({ error })
-    if (isCancelledError(error)) this._settleCancelled(error)
-    else if (this.#requests > 0 && isAbortError(error)) {
-      this._settleCancelled(new CancelledError(this.#message, { cause: error }))
-    } else this._settleError(error)
+    const cancel = isCancelledError(error)
+      ? error
+      : this._isEcho(error)
+        ? new CancelledError(this.#message, { cause: error })
+        : undefined
+    if (this.#stopping === "pending") {
+      this.#held = () => (cancel === undefined ? this._settleError(error) : this._settleCancelled(cancel))
+    } else if (cancel === undefined) this._settleError(error)
+    else this._settleCancelled(cancel)
   }
 
   /** The loop gave this task up when it closed, and now the coroutine ended after all. */
   #late(failure: { readonly error: unknown } | undefined): void {
     if (this._mayGoOn) this._scheduler._endedLate()
-    if (failure === undefined || isCancelledError(failure.error)) return
+    if (failure === undefined || isCancelledError(failure.error) || this._isEcho(failure.error)) return
     this._scheduler.callExceptionHandler({
       kind: "late",
       message: `${this._name} failed after its loop was closed`,

@@ -4,6 +4,7 @@
  * What is marked internal is left out of the declarations, here as in the classes that implement it.
  */
 import type { Report } from "./Report.js"
+import type { CancelledOption, CancelOption } from "./Task.js"
 
 /** Something that the ready queue can run. The loop's pass is the only caller. */
 export interface Runnable {
@@ -113,6 +114,10 @@ export interface Scheduler {
   ): Unretrieved | undefined
   /** @internal Lists a Future that code outside of all tasks waits for: closing settles it, so that nothing hangs. */
   _watch(future: Settleable): void
+  /** @internal How work is stopped where its task was given nothing. */ readonly _cancel:
+    CancelOption | undefined
+  /** @internal Which errors are echoes, where the task was given nothing. */
+  readonly _cancelled: CancelledOption | undefined
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */ _countLate(): void
   /** @internal A coroutine that closing had given up has ended after all. */ _endedLate(): void
   /** @internal Whether the closing has named what it gave up: nobody needs to be told of that again. */
