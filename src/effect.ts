@@ -15,7 +15,9 @@ import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
@@ -172,6 +174,13 @@ export const fiberState: Effect.Effect<FiberState> = Effect.getFiberRefs
 export const contextOf = (state: FiberState): Context.Context<never> =>
   FiberRefs.getOrDefault(state, FiberRef.currentContext)
 
+/** Whether somebody can see what a fiber in this state logs: that of a test writes to its span only. */
+export const hasLogger = (state: FiberState): boolean =>
+  HashSet.some(
+    FiberRefs.getOrDefault(state, FiberRef.currentLoggers),
+    (logger) => logger !== Logger.tracerLogger
+  )
+
 /**
  * `context` over `callers`, which the calling fiber has; the calling fiber's span stays, because it is the caller's work
  * that is traced.
@@ -248,6 +257,25 @@ export const bothCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) =
 /** One after the other. */
 export const sequentialCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2> =
   Cause.sequential
+
+/** What is left of a Cause without the failures and defects that `drop` names. */
+export const withoutErrors = <E>(
+  cause: Cause.Cause<E>,
+  drop: (error: unknown) => boolean
+): Cause.Cause<E> => {
+  const both =
+    (join: (left: Cause.Cause<E>, right: Cause.Cause<E>) => Cause.Cause<E>) =>
+    (left: Cause.Cause<E>, right: Cause.Cause<E>): Cause.Cause<E> =>
+      Cause.isEmpty(left) ? right : Cause.isEmpty(right) ? left : join(left, right)
+  return Cause.match(cause, {
+    onEmpty: Cause.empty as Cause.Cause<E>,
+    onFail: (error) => (drop(error) ? Cause.empty : Cause.fail(error)),
+    onDie: (defect) => (drop(defect) ? Cause.empty : Cause.die(defect)),
+    onInterrupt: Cause.interrupt,
+    onSequential: both(Cause.sequential),
+    onParallel: both(Cause.parallel)
+  })
+}
 
 /** Success and failure as one value, for effects that must go on either way. */
 export const handleCause: <A, E, R, B, E2, R2>(

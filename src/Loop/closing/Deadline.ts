@@ -1,13 +1,14 @@
 /**
  * How long one wait for what was told to stop may take: a report when it is slow, and an end when `closeDeadline` has
  * passed. Both are measured on the clock that the loop was opened under, but not by the loop, which may be stopped,
- * closed or busy by then.
+ * closed or busy by then. Where that clock stands still, real time ends the wait: a test that leaks fails, and says why.
  */
 import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
 import { tellSlow } from "../fiber/SlowJoin.js"
+import { inRealTime } from "../host/inRealTime.js"
 import type { Home } from "../ports.js"
 
-/** After so many real milliseconds a clock that is not the live one is taken to stand still. */
+/** A clock that is not the live one and has not moved for so many real milliseconds is taken to stand still. */
 const STUCK = 2_000
 
 /** After this part of the time, what has not been told to stop yet is told. */
@@ -33,14 +34,15 @@ export class Deadline {
     if (closeDeadline !== Infinity) {
       const begun = closing.since ?? loop.time()
       const remaining = Math.max(0, closeDeadline - (loop.time() - begun))
-      this.#cancels.push(
-        clock.after(remaining * HURRY, hurry),
-        clock.after(remaining, () => {
-          this.cancel()
-          expire()
-        })
-      )
-    }
+      const after = (ms: number, f: () => void): (() => void) =>
+        clock.live ? inRealTime(ms, f) : clock.after(ms, f)
+      const end = (): void => {
+        this.cancel()
+        expire()
+      }
+      this.#cancels.push(after(remaining * HURRY, hurry), after(remaining, end))
+      if (!clock.live) this.#whenStuck(() => this.#stuck(closeDeadline, hurry, end))
+    } else if (!clock.live) this.#whenStuck(() => this.#tellStuck())
     if (slowJoin < closeDeadline) {
       this.#cancels.push(
         clock.after(slowJoin, () => {
@@ -50,17 +52,32 @@ export class Deadline {
         })
       )
     }
-    if (!clock.live) {
-      const stuck = setTimeout(
-        () => this.#tell("waits, and its clock does not move (a TestClock that nobody adjusts)"),
-        STUCK
-      )
-      this.#cancels.push(() => clearTimeout(stuck))
-    }
   }
 
   cancel(): void {
     for (const cancel of this.#cancels) cancel()
+  }
+
+  /** Nobody moves the clock: from here on the deadline is one of real time, which does move. */
+  #stuck(closeDeadline: number, hurry: () => void, end: () => void): void {
+    this.#tellStuck()
+    this.#cancels.push(inRealTime(closeDeadline * HURRY, hurry), inRealTime(closeDeadline, end))
+  }
+
+  #tellStuck(): void {
+    this.#tell("waits, and its clock does not move (a TestClock that nobody adjusts)")
+  }
+
+  /** Calls `f` once the clock has not moved for a while of real time. */
+  #whenStuck(f: () => void): void {
+    const { _clock: clock } = this.#loop
+    let timer: NodeJS.Timeout
+    const look = (): void => {
+      const now = clock.now()
+      timer = setTimeout(() => (clock.now() === now ? f() : look()), STUCK)
+    }
+    look()
+    this.#cancels.push(() => clearTimeout(timer))
   }
 
   #tell(how: string): void {

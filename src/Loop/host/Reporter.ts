@@ -1,9 +1,11 @@
 /** The loop's own exception handler: each report in the Effect logger, at a fitting level; what crashes, crashes. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { contextOf, forkWith, logAt, observe, type FiberState } from "../../effect.js"
+import { contextOf, forkWith, hasLogger, logAt, observe, type FiberState } from "../../effect.js"
 import { errorText, textOf } from "../kernel/describe.js"
-import type { Report } from "../kernel/Report.js"
+import { outputIsBroken } from "./brokenOutput.js"
+import { lastLine } from "./lastLine.js"
+import type { Report, ReportKind } from "../kernel/Report.js"
 
 /** Where a report comes from, in words: its message, which names a callback, and the task or future in it. */
 export const reportSource = (report: Report): string => {
@@ -23,21 +25,44 @@ const levelOf = (report: Report): "warning" | "error" => {
   }
 }
 
-/** Logs as a fiber would that has this state: with its loggers and annotations. What a failing logger loses, stderr gets. */
+/**
+ * Logs as a fiber would that has this state: with its loggers and annotations. What a failing logger loses, and what a
+ * standard output loses that cannot be written any more, stderr gets. Never throws.
+ */
 export const logAs = (
   state: FiberState,
   level: "warning" | "error",
   message: string,
   annotations: Record<string, unknown>,
   cause: Cause.Cause<unknown> | undefined
-): void =>
-  observe(forkWith(logAt(level, message, annotations, cause), state, contextOf(state)), (exit) => {
-    if (Exit.isFailure(exit)) console.error(message, cause ?? "", exit.cause)
-  })
+): void => {
+  try {
+    observe(forkWith(logAt(level, message, annotations, cause), state, contextOf(state)), (exit) => {
+      if (Exit.isFailure(exit)) toStderr(message, cause, Cause.pretty(exit.cause))
+      else if (outputIsBroken()) toStderr(message, cause)
+    })
+  } catch (error) {
+    toStderr(message, cause, error)
+  }
+}
 
-/** Logs a report of a loop. */
-export const logReport = (state: FiberState, loop: string, report: Report): void => {
-  const exception = "exception" in report ? Cause.die(report.exception) : undefined
+/** The last resort of a report. What cannot be shown there is left out, but for the message. */
+const toStderr = (
+  message: string,
+  cause: Cause.Cause<unknown> | undefined,
+  ...more: Array<unknown>
+): void => {
+  try {
+    console.error(message, cause === undefined ? "" : Cause.pretty(cause), ...more)
+  } catch {
+    lastLine(message)
+  }
+}
+
+/** The reports that say why something does not end. */
+const waits: ReadonlySet<ReportKind | undefined> = new Set(["slowJoin", "leftover"])
+
+const wholeTextOf = (report: Report): string => {
   const where =
     report.sourceTraceback === undefined
       ? ""
@@ -47,6 +72,23 @@ export const logReport = (state: FiberState, loop: string, report: Report): void
       ? ""
       : `\nwhile handling: ${report.context.message}` +
         ("exception" in report.context ? ` (${errorText(report.context.exception)})` : "")
-  const message = reportSource(report) + inner + where
-  logAs(state, levelOf(report), message, { loop, kind: report.kind ?? "report" }, exception)
+  return reportSource(report) + inner + where
+}
+
+/** A report as text; its message alone where something in it cannot be shown. */
+const reportText = (report: Report): string => {
+  try {
+    return wholeTextOf(report)
+  } catch {
+    return report.message
+  }
+}
+
+/** Logs a report of a loop. Never throws. */
+export const logReport = (state: FiberState, loop: string, report: Report): void => {
+  const exception = "exception" in report ? Cause.die(report.exception) : undefined
+  const text = reportText(report)
+  logAs(state, levelOf(report), text, { loop, kind: report.kind ?? "report" }, exception)
+  // The fiber of a test has no logger, and a test that hangs without a word tells nobody what it leaks.
+  if (waits.has(report.kind) && !hasLogger(state)) toStderr(text, undefined)
 }

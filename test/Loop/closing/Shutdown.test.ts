@@ -797,6 +797,23 @@ describe("closing, bounded", () => {
     })
   )
 
+  it.effect("ends at its deadline in real time when the clock it waits on stands still (S2)", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      yield* scoped(
+        Effect.map(Loop, (loop) => void loop.createTask(forever, { name: "stuck" })),
+        { closeDeadline: 300, exceptionHandler, name: "L" }
+      )
+      expect(reports.map(({ kind, message }) => [kind, message.split("\n")[0]])).toEqual([
+        [
+          "slowJoin",
+          "closing L waits, and its clock does not move (a TestClock that nobody adjusts) for 1 to stop:"
+        ],
+        ["leftover", "1 left over on L at the deadline of 300ms for closing L:"]
+      ])
+    })
+  )
+
   it.effect("logs the leftovers as a warning where no handler is set (S2, L6)", () =>
     Effect.gen(function* () {
       const { layer, logged } = capturing()

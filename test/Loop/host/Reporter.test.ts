@@ -297,4 +297,35 @@ describe("the exception handler", () => {
       expect(printed).toEqual(["lost?"])
     })
   )
+
+  it.effect("prints what does not stop where the fiber has no logger, and nothing else (L6, S2)", () =>
+    Effect.gen(function* () {
+      const printed: Array<string> = []
+      const real = console.error
+      console.error = (text: string) => void printed.push(text)
+      yield* Effect.ensuring(
+        Effect.zipRight(run("leftover", {}), run("late", {})),
+        Effect.sync(() => (console.error = real))
+      )
+      expect(printed).toEqual([
+        expect.stringMatching(/^1 left over on L at the deadline of 0ms.*\n.*\ntask +stuck/)
+      ])
+    })
+  )
+
+  it.effect("logs the message of a report whose task cannot be shown (L6)", () =>
+    Effect.gen(function* () {
+      const { layer, logged } = capturing()
+      yield* scoped(
+        Effect.map(Loop, (loop) => {
+          const task = loop.createTask(async () => {}, { name: "hostile" })
+          task.toString = () => {
+            throw new Error("no words")
+          }
+          loop.callExceptionHandler({ message: "mine", task })
+        })
+      ).pipe(Effect.provide(layer))
+      expect(logged.map(({ message }) => message)).toEqual(["mine"])
+    })
+  )
 })
