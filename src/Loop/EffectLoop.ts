@@ -16,11 +16,13 @@ import type { Event } from "./kernel/Event.js"
 import { Future } from "./kernel/Future.js"
 import { Handle } from "./kernel/Handle.js"
 import type { Host } from "./kernel/ports.js"
+import type { Report } from "./kernel/Report.js"
 import type { Loop } from "./Loop.js"
 import { Closing } from "./closing/Closing.js"
 import { closeIterators } from "./closing/Crossing.js"
 import { leftoversOf, tableOf } from "./closing/Leftovers.js"
 import { releaseCapabilities } from "./closing/phases.js"
+import { remember } from "./closing/told.js"
 import type { ContextFor, EffectOptions, Home, LoopFiber, OpenCrossing, Registered } from "./ports.js"
 
 /** What a loop holds of the Effect side, and what the kernel counts. */
@@ -149,6 +151,11 @@ export class EffectLoop extends BaseEventLoop implements Home {
   /** @internal Whether a fiber in this state was started on this loop, or by one that was. */
   _owns(fiber: FiberState): boolean {
     return isInside(contextOf(fiber), this)
+  }
+
+  override callExceptionHandler(report: Report): void {
+    remember(report)
+    super.callExceptionHandler(report)
   }
 
   override statistics(): EffectLoopStatistics {

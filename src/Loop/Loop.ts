@@ -11,6 +11,7 @@ import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
+import { inBrief } from "./closing/inBrief.js"
 import { runMain, type Teardown } from "./closing/Main.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
 import { untilReady } from "./readers/Readers.js"
@@ -42,7 +43,7 @@ const defaultReport =
   (loop: () => EventLoop, crashesOn: ReadonlyArray<ReportKind>) =>
   (report: Report): void => {
     const { _base, name } = loop()
-    logReport(_base, name, report)
+    logReport(_base, name, inBrief(report, loop().getDebug()))
     if (report.kind !== undefined && crashesOn.includes(report.kind)) {
       loop()._crashWith(report.exception, reportSource(report))
     }
@@ -147,8 +148,10 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
 
   /**
    * Runs a whole program with a loop: the `main` of a process. The first SIGINT or SIGTERM interrupts it and closes
-   * everything in order, the second one reports what is left and exits at once. Exit codes: 0 success, 1 failure,
-   * 130 SIGINT, 143 SIGTERM. Uncaught exceptions and unhandled rejections crash the loop. Resolves with the Exit.
+   * everything in order, the second one reports what is left and exits at once, and kills the child processes. The same
+   * signal within 200 ms counts once. Exit codes: 0 success, 1 failure, 130 SIGINT, 143 SIGTERM, unless the program failed
+   * itself. Uncaught exceptions and unhandled rejections go to the exception handler, which crashes the loop where the
+   * program has set none. So does standard output that cannot be written any more. Resolves with the Exit.
    */
   static run<A, E>(
     effect: Effect.Effect<A, E, Loop>,
@@ -270,7 +273,8 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * start closes what was started. **Loop closed** fails with LoopClosedError; a loop that closes ends its processes.
    *
    * **Gotchas** Output that nobody reads makes the child wait, for ever where it is longer than the pipe: lead it to
-   * `"devnull"`. So does input that nobody ends: run a Stream into `stdin`, the empty one at the least. A parent that leaves by `process.exit` or SIGKILL ends nothing; `Loop.run` closes on signals. What leaves
+   * `"devnull"`. So does input that nobody ends: run a Stream into `stdin`, the empty one at the least. A parent that leaves by
+   * `process.exit` kills it at once; one that gets SIGKILL ends nothing. What leaves
    * the group (`setsid`) is not ended. Death by a real-time signal looks like exit code 0, because Node does not tell it.
    * Fails with {@link SpawnError} for a missing program, a bad `cwd`, a missing permission; what is wrong with the
    * arguments is a defect, `TypeError` or `RangeError`.

@@ -2,24 +2,31 @@
  * A whole program with a loop: signals, exit codes, and the promise that the process ends.
  *
  * The first SIGINT or SIGTERM interrupts the program and closes in order; the second skips to a report and exits. What
- * has not stopped at `closeDeadline` is named, and does not keep the process.
+ * has not stopped at `closeDeadline` is named, and does not keep the process. Nothing of the loop outlives it.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import {
-  defects,
-  failures,
   fiberState,
   interruptFork,
   isInterruptedOnly,
   observe,
+  withoutErrors,
   type FiberState
 } from "../../effect.js"
-import { LoopCrash } from "../errors.js"
-import { leftoversOf, tableOf } from "./Leftovers.js"
+import { LoopClosedError } from "../kernel/errors.js"
+import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
+import { onBrokenOutput } from "../host/brokenOutput.js"
+import { inRealTime } from "../host/inRealTime.js"
+import { keptAliveBy, WorkersSeen } from "../host/keptAlive.js"
+import { lastLine } from "../host/lastLine.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { logAs } from "../host/Reporter.js"
+import { showInBrief } from "./inBrief.js"
+import { abandonAll } from "./outliving.js"
+import { codes, type StopSignal, StopSignals } from "./StopSignals.js"
+import { isAftermath, isEcho, wasTold } from "./told.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -40,9 +47,6 @@ export interface MainOptions {
   readonly slowJoin: number
 }
 
-const signals = ["SIGINT", "SIGTERM"] as const
-const codes: Record<(typeof signals)[number], number> = { SIGINT: 130, SIGTERM: 143 }
-
 /** After the deadline of the body there is this much more for the loop's own last steps, in milliseconds. */
 const LAST_STEPS = 250
 
@@ -55,8 +59,9 @@ interface Opened {
   readonly state: FiberState
 }
 
-/** Ends the process, after what was written to its pipes: the last report is worth the most. */
+/** Ends the process, after what was written to its pipes: the last report is worth the most. Children are ended at once. */
 const leaveProcess = (code: number): void => {
+  abandonAll()
   let held = 1
   const flushed = (): void => {
     if (--held === 0) process.exit(code)
@@ -71,13 +76,6 @@ const leaveProcess = (code: number): void => {
   flushed()
 }
 
-/** What keeps the process alive, without the standard streams, which do not. */
-const keptAliveBy = (): string => {
-  const all = process.getActiveResourcesInfo()
-  const others = all.filter((name) => !/^(TTYWrap|PipeWrap)$/.test(name))
-  return (others.length > 0 ? others : all).join(", ")
-}
-
 /** Runs `program` until the process can end. Resolves with its Exit; never rejects. */
 export const runMain = <A, E>(
   program: (opened: (loop: Home) => Effect.Effect<void>) => Effect.Effect<A, E>,
@@ -85,12 +83,15 @@ export const runMain = <A, E>(
 ): Promise<Exit.Exit<A, E>> =>
   new Promise((resolve) => {
     let opened: Opened | undefined
-    let signal: (typeof signals)[number] | undefined
-    /** An accident that no crash carries into the Exit. */
+    /** The first one: from then on the program is being stopped. */
+    let signal: StopSignal | undefined
+    /** An accident that no crash carries into the Exit: before the loop was opened, or after the program has ended. */
     let accident = false
-    let leaving = false
-    let deadline: NodeJS.Timeout | undefined
+    /** `ended` with its Exit; `leaving` without it. */
+    let state: "running" | "ended" | "leaving" = "running"
+    let stopDeadline: (() => void) | undefined
     const keepAlive = setInterval(() => {}, LONGEST)
+    const workers = new WorkersSeen()
 
     const log = (level: "warning" | "error", message: string, cause?: Cause.Cause<unknown>): void => {
       if (opened === undefined) return console.error(message, cause ?? "")
@@ -100,102 +101,136 @@ export const runMain = <A, E>(
       const all = opened === undefined ? [] : leftoversOf(opened.loop)
       return all.length === 0 ? "nothing on the loop is left" : `not stopped:\n${tableOf(all)}`
     }
-    const startDeadline = (): void => {
-      if (deadline !== undefined || options.closeDeadline === Infinity) return
-      deadline = setTimeout(
-        () => {
-          // The loop's deadline has passed before this one, and what has not stopped was reported there.
-          log("error", `the program did not stop within ${options.closeDeadline}ms: leaving without it`)
-          leaving = true
-          leaveProcess(signal === undefined ? 1 : codes[signal])
-        },
-        Math.min(options.closeDeadline + LAST_STEPS, LONGEST)
-      )
+    const crashed = (): boolean => accident || opened?.loop._crash !== undefined
+    const leave = (code: number): void => {
+      state = "leaving"
+      leaveProcess(code)
     }
-    const onSignal = (name: (typeof signals)[number]): void => {
+    const startDeadline = (): void => {
+      if (stopDeadline !== undefined || options.closeDeadline === Infinity) return
+      stopDeadline = inRealTime(options.closeDeadline + LAST_STEPS, () => {
+        // The loop's deadline has passed before this one, and what has not stopped was reported there.
+        log("error", `the program did not stop within ${options.closeDeadline}ms: leaving without it`)
+        leave(signal === undefined || crashed() ? 1 : codes[signal])
+      })
+    }
+    const onSignal = (name: StopSignal): void => {
       // Somebody who asks a third time has no patience for the report either.
-      if (leaving) return process.exit(codes[name])
+      if (state === "leaving") return process.exit(codes[name])
       if (signal !== undefined) {
         log("error", `${name} after ${signal}: leaving at once; ${leftovers()}`)
-        leaving = true
-        return leaveProcess(codes[name])
+        return leave(codes[name])
       }
       signal = name
+      showInBrief(true)
       startDeadline()
       interruptFork(fiber)
     }
-    // Accidents of the process close the loop instead of skipping finalizers.
-    const onAccident = (kind: string) => (error: unknown) => {
-      startDeadline()
+    // The exception handler decides. The loop's own closes the loop, where Node would skip finalizers.
+    const onAccident = (what: string, error: unknown): void => {
       const loop = opened?.loop
-      if (loop === undefined || loop.isClosed() || loop._crash !== undefined) {
-        accident = true
-        log("error", `${kind} while stopping`, Cause.die(error))
-        if (loop === undefined) interruptFork(fiber)
-      } else {
-        log("error", `${kind}: the loop crashes`, Cause.die(error))
-        loop._crashWith(error, kind)
+      if (loop !== undefined && state === "running") {
+        const message = loop._closing.since === undefined ? what : `${what} while stopping`
+        return loop.callExceptionHandler({ kind: "callback", message, exception: error })
       }
+      accident = true
+      log("error", `${what} ${loop === undefined ? "before" : "after"} the program`, Cause.die(error))
+      if (state === "ended") process.exitCode = 1
+      if (state !== "running") return
+      startDeadline()
+      interruptFork(fiber)
     }
-    const onUncaught = onAccident("uncaught exception")
-    const onUnhandled = onAccident("unhandled rejection")
+    // That the library has cancelled something reaches promises that nobody awaits, too.
+    const unlessEcho = (what: string) => (error: unknown) => {
+      const stopping = signal !== undefined || opened?.loop._closing.since !== undefined
+      if (isEcho(error) && (stopping || !(error instanceof LoopClosedError))) return
+      onAccident(what, error)
+    }
+    const onUncaught = unlessEcho("uncaught exception")
+    const onUnhandled = unlessEcho("unhandled rejection")
+    const offBrokenOutput = onBrokenOutput((name, error) => {
+      // A program that was told to stop goes on stopping.
+      if (signal === undefined) onAccident(`${name} cannot be written any more`, error)
+    })
+    const onExit = (code: number): void => {
+      if (state !== "running" || opened === undefined || blamedIn(leftoversOf(opened.loop)) === 0) return
+      lastLine(`the process exits with ${code} before its program has ended; ${leftovers()}`)
+    }
     const stopListening = (): void => {
-      for (const name of signals) process.off(name, onSignal)
-      process.off("uncaughtException", onUncaught)
-      process.off("unhandledRejection", onUnhandled)
+      signals.close()
+      process.off("exit", onExit)
       clearInterval(keepAlive)
-      clearTimeout(deadline)
+      stopDeadline?.()
+      showInBrief(false)
     }
 
+    /** Accidents of its end come a moment later. Where the process leaves at once, this is not called. */
+    const stopCatching = (): void => {
+      process.off("uncaughtException", onUncaught)
+      process.off("unhandledRejection", onUnhandled)
+      offBrokenOutput()
+    }
+
+    /** What is left of a failure for the program to answer for. What follows from being stopped is none. */
+    const ownFailure = (exit: Exit.Exit<A, E>, isOthers: (error: unknown) => boolean): boolean =>
+      Exit.isFailure(exit) && !isInterruptedOnly(withoutErrors(exit.cause, isOthers))
     const codeOf = (exit: Exit.Exit<A, E>): number => {
-      if (accident) return 1
+      if (crashed()) return 1
       if (signal === undefined) return Exit.isSuccess(exit) ? 0 : 1
-      return Exit.isSuccess(exit) || isInterruptedOnly(exit.cause) ? codes[signal] : 1
+      return ownFailure(exit, isAftermath) ? 1 : codes[signal]
+    }
+    const tellFailure = (exit: Exit.Exit<A, E>): void => {
+      const stopped = signal !== undefined || crashed()
+      const isTold = (error: unknown): boolean => wasTold(error) || (stopped && isEcho(error))
+      if (Exit.isFailure(exit) && ownFailure(exit, isTold)) {
+        log("error", "the program failed", withoutErrors(exit.cause, isTold))
+      }
     }
     const end = (exit: Exit.Exit<A, E>): void => {
       // The process is on its way out already; its code is chosen.
-      if (leaving) return
-      if (Exit.isFailure(exit) && !isInterruptedOnly(exit.cause) && !isLoggedCrash(exit.cause)) {
-        log("error", "the program failed", exit.cause)
-      }
+      if (state === "leaving") return
+      state = "ended"
+      tellFailure(exit)
       let left = false
-      const leave = (chosen: number): void => {
+      const leaveWith = (chosen: number): void => {
         if (left) return
         left = true
         // Whoever awaits `run` sees its Exit before the process ends.
-        if (chosen !== 0 || signal !== undefined) return void setImmediate(() => leaveProcess(chosen))
+        if (chosen !== 0 || signal !== undefined)
+          return void setImmediate(() => leaveProcess(accident ? 1 : chosen))
         process.exitCode ??= chosen
+        setImmediate(stopCatching)
         // Nothing of the loop is left. If something else holds the process, say so instead of hanging in silence.
         setTimeout(
-          () => log("warning", `the program has ended, and the process is kept alive by: ${keptAliveBy()}`),
+          () => {
+            log("warning", `the program has ended, and the process is kept alive by: ${keptAliveBy(workers)}`)
+            workers.close()
+          },
           Math.min(options.slowJoin, LONGEST)
         ).unref()
       }
       stopListening()
       resolve(exit)
-      if (options.teardown === undefined) return leave(codeOf(exit))
+      if (options.teardown === undefined) return leaveWith(codeOf(exit))
       try {
-        options.teardown(exit, leave, codeOf(exit))
+        options.teardown(exit, leaveWith, codeOf(exit))
       } catch (error) {
         log("error", "the teardown failed", Cause.die(error))
-        leave(1)
+        leaveWith(1)
       }
     }
 
-    for (const name of signals) process.on(name, onSignal)
+    const signals = new StopSignals(onSignal)
     process.on("uncaughtException", onUncaught)
     process.on("unhandledRejection", onUnhandled)
+    process.prependListener("exit", onExit)
     const fiber = Effect.runFork(
       program((loop) =>
-        Effect.map(fiberState, (state) => {
-          opened = { loop, state }
+        Effect.map(fiberState, (current) => {
+          opened = { loop, state: current }
           loop._onCrash(startDeadline)
         })
       )
     )
     observe(fiber, end)
   })
-
-/** The crash itself was logged when it happened; what the program's finalizers added to it was not. */
-const isLoggedCrash = (cause: Cause.Cause<unknown>): boolean =>
-  [...failures(cause), ...defects(cause)].every((error) => error instanceof LoopCrash)

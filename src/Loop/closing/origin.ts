@@ -20,7 +20,7 @@ const ownFolder = (): string => {
 }
 
 /** The innermost frame of the program: not of this library, not of Effect's run loop, not of Node. */
-const programFrame = (stack: string | undefined): string | undefined =>
+export const programFrame = (stack: string | undefined): string | undefined =>
   stack
     ?.split("\n")
     .find((frame) => !/node_modules\/effect\/|\(?node:/.test(frame) && !frame.includes(ownFolder()))

@@ -213,6 +213,12 @@ export class Child {
     this.#end()
   }
 
+  /** @internal The process leaves, and nobody can be waited for: SIGKILL, for it and its group. */
+  abandon(): void {
+    this.checkGroup()
+    if (!this.#ended) this.#kill()
+  }
+
   /** @internal Ends it if the rest of its group has ended, which nobody tells of. */
   checkGroup(): void {
     if (!this.#ended && this.#returncode !== null && !(this.leads && groupLives(this.pid))) this.#end()

@@ -1,11 +1,11 @@
 /**
  * The child processes of a loop, as one capability: listed by pid and command, ended all at once in step 7 of the
- * closing, and killed where nobody may be waited for.
+ * closing, and killed where nobody may be waited for: at the deadline, and where the process leaves without closing.
  *
- * What this cannot do: a parent that leaves by `process.exit`, or is killed itself, without closing the loop leaves its
- * children running. `Loop.run` closes the loop for SIGINT, SIGTERM and what nobody caught.
+ * What this cannot do: a parent that is killed itself (SIGKILL, a fault) leaves its children running.
  */
 import { Capability, perLoop } from "../closing/Capability.js"
+import { type Outliving, outlives } from "../closing/outliving.js"
 import type { Child } from "./Child.js"
 import type { Leftover } from "../ports.js"
 
@@ -15,7 +15,7 @@ export interface ProcessNumbers {
   readonly processes: number
 }
 
-export class Processes extends Capability {
+export class Processes extends Capability implements Outliving {
   /** Of a loop that has started none. */
   static readonly none: ProcessNumbers = { processes: 0 }
   readonly step = "processes"
@@ -30,11 +30,18 @@ export class Processes extends Capability {
       this.#checkAt = Math.max(16, 2 * this.#children.size)
     }
     this.#children.add(child)
+    outlives(this, true)
   }
 
   /** It has ended, and its pipes are closed. */
   delete(child: Child): void {
     this.#children.delete(child)
+    outlives(this, this.#children.size > 0)
+  }
+
+  /** The process leaves. */
+  abandon(): void {
+    for (const child of this.#children) child.abandon()
   }
 
   override numbers(): ProcessNumbers {
@@ -63,6 +70,7 @@ export class Processes extends Capability {
   protected override letGo(): void {
     for (const child of [...this.#children]) child.release()
     this.#children.clear()
+    outlives(this, false)
   }
 
   #running(): ReadonlyArray<Child> {
