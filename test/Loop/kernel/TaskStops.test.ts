@@ -7,7 +7,7 @@ import { CancelledError } from "../../../src/Loop/kernel/errors.js"
 import type { Task, TaskOptions } from "../../../src/Loop/kernel/Task.js"
 import { waitFor } from "../../../src/Loop/kernel/timeouts.js"
 import { ManualHost } from "../../support/loops.js"
-import { inside, reportingLoop, thrown } from "../../support/tracking.js"
+import { inside, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 const boom = new Error("boom")
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { CancelledError, LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { WatchHandle } from "../../../src/Loop/kernel/WatchHandle.js"
-import { reportingLoop } from "../../support/tracking.js"
+import { reportingLoop } from "../../support/trackingHost.js"
 
 const boom = new Error("boom")
 async function fails(): Promise<void> {

@@ -8,7 +8,7 @@ import { sleep } from "../../../src/Loop/kernel/sleep.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
 import { runningLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
-import { reportingLoop, thrown } from "../../support/tracking.js"
+import { reportingLoop, thrown } from "../../support/trackingHost.js"
 
 const turns = async (): Promise<void> => {
   for (let i = 0; i < 50; i++) await null

@@ -8,7 +8,7 @@ import { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Context } from "../../../src/Loop/kernel/ports.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
 import { manualLoop, nodeLoop } from "../../support/tidy.js"
-import { inside, reportingLoop, thrown } from "../../support/tracking.js"
+import { inside, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 const boom = new Error("boom")
 const fail = (): never => {

@@ -6,7 +6,7 @@ import type { Future } from "../../../src/Loop/kernel/Future.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
-import { inside, reportingLoop } from "../../support/tracking.js"
+import { inside, reportingLoop } from "../../support/trackingHost.js"
 
 const boom = new Error("payment failed")
 
