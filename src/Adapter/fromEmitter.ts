@@ -35,7 +35,7 @@ const isOwn = (error: unknown): boolean =>
 class EmitterStream implements Settleable {
   readonly #context: Context | undefined
   readonly #attached: Array<() => void> = []
-  /** Done when it has ended. A Future only for its states: nobody waits for it. */
+  /** The end of the run. A Future only for its states: nobody waits for it. */
   readonly #outcome: Future<void>
   #items: Array<unknown> = []
   #dropped = 0
@@ -103,7 +103,9 @@ class EmitterStream implements Settleable {
     if (this.#dropped === 0) return
     this.loop.callExceptionHandler({
       kind: "late",
-      message: `${this.settings.name} dropped ${this.#dropped} of its events, because its buffer of ${this.settings.capacity} was full`
+      message:
+        `${this.settings.name} dropped ${this.#dropped} of its events, ` +
+        `because its buffer of ${this.settings.capacity} was full`
     })
   }
 

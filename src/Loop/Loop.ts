@@ -230,11 +230,13 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * **Flavor** Effect. **Starts** it watches from when the Effect is run. **Cancel** interruption takes the wait back and
    * leaves nothing registered. **Loop closed** fails with LoopClosedError.
    *
-   * **Gotchas** Fails with FdError and FdPollUnavailableError where `addReader` throws them; what has no descriptor, and
-   * what belongs to a transport, is a defect. A descriptor that is closed while it is waited for is silent: the wait goes
-   * on until it is interrupted. A FIFO stays readable once its last writer has gone: keep one of your own open. A wake may
-   * be spurious: expect EAGAIN. Several fibers that wait for one
-   * descriptor are all resumed, and the first one may read it all.
+   * **Gotchas**
+   * - Fails with FdError and FdPollUnavailableError where `addReader` throws them; what has no descriptor, and what
+   *   belongs to a transport, is a defect.
+   * - A descriptor that is closed while it is waited for is silent: the wait goes on until it is interrupted.
+   * - A FIFO stays readable once its last writer has gone: keep one of your own open.
+   * - A wake may be spurious: expect EAGAIN.
+   * - Several fibers that wait for one descriptor are all resumed, and the first one may read it all.
    *
    * @example
    * yield* Loop.readable(fd)
@@ -272,12 +274,15 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * **Flavor** Effect. **Starts** when the Effect runs. **Cancel** see {@link Subprocess}; an interruption that meets the
    * start closes what was started. **Loop closed** fails with LoopClosedError; a loop that closes ends its processes.
    *
-   * **Gotchas** Output that nobody reads makes the child wait, for ever where it is longer than the pipe: lead it to
-   * `"devnull"`. So does input that nobody ends: run a Stream into `stdin`, the empty one at the least. A parent that leaves by
-   * `process.exit` kills it at once; one that gets SIGKILL ends nothing. What leaves
-   * the group (`setsid`) is not ended. Death by a real-time signal looks like exit code 0, because Node does not tell it.
    * Fails with {@link SpawnError} for a missing program, a bad `cwd`, a missing permission; what is wrong with the
    * arguments is a defect, `TypeError` or `RangeError`.
+   *
+   * **Gotchas**
+   * - Output that nobody reads makes the child wait, for ever where it is longer than the pipe: lead it to `"devnull"`.
+   * - So does input that nobody ends: run a Stream into `stdin`, the empty one at the least.
+   * - A parent that leaves by `process.exit` kills it at once; one that gets SIGKILL ends nothing.
+   * - What leaves the group (`setsid`) is not ended.
+   * - Death by a real-time signal looks like exit code 0, because Node does not tell it.
    *
    * @example
    * const sorted = Effect.gen(function* () {

@@ -26,7 +26,7 @@ export interface Leftover {
   readonly state: string
   readonly waitingOn: string
   readonly createdAt: string
-  /** Whether it has to stop before the loop is closed. What closing only drops is listed beside that, and is to blame for nothing. */
+  /** Whether it has to stop before the loop is closed. What closing only drops is listed, too, and is to blame for nothing. */
   readonly blamed: boolean
 }
 

@@ -34,19 +34,25 @@ export interface ExecutorStatistics {
 }
 
 /**
- * A pool of worker threads for `loop.runInExecutor`. Making one starts no thread; the first job does. Idle threads do not
- * keep the process alive, and end after `idleTimeout`; a running job keeps it alive. Jobs start in the order in which they
- * were given.
+ * A pool of worker threads for `loop.runInExecutor`. Making one starts no thread; the first job does. Idle threads do
+ * not keep the process alive, and end after `idleTimeout`; a running job keeps it alive. Jobs start in the order in
+ * which they were given.
  *
  * Legal states: open, closing (refuses new jobs, and waits for those it has), closed.
  *
- * **Gotchas** A worker thread runs one job at a time, and many in its life: what a job leaves in it (timers, globals,
- * modules) is there for the next one. Each thread takes 30 milliseconds to start and some megabytes.
+ * **Gotchas**
+ * - A worker thread runs one job at a time, and many in its life: what a job leaves in it (timers, globals, modules) is
+ *   there for the next one.
+ * - Each thread takes 30 milliseconds to start and some megabytes.
  *
  * @example
+ * const loop = SyncLoop.make()
  * const executor = Executor.make({ maxWorkers: 4, limiter: 2 })
- * const sum = await loop.runInExecutor(executor, (a: number, b: number) => a + b, 40, 2)
+ * await loop.runUntilComplete(async () => {
+ *   console.log(await loop.runInExecutor(executor, (a: number, b: number) => a + b, 40, 2)) // => 42
+ * })
  * await executor.shutdown({ deadline: "5 seconds" })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -54,10 +60,12 @@ export interface ExecutorStatistics {
 export class Executor {
   readonly #settings: ExecutorSettings
   readonly #workers: Workers
+  /** The jobs for which no thread is free, in the order in which they were given. */
   readonly #queue = new Set<Job>()
-  /** They have a slot, and wait for a permit. */
+  /** The jobs that have a slot, and wait for a permit of the limiter. */
   readonly #waiting = new Set<Job>()
   readonly #running = new Set<Job>()
+  /** The slots that no job has. */
   readonly #slots: Array<number>
   #closing: Promise<void> | undefined
   #closed = false
@@ -80,11 +88,16 @@ export class Executor {
   /**
    * `Executor.make` in a Scope, which cancels the jobs that are left, waits for them, and ends the threads.
    *
-   * **Flavor** Effect. **Starts** no thread. **Cancel** closing asks the jobs to stop, terminates the threads of those that
-   * have not after `grace`, and waits until they have ended. **Loop closed** the executor is of no loop.
+   * **Flavor** Effect. **Starts** no thread. **Cancel** closing asks the jobs to stop, terminates the threads of those
+   * that have not after `grace`, and waits until they have ended. **Loop closed** the executor is of no loop.
    *
    * @example
-   * const executor = yield* Executor.scoped({ maxWorkers: 2 })
+   * const program = Effect.gen(function* () {
+   *   const loop = yield* Loop
+   *   const executor = yield* Executor.scoped({ maxWorkers: 2 })
+   *   return yield* fromAio(() => loop.runInExecutor(executor, (n: number) => n * n, 7))()
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => 49
    */
   static scoped(options: ExecutorOptions = {}): Effect.Effect<Executor, never, Scope.Scope> {
     executorSettings(options)
@@ -101,12 +114,14 @@ export class Executor {
 
   /**
    * Refuses new jobs from now on, waits for those that are queued or running, and ends the threads. When `deadline` has
-   * passed (real time), the jobs that are left are reported to their loops as leftovers, the threads are terminated, and
-   * the Futures become cancelled. Every call waits for the same end. Throws for a `deadline` that is no duration. asyncio:
-   * `Executor.shutdown`.
+   * passed (real time), the jobs that are left are reported to their loops as leftovers, the threads are terminated,
+   * and the Futures become cancelled. Every call waits for the same end. Throws for a `deadline` that is no duration.
+   * asyncio: `Executor.shutdown`.
    *
    * @example
+   * const executor = Executor.make()
    * await executor.shutdown({ deadline: "5 seconds" })
+   * console.log(executor.statistics().state) // => closed
    */
   shutdown(options: { readonly deadline?: DurationInput | undefined } = {}): Promise<void> {
     return this._shutdown(millis("deadline", options.deadline, Infinity), inRealTime)
@@ -117,6 +132,7 @@ export class Executor {
     return this.shutdown()
   }
 
+  /** What it holds, as numbers. */
   statistics(): ExecutorStatistics {
     return {
       name: this.name,
@@ -137,24 +153,22 @@ export class Executor {
     return { _id: "Executor", ...this.statistics() }
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
-
-  // ---- for the loop ----
 
   /** @internal All threads have ended, and none will start. */
   get _closed(): boolean {
     return this.#closed
   }
 
-  /** @internal What it has not finished, of every loop. */
+  /** @internal The jobs that have not ended, of every loop. */
   _jobs(): ReadonlyArray<Job> {
     return [...this.#running, ...this.#waiting, ...this.#queue]
   }
 
-  /** @internal Throws what cannot be run; nothing is queued then. */
+  /** @internal Queues a job. Throws for what cannot be run; nothing is queued then. */
   _submit(
     what: string,
     loop: Home,
@@ -210,7 +224,7 @@ export class Executor {
     if (job.state === "cancelling") this.#terminate(job)
   }
 
-  /** @internal Cancels what it has, waits for that, and closes. */
+  /** @internal Cancels the jobs it has, waits for them, and closes. */
   _cancelAll(): Promise<void> {
     const closed = this._shutdown(Infinity, inRealTime)
     const reason = new ExecutorClosedError(`${this.name} was closed before this was done`)
@@ -218,7 +232,7 @@ export class Executor {
     return closed
   }
 
-  /** @internal */
+  /** @internal `shutdown`, by the time of whoever waits. */
   _shutdown(deadline: number, timer: Timer): Promise<void> {
     const closed = (this.#closing ??= this.#close())
     if (this.#closed) return closed
@@ -235,8 +249,6 @@ export class Executor {
     }
   }
 
-  // ---- inside ----
-
   async #close(): Promise<void> {
     if (this.#busy) await new Promise<void>((resolve) => this.#onIdle.push(resolve))
     await this.#workers.close()
@@ -247,14 +259,16 @@ export class Executor {
     return this.#queue.size + this.#waiting.size + this.#running.size > 0
   }
 
-  /** The deadline has passed. */
+  /** The deadline of a shutdown has passed: reports what is left, and terminates it. */
   #expire(deadline: number): void {
     const jobs = this._jobs()
     for (const loop of new Set(jobs.map((job) => job.loop))) {
       const left = jobs.filter((job) => job.loop === loop).map((job) => job.describe())
       loop.callExceptionHandler({
         kind: "leftover",
-        message: `${left.length} left over in ${this.name} at the deadline of ${deadline}ms for its shutdown:\n${tableOf(left)}`
+        message:
+          `${left.length} left over in ${this.name} at the deadline of ${deadline}ms for its shutdown:\n` +
+          tableOf(left)
       })
     }
     this._terminate(new ExecutorClosedError(`${this.name} was shut down before this was done`))
@@ -301,7 +315,10 @@ export class Executor {
     for (const idle of this.#onIdle.splice(0)) idle()
   }
 
-  /** A grace that is long is not to be a silence. Where the loop is closing, that says so itself. */
+  /**
+   * Terminates the thread after the grace. A long one is reported, so that it is no silence: a closing loop says so
+   * itself.
+   */
   #awaitGrace(job: Job): void {
     const { loop } = job
     const { grace } = this.#settings

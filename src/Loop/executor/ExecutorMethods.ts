@@ -32,7 +32,6 @@ export interface ExecutorMethods {
    * has ended. A value or error that it still gives is delivered, unless it is an AbortError.
    *
    * **Gotchas**
-   *
    * - What a function refers to outside of itself is missing only when it comes to use it: JobRefusedError then names
    *   it. Build tools may add such names (test coverage does).
    * - Workers of Node 20 do not take on `--import`, so modules in TypeScript need JavaScript there.

@@ -13,35 +13,35 @@ import { millis } from "../Settings.js"
  * @since 0.1.0
  */
 export interface ExecutorOptions {
-  /** How many worker threads it may have. Default: as many as the machine can run at once. */
+  /** How many worker threads the executor may have. Default: as many as the machine can run at once. */
   readonly maxWorkers?: number | undefined
-  /** How many jobs may run at once: a number, or a Limiter that other executors have too. Default: no limit of its own. */
+  /** How many jobs may run at once: a number, or a Limiter that other executors have too. Default: no limit. */
   readonly limiter?: number | Limiter | undefined
   /** After how long without a job a worker thread ends. Real time. Default 10 seconds. */
   readonly idleTimeout?: DurationInput | undefined
   /** How long a running job that is cancelled has to end by itself, before its thread is terminated. Default 1 second. */
   readonly grace?: DurationInput | undefined
-  /** What its worker threads are called, with a number. Default `executor-1`, and so on. */
+  /** The name of its worker threads, each with a number. Default `executor-1`, and so on. */
   readonly name?: string | undefined
   /** How much memory each worker thread may use. See `resourceLimits` of Node's Worker. */
   readonly resourceLimits?: ResourceLimits | undefined
 }
 
-/** @internal */
+/** The options, checked. @internal */
 export interface ExecutorSettings {
   readonly name: string
   readonly maxWorkers: number
   readonly limiter: Limiter | undefined
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly idleTimeout: number
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly grace: number
   readonly resourceLimits: ResourceLimits | undefined
 }
 
 let executors = 0
 
-/** More threads than any system starts; each has some memory of its own from the beginning. */
+/** The most threads: more than any system starts, and each has a slot of memory from the beginning. */
 const MOST = 65_536
 
 const workersOf = (maxWorkers: unknown): number => {
@@ -59,7 +59,7 @@ const limiterOf = (limiter: unknown): Limiter | undefined => {
   throw new TypeError(`limiter is a number or a Limiter, not ${describeValue(limiter)}`)
 }
 
-/** Throws `TypeError` or `RangeError` that names the option. @internal */
+/** Checks the options. Throws a `TypeError` or `RangeError` that names the option. @internal */
 export const executorSettings = (options: ExecutorOptions): ExecutorSettings => {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`the options of an executor are an object, not ${describeValue(options)}`)

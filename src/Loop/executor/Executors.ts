@@ -21,7 +21,7 @@ export interface JobNumbers {
  * owner; what was made here is shut down.
  */
 export class Executors extends Capability {
-  /** Of a loop that has had none. */
+  /** The numbers of a loop that has had no jobs. */
   static readonly none: JobNumbers = { jobs: 0 }
   readonly step = "executors"
   readonly #jobs = new Set<Job>()
@@ -91,7 +91,7 @@ export class Executors extends Capability {
     return { jobs: this.#jobs.size }
   }
 
-  /** Also what other loops have in the default executor: closing waits for that, too. */
+  /** The jobs of this loop, and those that other loops have in its executors: closing waits for these, too. */
   override held(): ReadonlyArray<Leftover> {
     const jobs = new Set(this.#jobs)
     for (const executor of this.#own) {

@@ -4,7 +4,7 @@ import { Future } from "../kernel/Future.js"
 import { noArguments, type PackedArguments, type Shipment } from "./shipment.js"
 import type { Home, Leftover } from "../ports.js"
 
-/** Where a job is run: its executor. */
+/** The executor of a job, as the job sees it. */
 export interface JobOwner {
   readonly name: string
   _cancel(job: Job, message: unknown): boolean
@@ -21,15 +21,15 @@ export interface JobOwner {
 export class Job {
   state: "queued" | "waiting" | "running" | "cancelling" | "ended" = "queued"
   readonly future: Future<unknown>
-  /** Its slot in the executor's memory, from when it is waiting until it has ended. */
+  /** The job's slot in the executor's memory, from when it is waiting until it has ended. */
   slot = -1
-  /** What its cancel was given. */
+  /** The reason that its cancel was given. */
   reason: unknown = undefined
-  /** Its thread was terminated because of it. */
+  /** The thread was terminated because of this job. */
   terminated = false
-  /** Takes back the timers of its cancelling. */
+  /** Takes back the timers of the cancelling. */
   disarm: () => void = () => {}
-  /** Asks for a permit with this. */
+  /** Called by the limiter when the job gets its permit. */
   granted: () => void = () => {}
   readonly #since: number
   #packed: PackedArguments
@@ -50,14 +50,14 @@ export class Job {
     return this.shipment.name
   }
 
-  /** Its arguments, to be sent and not kept. */
+  /** The arguments, to be sent and not kept. */
   unpack(): PackedArguments {
     const packed = this.#packed
     this.#packed = noArguments
     return packed
   }
 
-  /** Tells it to stop, whoever has settled its Future meanwhile. */
+  /** Tells the job to stop, whoever has settled its Future meanwhile. */
   cancel(reason: unknown): void {
     if (!this.owner._cancel(this, reason)) this.future._settleCancelled(reason)
   }

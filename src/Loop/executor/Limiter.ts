@@ -1,7 +1,7 @@
-/** Permits that several executors share, as trio's CapacityLimiter. */
+/** Permits that several executors share, as the `CapacityLimiter` of trio does for its threads. */
 import { describeValue } from "../kernel/describe.js"
 
-/** How many of what, as an option says it. @internal */
+/** The number of an option, from 1 on. Throws a `TypeError` or `RangeError` that names it. @internal */
 export const count = (what: string, input: unknown): number => {
   if (typeof input !== "number") throw new TypeError(`${what} is a number, not ${describeValue(input)}`)
   if (!Number.isInteger(input) || input < 1) {
@@ -20,6 +20,8 @@ export const count = (what: string, input: unknown): number => {
  * const limiter = Limiter.make(4)
  * const parsing = Executor.make({ limiter })
  * const packing = Executor.make({ limiter })
+ * console.log(limiter.statistics().taken) // => 0
+ * await Promise.all([parsing.shutdown(), packing.shutdown()])
  *
  * @category models
  * @since 0.1.0
@@ -29,11 +31,13 @@ export class Limiter {
   readonly #waiting = new Set<() => void>()
 
   private constructor(
-    /** How many permits there are. */
+    /** The number of permits there are. */
     readonly total: number
   ) {}
 
-  /** Makes one with so many permits. Throws `TypeError` or `RangeError` for anything but a whole number from 1 on. */
+  /**
+   * Makes a limiter with so many permits. Throws `TypeError` or `RangeError` for anything but a whole number from 1 on.
+   */
   static make(total: number): Limiter {
     return new Limiter(count("the total of a Limiter", total))
   }
@@ -46,7 +50,7 @@ export class Limiter {
     } else this.#waiting.add(granted)
   }
 
-  /** @internal The one who waits does so no more. */
+  /** @internal Takes back an `_acquire` that waits. */
   _withdraw(granted: () => void): void {
     this.#waiting.delete(granted)
   }
@@ -74,7 +78,7 @@ export class Limiter {
     return { _id: "Limiter", ...this.statistics() }
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }

@@ -19,7 +19,7 @@ export interface JobContext {
    * included.
    */
   readonly signal: AbortSignal
-  /** Whether the job is cancelled, at once: for loops that compute. */
+  /** Whether the job is cancelled by now: for loops that compute. */
   cancelled(): boolean
   /** Lets parts of the result move instead of being copied: `return this.transfer(bytes, [bytes.buffer])`. */
   transfer<A>(value: A, list: ReadonlyArray<Transferred>): Transfer<A>
@@ -34,18 +34,21 @@ declare const signature: unique symbol
  * export, and is only said, not checked.
  *
  * @example
- * const parse: ModuleJob<typeof import("./parse.js").parse> = {
- *   module: new URL("./parse.js", import.meta.url),
- *   export: "parse"
- * }
+ * const loop = SyncLoop.make()
+ * const zip: ModuleJob<typeof import("node:zlib").gzipSync> = { module: "node:zlib", export: "gzipSync" }
+ * await loop.runUntilComplete(async () => {
+ *   const zipped = await loop.runInExecutor(null, zip, "a".repeat(1_000))
+ *   console.log(zipped.length < 100) // => true
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
  */
 export interface ModuleJob<F extends AnyJob = (...args: Array<unknown>) => unknown> {
-  /** A URL, an absolute path, or the name of a package or of a module of Node; packages are sought from the working directory. */
+  /** A URL, an absolute path, or the name of a module of Node or of a package, sought from the working directory. */
   readonly module: string | URL
-  /** Default: `default`. */
+  /** The name of the export. Default: `default`. */
   readonly export?: string | undefined
   readonly [signature]?: F
 }

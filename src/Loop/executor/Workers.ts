@@ -17,10 +17,11 @@ import type { Home } from "../ports.js"
 /** How the run of a job ended. */
 export type Ending = { readonly reply: JobReply } | { readonly died: unknown }
 
+/** What the executor's settings say of its threads. */
 export interface WorkersOptions {
   readonly name: string
   readonly maxWorkers: number
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly idleTimeout: number
   readonly resourceLimits: ResourceLimits | undefined
 }
@@ -28,23 +29,26 @@ export interface WorkersOptions {
 /** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
 const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
 
-/** What is known of a thread. */
+/** A worker thread, as it is known here. */
 interface Thread {
   readonly id: number
-  /** It has loaded jobWorker.mjs. */
+  /** The thread has loaded jobWorker.mjs. */
   ready: boolean
   /** The last job in it. */
   last: { readonly name: string; readonly loop: Home } | undefined
   error: unknown
 }
 
+/**
+ * Legal states: no thread yet, open (threads come and go), closing, when no job is left, until the last thread has ended.
+ */
 export class Workers {
   readonly #options: WorkersOptions
   readonly #slots: Int32Array
   #pool: Piscina<JobMessage, JobReply> | undefined
-  /** Until their exit. */
+  /** The threads that have not ended. */
   readonly #threads = new Map<Worker, Thread>()
-  /** Slots of the jobs that piscina has; those for which no thread was ready have a way to be taken back. */
+  /** The slots of the jobs that piscina has; for a job for which no thread was ready, what takes it back. */
   readonly #running = new Map<number, AbortController | undefined>()
   #closing = false
   #onEmpty: Array<() => void> = []
@@ -226,5 +230,5 @@ export class Workers {
   }
 }
 
-/** As piscina says it. */
+/** The error for an exit code, in piscina's words. */
 const exitError = (code: number): Error => new Error(`worker exited with code: ${code}`)

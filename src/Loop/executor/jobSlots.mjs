@@ -11,11 +11,11 @@
 /** @type {(jobs: number) => Int32Array} */
 export const makeSlots = (jobs) => new Int32Array(new SharedArrayBuffer(4 * (1 + 2 * jobs)))
 
-/** How many threads there have been: their numbers in their names. */
+/** The cell that counts the threads there have been: their numbers in their names. */
 export const threads = 0
 
-/** Whether the job is told to stop: 0 or 1. @type {(slot: number) => number} */
+/** The cell of a slot that says whether the job is told to stop: 0 or 1. @type {(slot: number) => number} */
 export const flagOf = (slot) => 1 + 2 * slot
 
-/** The thread that has begun with the job, or 0. @type {(slot: number) => number} */
+/** The cell of a slot that names the thread that has begun with the job, or 0. @type {(slot: number) => number} */
 export const threadOf = (slot) => 2 + 2 * slot

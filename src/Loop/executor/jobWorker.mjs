@@ -49,7 +49,7 @@ if (process.platform === "linux") {
   }
 }
 
-/** The same in every copy of the library; see transfer.ts. */
+/** The mark of a Transfer, as in transfer.ts. */
 const transferred = Symbol.for("effect-aio/Transfer")
 
 /**
@@ -222,7 +222,7 @@ const unbound = (/** @type {JobMessage} */ { job }, /** @type {unknown} */ throw
   }
 }
 
-/** What is no object needs no look: it can be cloned. @type {(value: unknown) => boolean} */
+/** Whether a value can be cloned without a look, because it is no object. @type {(value: unknown) => boolean} */
 const isPlain = (value) =>
   value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")
 

@@ -8,7 +8,7 @@ import { JobRefusedError } from "../errors.js"
 import type { ModuleJob } from "./ModuleJob.js"
 import { isTransfer, type Transferred } from "./transfer.js"
 
-/** How a job is sent, and called in reports. */
+/** A job as it is sent, and its name in reports. */
 export interface Shipment {
   readonly name: string
   readonly job: JobMessage["job"]
@@ -76,14 +76,14 @@ const functionSource = (job: object): string => {
   return source
 }
 
-/** What is no object can be sent as it is. */
+/** Whether a value can be sent as it is, because it is no object. */
 const isPlain = (u: unknown): boolean =>
   u === null || (typeof u !== "object" && typeof u !== "function" && typeof u !== "symbol")
 
 /** Arguments as they were at the call, whenever the job runs. */
 export interface PackedArguments {
   readonly args: ReadonlyArray<unknown>
-  /** What of them moves to the thread that runs the job. */
+  /** The parts of them that move to the thread that runs the job. */
   readonly list: ReadonlyArray<Transferred>
 }
 

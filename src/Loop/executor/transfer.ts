@@ -1,8 +1,8 @@
-/** What moves to another thread instead of being copied. */
+/** Parts of arguments and results that move to another thread instead of being copied. */
 import type { Transferable } from "node:worker_threads"
 import { describeValue } from "../kernel/describe.js"
 
-/** The same in every copy of the library, and in jobWorker.mjs. */
+/** The mark of a Transfer: the same in every copy of the library, and in jobWorker.mjs. */
 const transferred: unique symbol = Symbol.for("effect-aio/Transfer")
 
 /**
@@ -31,8 +31,14 @@ export interface Transfer<A> {
  * Throws `TypeError` where `list` is no array.
  *
  * @example
- * const pixels = new Uint8Array(1_000_000)
- * const grey = await loop.runInExecutor(null, toGrey, transfer(pixels, [pixels.buffer]))
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const pixels = new Uint8Array(1_000_000)
+ *   const count = (bytes: Uint8Array) => bytes.length
+ *   console.log(await loop.runInExecutor(null, count, transfer(pixels, [pixels.buffer]))) // => 1000000
+ *   console.log(pixels.length) // => 0
+ * })
+ * await loop.close()
  *
  * @category conveniences
  * @since 0.1.0
@@ -44,6 +50,6 @@ export const transfer = <A>(value: A, list: ReadonlyArray<Transferred>): Transfe
   return { [transferred]: true, value, list }
 }
 
-/** @internal */
+/** Whether a value was made by `transfer`, here or in a job. @internal */
 export const isTransfer = (u: unknown): u is Transfer<unknown> =>
   typeof u === "object" && u !== null && transferred in u

@@ -101,13 +101,13 @@ export class AsyncContexts implements Contexts {
     else context.run(() => markedHandle(handle, ownerNow()))
   }
 
-  /** The loop is closed. */
+  /** The loop is closed, and wants no context any more. */
   release(): void {
     release()
   }
 }
 
-/** Only the owner, and only as long as no `await` comes in between. */
+/** The owner that was current, without any async-local state, and only as long as no `await` comes in between. */
 class OwnerOnly implements Context {
   constructor(readonly owner: unknown) {}
   run<A>(f: () => A): A {
@@ -141,6 +141,7 @@ export class PlainContexts implements Contexts {
   release(): void {}
 }
 
+/** The owner of the code that runs now. */
 const ownerNow = (): unknown => (slot.loop !== undefined ? slot.owner : ambient()?.owner)
 
 /** Runs Effect code that aio code has started: in a scope of its own, and as nobody's task. */

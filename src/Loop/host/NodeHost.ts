@@ -1,4 +1,4 @@
-/** What the kernel stands on in Node: turns, one wake-up timer, AbortControllers. Its clock is an Effect Clock. */
+/** The kernel's Host on Node: turns, one wake-up timer, AbortControllers. Its clock is an Effect Clock. */
 import { AsyncResource } from "node:async_hooks"
 // The global of the same name is a getter, which costs as much as the clock.
 import { performance } from "node:perf_hooks"

@@ -7,7 +7,7 @@ import { outputIsBroken } from "./brokenOutput.js"
 import { lastLine } from "./lastLine.js"
 import type { Report, ReportKind } from "../kernel/Report.js"
 
-/** Where a report comes from, in words: its message, which names a callback, and the task or future in it. */
+/** Names the source of a report: by its message, which names a callback, and the task or Future in it. */
 export const reportSource = (report: Report): string => {
   const source = report.task ?? report.future
   return source === undefined ? report.message : `${report.message}: ${textOf(source)}`
@@ -26,8 +26,8 @@ const levelOf = (report: Report): "warning" | "error" => {
 }
 
 /**
- * Logs as a fiber would that has this state: with its loggers and annotations. What a failing logger loses, and what a
- * standard output loses that cannot be written any more, stderr gets. Never throws.
+ * Logs as a fiber of this state would: with its loggers and annotations. What a failing logger loses, and what a standard
+ * output loses that cannot be written any more, stderr gets. Never throws.
  */
 export const logAs = (
   state: FiberState,

@@ -4,7 +4,10 @@ import type { PackedError } from "./packError.mjs"
 
 type Packed = PackedError & { readonly kind: "error" }
 
-/** What is not listed arrives as an Error with the name that it had: its class is in the other thread. */
+/**
+ * The language's own classes of errors. What is not listed arrives as an Error with the name that it had: its class is
+ * in the other thread.
+ */
 const classes: Readonly<Record<string, new (message: string) => Error>> = {
   EvalError,
   RangeError,

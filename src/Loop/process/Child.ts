@@ -1,4 +1,6 @@
-/** One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one. */
+/**
+ * One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one.
+ */
 import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
 import { createdAt, rememberSite } from "../kernel/sites.js"
@@ -35,7 +37,7 @@ export class Child {
   readonly command: string
   /** The parent's ends of the pipes, by the child's number. */
   readonly pipes: ReadonlyMap<number, Socket>
-  /** Whether it leads a group of its own. */
+  /** Whether the process leads a group of its own. */
   readonly leads: boolean
   readonly #loop: Home
   readonly #processes: Processes
@@ -46,7 +48,7 @@ export class Child {
   #state: "running" | "terminating" | "killed" = "running"
   #returncode: number | null = null
   #ended = false
-  /** Somebody waits for its end who will say so if that takes long. */
+  /** A `stop` waits for the end, and will say so if that takes long. */
   #reports = false
   #open: number
   readonly #onExit: Array<() => void> = []
@@ -54,7 +56,7 @@ export class Child {
   readonly #timers: Array<() => void> = []
   #nextCheck: NodeJS.Timeout | undefined
 
-  /** @internal Of a process that has just been started. `what` is the call that did, for reports. */
+  /** @internal `process` has just been started. `what` is the call that did, for reports. */
   constructor(
     loop: Home,
     processes: Processes,
@@ -96,17 +98,17 @@ export class Child {
     }
   }
 
-  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  /** The exit code, the negative number of the signal that ended it, or `null` while it runs. */
   get returncode(): number | null {
     return this.#returncode
   }
 
-  /** Whether it has exited, and nothing of a group of its own is left; or its loop has let go of it. */
+  /** Whether the process has exited, and nothing of its own group is left; or its loop has let go of it. */
   get ended(): boolean {
     return this.#ended
   }
 
-  /** Whether it was told to end as a whole: closed, not only sent a signal. */
+  /** Whether the child was told to end as a whole: closed, not only sent a signal. */
   get told(): boolean {
     return this.#state !== "running"
   }
@@ -224,7 +226,7 @@ export class Child {
     if (!this.#ended && this.#returncode !== null && !(this.leads && groupLives(this.pid))) this.#end()
   }
 
-  /** @internal For reports. */
+  /** @internal The row of the child in a report. */
   describe(): Leftover {
     return {
       what: "process",
@@ -253,7 +255,7 @@ export class Child {
     this.#watch(CHECK_FIRST)
   }
 
-  /** To all of its own group, else to the process; nothing happens to what has gone. */
+  /** Sends a signal to all of its own group, else to the process; nothing happens to what has gone. */
   #signal(signal: number): void {
     if (this.leads && (this.#returncode === null || groupLives(this.pid))) {
       if (send(-this.pid, signal) !== "ESRCH") return
@@ -266,7 +268,7 @@ export class Child {
     this.#signal(KILL)
   }
 
-  /** Somebody waits for the rest of its group, which nobody tells of. */
+  /** Checks now and then for the end of the rest of its group, of which nobody tells, while somebody waits for that. */
   #watch(delay: number): void {
     if (this.#ended || this.#returncode === null || this.#onEnd.length === 0 || this.#nextCheck !== undefined)
       return
@@ -287,7 +289,7 @@ export class Child {
     for (const f of this.#onEnd.splice(0)) f()
   }
 
-  /** The parent's ends are closed; what is in them still is dropped. */
+  /** Closes the parent's ends of the pipes; what is in them still is dropped. */
   closePipes(): void {
     for (const pipe of this.pipes.values()) pipe.destroy()
   }

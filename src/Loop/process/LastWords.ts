@@ -28,7 +28,7 @@ export class LastWords extends Capability {
     return this.#ending().length === 0
   }
 
-  /** A round of Node's event loop in which nothing came has looked into every pipe: the pipes are empty. */
+  /** Waits for a round of Node's event loop in which nothing came: it has looked into every pipe, and they are empty. */
   override close(then: () => void): void {
     let told = -1
     let rounds = 0

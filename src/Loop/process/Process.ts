@@ -1,4 +1,7 @@
-/** A child process with streams and Futures. `createSubprocess.ts` makes one; `SubprocessTransport.ts` tells it to a protocol. */
+/**
+ * A child process with streams and Futures. `createSubprocess.ts` makes one; `SubprocessTransport.ts` tells it to a
+ * protocol.
+ */
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { BrokenPipeError } from "../errors.js"
@@ -20,7 +23,7 @@ export interface ProcessPipe {
   readonly writer: StreamWriter
 }
 
-/** What `communicate` gives for a stream: all of it, where there is one. */
+/** The part of a stream in what `communicate` gives: all of it, where there is one. */
 type Collected<R> = R extends StreamReader ? Buffer : null
 
 /**
@@ -28,6 +31,17 @@ type Collected<R> = R extends StreamReader ? Buffer : null
  *
  * `stdin`, `stdout` and `stderr` are streams where they were asked for with `"pipe"`, else `null`. A process that is
  * dropped goes on running: it is terminated, then killed, when the loop closes.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const cat = await loop.createSubprocessExec("cat", [], { stdin: "pipe", stdout: "pipe" })
+ *   cat.stdin.write("hello\n")
+ *   console.log((await cat.stdout.readline()).toString().trim()) // => hello
+ *   cat.terminate()
+ *   console.log(await cat.wait()) // => -15
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -45,7 +59,7 @@ export class Process<
   readonly #transport: SubprocessTransport
   readonly #streams: ProcessStreams
 
-  /** @internal */
+  /** @internal `createSubprocessExec` and `createSubprocessShell` make one. */
   constructor(loop: Home, transport: SubprocessTransport, streams: ProcessStreams) {
     this.pid = transport.getPid()
     // Which of them there are is what the types say of the options that it was started with.
@@ -57,12 +71,12 @@ export class Process<
     this.#streams = streams
   }
 
-  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  /** The exit code, the negative number of the signal that ended it, or `null` while it runs. */
   get returncode(): number | null {
     return this.#transport.getReturncode()
   }
 
-  /** The transport behind it: the way to close it and all its pipes at once. */
+  /** The transport behind the process: the way to close it and all its pipes at once. */
   get transport(): SubprocessTransport {
     return this.#transport
   }
@@ -75,7 +89,7 @@ export class Process<
   }
 
   /**
-   * Its return code, once it has exited. Cancelling it ends the waiting and nothing else.
+   * The return code, once the process has exited. Cancelling the Future ends the waiting and nothing else.
    *
    * **Gotchas** A child whose output nobody reads stops when its pipe is full, and never exits: read it, or use
    * `communicate`. What it has written may still be read after this.
@@ -92,9 +106,13 @@ export class Process<
    * InvalidStateError for input without a stdin pipe, and `TypeError` for input that is neither string nor bytes.
    *
    * @example
-   * const sort = await loop.createSubprocessExec("sort", ["-n"], { stdin: "pipe", stdout: "pipe" })
-   * const [sorted] = await sort.communicate("10\n9\n")
-   * console.log(sorted.toString()) // => "9\n10\n"
+   * const loop = SyncLoop.make()
+   * await loop.runUntilComplete(async () => {
+   *   const sort = await loop.createSubprocessExec("sort", ["-n"], { stdin: "pipe", stdout: "pipe" })
+   *   const [sorted] = await sort.communicate("10\n9\n")
+   *   console.log(JSON.stringify(sorted.toString())) // => "9\n10\n"
+   * })
+   * await loop.close()
    */
   communicate(input?: string | Uint8Array): Future<[stdout: Collected<Out>, stderr: Collected<Err>]> {
     if (input !== undefined && typeof input !== "string" && !(input instanceof Uint8Array))
@@ -131,12 +149,12 @@ export class Process<
     this.#transport.sendSignal(signal)
   }
 
-  /** Sends SIGTERM. Throws ProcessLookupError once it has exited. */
+  /** Sends SIGTERM to the process. Throws ProcessLookupError once it has exited. */
   terminate(): void {
     this.#transport.terminate()
   }
 
-  /** Sends SIGKILL. Throws ProcessLookupError once it has exited. */
+  /** Sends SIGKILL to the process. Throws ProcessLookupError once it has exited. */
   kill(): void {
     this.#transport.kill()
   }
@@ -145,13 +163,13 @@ export class Process<
     return `<Process ${this.pid}${this.returncode === null ? "" : ` returncode=${this.returncode}`}>`
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
 }
 
-/** Writes all of it and closes the stream. Who does not want it, need not take it. */
+/** Writes all of the input and closes stdin. A child that does not want it need not take it. */
 function* feed(stdin: StreamWriter, input: string | Uint8Array | undefined) {
   try {
     if (input !== undefined) {

@@ -1,4 +1,6 @@
-/** The loop's methods for child processes, and their documentation. `startSubprocess.ts` and `createSubprocess.ts` start one. */
+/**
+ * The loop's methods for child processes, and their documentation. `startSubprocess.ts` and `createSubprocess.ts` do it.
+ */
 import type { Future } from "../kernel/Future.js"
 import type { Known, ProcessOf, ProcessOptions } from "./createSubprocess.js"
 import type { SubprocessOptions } from "./SubprocessOptions.js"

@@ -12,7 +12,7 @@ export class ProcessStreams implements SubprocessProtocol {
   readonly #readers = new Map<number, StreamReader>()
   readonly #writers = new Map<number, StreamWriter>()
   readonly #flows = new Map<number, FlowControl>()
-  /** Of the readers that are full: ends the question whether somebody waits for the process. */
+  /** For each reader that is full: ends the question whether somebody waits for the process. */
   readonly #unreadChecks = new Map<number, () => void>()
   #toldUnread = false
 

@@ -16,12 +16,12 @@ export interface ProcessNumbers {
 }
 
 export class Processes extends Capability implements Outliving {
-  /** Of a loop that has started none. */
+  /** The numbers of a loop that has started no child. */
   static readonly none: ProcessNumbers = { processes: 0 }
   readonly step = "processes"
-  /** Those that run, whose group lives on, or whose pipes are open at our end. */
+  /** The children that run, whose group lives on, or whose pipes are open at our end. */
   readonly #children = new Set<Child>()
-  /** At so many children it is time to check for groups that have ended unseen. */
+  /** The number of children at which it is time to check for groups that have ended unseen. */
   #checkAt = 16
 
   add(child: Child): void {
@@ -33,7 +33,7 @@ export class Processes extends Capability implements Outliving {
     outlives(this, true)
   }
 
-  /** It has ended, and its pipes are closed. */
+  /** A child has ended, and its pipes are closed. */
   delete(child: Child): void {
     this.#children.delete(child)
     outlives(this, this.#children.size > 0)

@@ -16,7 +16,9 @@ import { isFull, askNowAndThen, fdName, tellUnread } from "./unread.js"
 import { awaitDone, Waiting, awaitFuture } from "../fiber/Wait.js"
 import type { Home } from "../ports.js"
 
-/** What a person at a shell would expect, and a group of its own, so that all of it can be ended. */
+/**
+ * Where the options say nothing: what a person at a shell would expect, and a group of its own, to be ended as a whole.
+ */
 const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "inherit", detached: true }
 
 /**
@@ -26,9 +28,9 @@ const defaults: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "i
  * @since 0.1.0
  */
 export interface SubprocessPipe {
-  /** What the child reads from it. */
+  /** Writes what the child reads from the pipe. */
   readonly sink: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
-  /** What the child writes to it. */
+  /** Reads what the child writes to the pipe. */
   readonly stream: Stream.Stream<Uint8Array, LoopClosedError>
 }
 
@@ -38,6 +40,15 @@ export interface SubprocessPipe {
  * Its output waits until it is read: a child that writes more than the pipe holds waits, too. What it has written can
  * be read after it has exited.
  *
+ * @example
+ * const program = Effect.gen(function* () {
+ *   const sort = yield* Loop.subprocess("sort", ["-n"])
+ *   yield* Effect.forkScoped(Stream.run(Stream.make("10\n", "9\n"), sort.stdin))
+ *   const sorted = yield* Stream.mkString(Stream.decodeText(sort.stdout))
+ *   return [JSON.stringify(sorted), yield* sort.exitCode]
+ * })
+ * console.log(...(await Effect.runPromise(Loop.scoped(Effect.scoped(program))))) // => "9\n10\n" 0
+ *
  * @category models
  * @since 0.1.0
  */
@@ -46,18 +57,19 @@ export class Subprocess {
   /** The program and its arguments, shortened, for reports. */
   readonly command: string
   /**
-   * What the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when the Stream
-   * that was run into it has ended, however. Fails with {@link BrokenPipeError} where the child has closed it or ended
-   * before it had been given everything. Used once.
+   * Writes what the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when
+   * the Stream that was run into it has ended, however. Fails with {@link BrokenPipeError} where the child has closed
+   * it or ended before it had been given everything. Used once.
    */
   readonly stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
   /**
-   * What the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early closes
-   * the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something unread (Node's
-   * pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the child end.
+   * Reads what the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early
+   * closes the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something
+   * unread (Node's pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the
+   * child end.
    */
   readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
-  /** As `stdout`, where `stderr: "pipe"` was asked for. */
+  /** The same of stderr, where `stderr: "pipe"` was asked for. */
   readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
   readonly #loop: Home
   readonly #child: Child
@@ -65,7 +77,7 @@ export class Subprocess {
   readonly #users = new Map<number, Set<string>>()
   #toldUnread = false
 
-  /** @internal */
+  /** @internal `Loop.subprocess` makes one. */
   constructor(loop: Home, child: Child) {
     this.#loop = loop
     this.#child = child
@@ -80,7 +92,7 @@ export class Subprocess {
     this.stderr = this.#stream(2)
   }
 
-  /** As `exitCode` gives it, once the process has exited; `null` before. */
+  /** The exit code as `exitCode` gives it, once the process has exited; `null` before. */
   get returncode(): number | null {
     return this.#child.returncode
   }
@@ -132,7 +144,7 @@ export class Subprocess {
     })
   })
 
-  /** Whether it has not exited. */
+  /** Whether the process runs. */
   readonly isRunning: Effect.Effect<boolean> = Effect.sync(() => this.#child.returncode === null)
 
   /**
@@ -171,7 +183,7 @@ export class Subprocess {
     return { _id: "Subprocess", pid: this.pid, command: this.command, returncode: this.returncode }
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
@@ -214,7 +226,7 @@ export class Subprocess {
     return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : pipeSink(...pipe)
   }
 
-  /** While `waiting` says who waits: looks now and then whether that waits for a reader. Tells once. */
+  /** Tells once if the wait of whom `waiting` names may never end, because nobody reads another pipe. */
   readonly #watchUnread = (waiting: () => string | undefined): (() => void) =>
     askNowAndThen(this.#loop, () => {
       const who = waiting()
@@ -233,7 +245,7 @@ export class Subprocess {
   }
 }
 
-/** Ends the process and its group, waits for that, and closes its pipes. Also where the loop is closed at once meanwhile. */
+/** Ends the process and its group, waits for that, and closes its pipes; also on a loop that is closed meanwhile. */
 const end = (loop: Home, child: Child): Effect.Effect<void> =>
   callback<void>((resume) => {
     loop._start()

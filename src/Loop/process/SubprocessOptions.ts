@@ -1,6 +1,6 @@
 /**
  * How a child process is asked for, and the check of that: whatever is wrong with it is thrown before anything is
- * started or opened. `Child.ts` carries the plan out.
+ * started or opened. `spawnChild.ts` carries the plan out.
  */
 import { Stream } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -31,21 +31,28 @@ export interface SubprocessOptions {
   readonly stderr?: Redirect | "stdout" | undefined
   /** The child's working directory: a path or a `file:` URL. Default: the parent's. */
   readonly cwd?: string | URL | undefined
-  /** The child's whole environment, without anything of the parent's. Default: the parent's. `undefined` values are left out. */
+  /** The child's whole environment, without anything of the parent's. Default: the parent's. `undefined` is left out. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
-  /** The program that runs, where that is not the command: the command is then what it finds as its own name, `argv[0]`. */
+  /**
+   * The program that runs, where that is not the command: the command is then what it finds as its own name, `argv[0]`.
+   */
   readonly executable?: string | URL | undefined
-  /** More file descriptors of the child, by their number there, from 3 on. A pipe is a socket that both can read and write. */
+  /**
+   * More file descriptors of the child, by their number there, from 3 on. A pipe of these can be read and written by
+   * both.
+   */
   readonly fds?: Readonly<Record<number, Redirect>> | undefined
-  /** Whether it leads a session and process group of its own, which is ended with it. On Windows there is none. */
+  /** Whether the child leads a session and process group of its own, which is ended with it. On Windows there is none. */
   readonly detached?: boolean | undefined
+  /** The user whom the child runs as. Default: the parent's. */
   readonly uid?: number | undefined
+  /** The group that the child runs as. Default: the parent's. */
   readonly gid?: number | undefined
-  /** How long it has between SIGTERM and SIGKILL when it is closed. Default 2 seconds. */
+  /** How long the child has between SIGTERM and SIGKILL when it is closed. Default 2 seconds. */
   readonly killGrace?: DurationInput | undefined
 }
 
-/** What stands where an option is not given. */
+/** The redirects where the options say nothing. */
 export interface SubprocessDefaults {
   readonly stdin: Redirect
   readonly stdout: Redirect
@@ -53,12 +60,12 @@ export interface SubprocessDefaults {
   readonly detached: boolean
 }
 
-/** What is to be started, checked. */
+/** A child that is to be started, with everything checked. */
 export interface SpawnPlan {
   readonly file: string
   readonly argv0: string
   readonly args: ReadonlyArray<string>
-  /** For reports. */
+  /** The program and its arguments, shortened, for reports. */
   readonly command: string
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, string>> | undefined
@@ -69,7 +76,7 @@ export interface SpawnPlan {
   readonly detached: boolean
   readonly uid: number | undefined
   readonly gid: number | undefined
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly killGrace: number
 }
 
@@ -222,7 +229,7 @@ const commandText = (words: ReadonlyArray<string>): string => {
   return line
 }
 
-/** Throws `TypeError` or `RangeError` that names the argument or option; nothing is started then. */
+/** Checks all of it. Throws a `TypeError` or `RangeError` that names the argument or option; nothing is started then. */
 export const spawnPlan = (
   program: unknown,
   args: unknown,

@@ -1,4 +1,4 @@
-/** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in place of the protocol. */
+/** A child process told to a protocol. `startSubprocess.ts` makes one; `Process.ts` has streams in its place. */
 import type { Child } from "./Child.js"
 import { isThenable } from "../kernel/adopt.js"
 import { describeValue } from "../kernel/describe.js"
@@ -23,18 +23,19 @@ import type { Home } from "../ports.js"
  * @since 0.1.0
  */
 export interface SubprocessProtocol {
+  /** The process was started. */
   connectionMade?(transport: SubprocessTransport): void
-  /** `fd` is the child's number: 1 for stdout, 2 for stderr. */
+  /** Data came. `fd` is the child's number: 1 for stdout, 2 for stderr. */
   pipeDataReceived?(fd: number, data: Buffer): void
-  /** The pipe is closed. `null`: it ended, or was closed here. */
+  /** A pipe is closed. `null`: it ended, or was closed here. */
   pipeConnectionLost?(fd: number, error: Error | null): void
-  /** `transport.getReturncode()` tells how. What it has written may still be on its way. */
+  /** The process has exited; `transport.getReturncode()` tells how. What it has written may still be on its way. */
   processExited?(): void
-  /** It has exited, and all its pipes are closed. */
+  /** The process has exited, and all its pipes are closed. */
   connectionLost?(error: Error | null): void
-  /** More waits to be written to this pipe than its limit: called inside `write`. */
+  /** More waits to be written to a pipe than its limit: called inside `write`. */
   pauseWriting?(fd: number): void
-  /** What waited has gone down to the lower limit. */
+  /** What waits to be written has gone down to the lower limit. */
   resumeWriting?(fd: number): void
 }
 
@@ -43,6 +44,18 @@ export interface SubprocessProtocol {
  *
  * Legal states: running; exited, while pipes are open; lost, when `connectionLost` was called. It is closing from
  * `close()` on, and once it is lost.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const ended = loop.createFuture<void>()
+ *   const protocol: SubprocessProtocol = { connectionLost: () => ended.setResult(undefined) }
+ *   const [transport] = await loop.subprocessExec(() => protocol, "cat")
+ *   transport.getPipeTransport(0)?.writeEof()
+ *   await ended
+ *   console.log(transport.getReturncode(), transport.isClosing()) // => 0 true
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -58,10 +71,10 @@ export class SubprocessTransport implements BaseTransport {
   #exited = false
   #lost = false
   #closing = false
-  /** @internal How many things were told. */
+  /** @internal How many data and ends the protocol was told of. */
   _told = 0
 
-  /** @internal Of a child that has just been started. `made` runs after the protocol was told of it. */
+  /** @internal `child` has just been started. `made` runs after the protocol was told of it. */
   constructor(
     loop: Home,
     child: Child,
@@ -92,16 +105,17 @@ export class SubprocessTransport implements BaseTransport {
     child.onExit(() => this.#onExit())
   }
 
+  /** The number of the process. */
   getPid(): number {
     return this.#child.pid
   }
 
-  /** Its exit code, the negative number of the signal that ended it, or `null` while it runs. */
+  /** The exit code, the negative number of the signal that ended it, or `null` while it runs. */
   getReturncode(): number | null {
     return this.#child.returncode
   }
 
-  /** The parent's end of a pipe, by the child's number; `null` where it was given none. */
+  /** The parent's end of a pipe, by the child's number; `null` where the child was given none. */
   getPipeTransport(fd: 0): WriteTransport | null
   getPipeTransport(fd: 1 | 2): ReadTransport | null
   getPipeTransport(fd: number): PipeTransport | null
@@ -117,19 +131,19 @@ export class SubprocessTransport implements BaseTransport {
     this.#child.sendSignal(signal)
   }
 
-  /** Sends SIGTERM. Throws ProcessLookupError once it has exited. */
+  /** Sends SIGTERM to the process. Throws ProcessLookupError once it has exited. */
   terminate(): void {
     this.#child.terminate()
   }
 
-  /** Sends SIGKILL. Throws ProcessLookupError once it has exited. */
+  /** Sends SIGKILL to the process. Throws ProcessLookupError once it has exited. */
   kill(): void {
     this.#child.kill()
   }
 
   /**
-   * Closes its pipes at once, and kills it if it runs. The protocol is still told of all of that. Idempotent; allowed
-   * at any time.
+   * Closes the pipes at once, and kills the process if it runs. The protocol is still told of all of that. Idempotent;
+   * allowed at any time.
    */
   close(): void {
     if (this.#closing) return
@@ -143,10 +157,12 @@ export class SubprocessTransport implements BaseTransport {
     }
   }
 
+  /** Whether it was closed, or the end of everything was told. */
   isClosing(): boolean {
     return this.#closing
   }
 
+  /** The protocol that is told. */
   getProtocol(): SubprocessProtocol {
     return this.#protocol
   }
@@ -156,7 +172,7 @@ export class SubprocessTransport implements BaseTransport {
     this.#protocol = checkProtocol("setProtocol", protocol)
   }
 
-  /** `"command"`: the program and its arguments, shortened. Else `fallback`. */
+  /** Under `"command"`: the program and its arguments, shortened. Else `fallback`. */
   getExtraInfo(name: string, fallback?: unknown): unknown {
     return name === "command" ? this.#child.command : fallback
   }
@@ -171,17 +187,17 @@ export class SubprocessTransport implements BaseTransport {
     return { _id: "SubprocessTransport", pid: this.#child.pid, returncode: this.#child.returncode }
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
 
-  /** @internal The numbers of its pipes. */
+  /** @internal The child's numbers of its pipes. */
   _fds(): ReadonlyArray<number> {
     return [...this.#pipes.keys()]
   }
 
-  /** @internal Whether somebody waits for its return code. */
+  /** @internal Whether somebody waits for the return code. */
   get _awaited(): boolean {
     return this.#waits.size > 0
   }
@@ -192,7 +208,7 @@ export class SubprocessTransport implements BaseTransport {
     return pipe !== undefined && isFull(pipe)
   }
 
-  /** @internal Its return code, once it has exited. Cancelling it ends the waiting and nothing else. */
+  /** @internal The return code, once the process has exited. Cancelling the Future ends the waiting and nothing else. */
   _wait(): Future<number> {
     const wait: Future<number> = new Future<number>(this.#loop, () => {
       this.#waits.delete(wait)
@@ -204,18 +220,18 @@ export class SubprocessTransport implements BaseTransport {
     return wait
   }
 
-  /** @internal Kills it and its own group, and calls `then` when they have ended. */
+  /** @internal Kills the process and its own group, and calls `then` when they have ended. */
   _discard(then: () => void): void {
     this.close()
     this.#child.discard(then)
   }
 
-  /** @internal It has exited, and its protocol was not told of the end yet. */
+  /** @internal Whether the process has exited, and its protocol was not told of the end yet. */
   get _ending(): boolean {
     return this.#child.returncode !== null && !this.#lost
   }
 
-  /** @internal The error of what cannot be written to it. */
+  /** @internal The error of a write to a pipe that has no reader. */
   _brokenPipe(fd: number, cause: Error | undefined): BrokenPipeError {
     const { command, pid, returncode } = this.#child
     const why =
@@ -286,7 +302,7 @@ export class SubprocessTransport implements BaseTransport {
   }
 }
 
-/** Throws `TypeError` for what cannot be told anything. */
+/** A protocol, checked. Throws `TypeError` for what cannot be told anything. */
 export const checkProtocol = (what: string, protocol: unknown): SubprocessProtocol => {
   if (typeof protocol === "object" && protocol !== null && !isThenable(protocol)) return protocol
   throw new TypeError(`${what} takes a protocol, an object, not ${describeValue(protocol)}`)

@@ -42,10 +42,10 @@ export type ProcessOf<O> = Process<
   IfPipe<O, "stderr", StreamReader>
 >
 
-/** Refuses options that there are none of, which an inferred type would let in. */
+/** Options, without those that do not exist, which an inferred type would let in. */
 export type Known<O> = O & { readonly [K in Exclude<keyof O, keyof ProcessOptions>]: never }
 
-/** What `createSubprocessExec` and `createSubprocessShell` redirect where nothing is said. */
+/** Where the options of `createSubprocessExec` and `createSubprocessShell` say nothing. */
 const inherited: SubprocessDefaults = {
   stdin: "inherit",
   stdout: "inherit",
@@ -53,7 +53,7 @@ const inherited: SubprocessDefaults = {
   detached: false
 }
 
-/** `createSubprocessExec` and `createSubprocessShell`. */
+/** What `createSubprocessExec` and `createSubprocessShell` do. */
 export const createSubprocess = <O extends ProcessOptions>(
   loop: Home,
   what: string,

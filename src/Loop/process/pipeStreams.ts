@@ -16,11 +16,11 @@ export interface Pipe {
   readonly loop: Home
   readonly child: Child
   readonly socket: Socket
-  /** `stdout of pid 12: sort -n` */
+  /** What a person calls it, such as `stdout of pid 12: sort -n`. */
   readonly name: string
   /** Whether the child may read from it and write to it. */
   readonly bothWays: boolean
-  /** Tells if others of the process's pipes are full and unread while this one `waits`; the result ends that. */
+  /** Reports once if others of the process's pipes are full and unread while this one `waits`; the result ends that. */
   readonly watchUnread: (waits: () => boolean) => () => void
 }
 
@@ -42,7 +42,8 @@ class PipeBell extends Bell {
 }
 
 /**
- * One run of a Stream of what comes through a pipe. Node reads ahead until its buffer is full, 64 KiB or less; then the child has to wait.
+ * One run of a Stream of what comes through a pipe. Node reads ahead until its buffer is full, 64 KiB or less; then the
+ * child has to wait.
  *
  * Legal states: reading; at the end; cut off, by the loop's close or that of the process's Scope.
  */
@@ -87,7 +88,11 @@ class PipeStream {
   }
 }
 
-/** One run of a Sink for what goes into a pipe, no faster than the child reads. Legal states: writing; ending; ended or broken. */
+/**
+ * One run of a Sink for what goes into a pipe, no faster than the child reads.
+ *
+ * Legal states: writing; ending; ended or broken.
+ */
 class PipeSink {
   readonly #bell: PipeBell
 
@@ -131,7 +136,7 @@ class PipeSink {
     return Effect.flatMap(this.#bell.next(), () => this.#finished)
   })
 
-  /** Whoever reads it must not wait for more. What is in the buffer of this process still is dropped. */
+  /** The Sink is left: the child must not wait for more. What is in the buffer of this process still is dropped. */
   left(): void {
     this.#bell.off()
     const { bothWays, socket } = this.pipe
@@ -176,7 +181,7 @@ const opening = <A extends { left(): void }>(
     (opened) => Effect.sync(() => opened.left())
   )
 
-/** What the child writes to a pipe. */
+/** The Stream of what the child writes to a pipe. */
 export const pipeStream = (pipe: Pipe, users: Set<string>): Stream.Stream<Uint8Array, LoopClosedError> =>
   pulled(
     Effect.map(
@@ -185,7 +190,7 @@ export const pipeStream = (pipe: Pipe, users: Set<string>): Stream.Stream<Uint8A
     )
   )
 
-/** What the child reads from a pipe. */
+/** The Sink for what the child reads from a pipe. */
 export const pipeSink = (
   pipe: Pipe,
   users: Set<string>

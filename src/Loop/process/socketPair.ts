@@ -15,8 +15,9 @@ import { join } from "node:path"
 
 const LENGTH = 16
 
+/** Two sockets that are being connected. */
 export interface SocketPair {
-  /** Takes it back: whatever is open is closed, and nobody is called. Without effect once somebody was. */
+  /** Takes the connecting back: whatever is open is closed, and nobody is called. Without effect once somebody was. */
   destroy(): void
 }
 

@@ -10,7 +10,7 @@ import { checkProtocol, type SubprocessProtocol, SubprocessTransport } from "./S
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
 import type { Home } from "../ports.js"
 
-/** What `subprocessExec` and `subprocessShell` redirect where nothing is said. */
+/** Where the options of `subprocessExec` and `subprocessShell` say nothing. */
 const piped: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: false }
 
 /** A program and its arguments. */
@@ -84,7 +84,7 @@ class Starting<A> extends Future<A> {
   }
 }
 
-/** Starts it for a protocol of the library's own or of the program's. Throws what is wrong with the arguments. */
+/** Starts a child for a protocol of the library's own or of the program's. Throws what is wrong with the arguments. */
 export const startFor = <A>(
   loop: Home,
   what: string,
@@ -95,7 +95,7 @@ export const startFor = <A>(
   make: (transport: SubprocessTransport) => A
 ): Future<A> => new Starting(loop, spawnChild(loop, what, program, args, options, defaults), protocol, make)
 
-/** `subprocessExec` and `subprocessShell`. */
+/** What `subprocessExec` and `subprocessShell` do. */
 export const startSubprocess = <P extends SubprocessProtocol>(
   loop: Home,
   what: string,

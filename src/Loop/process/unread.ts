@@ -15,7 +15,9 @@ export const fdName = (fd: number): string => names[fd] ?? `fd ${fd}`
 export const isFull = (pipe: Socket): boolean =>
   pipe.readable && pipe.readableLength >= pipe.readableHighWaterMark
 
-/** Asks as often as the loop has time to call a wait slow, until `told` says that there is nothing more to ask; the result ends that. */
+/**
+ * Asks each time the loop would call a wait slow, until `told` says that there is no more to ask; the result ends that.
+ */
 export const askNowAndThen = (loop: Home, told: () => boolean): (() => void) => {
   let stop: () => void = () => {}
   const again = (): void => {

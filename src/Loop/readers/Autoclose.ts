@@ -1,10 +1,12 @@
-/** The file descriptors and objects that a loop closes when it is closed: asyncio has none, trio-asyncio's `autoclose`. */
+/**
+ * The file descriptors and objects that a loop closes when it is closed: asyncio has none, trio-asyncio's `autoclose`.
+ */
 import * as fs from "node:fs"
 import { descriptorIn, targetName } from "./fdOf.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import type { Home } from "../ports.js"
 
-/** How an object is closed: in its own way, because nobody may take a descriptor away from under it. */
+/** An object's own way to be closed, where it has one: nobody may take a descriptor away from under it. */
 const closerOf = (object: object): (() => unknown) | undefined => {
   if ("destroy" in object && typeof object.destroy === "function") {
     const { destroy } = object
@@ -17,16 +19,17 @@ const closerOf = (object: object): (() => unknown) | undefined => {
   return undefined
 }
 
+/** The marks of one loop. */
 export class Autoclose {
   readonly #loop: Home
-  /** In the order of marking. */
+  /** What is marked, and how it is closed, in the order of marking. */
   readonly #marks = new Map<number | object, () => unknown>()
 
   constructor(loop: Home) {
     this.#loop = loop
   }
 
-  /** `fd` is the descriptor of the target. */
+  /** Marks a target. `fd` is its descriptor. */
   mark(target: number | object, fd: number | undefined): void {
     const close = typeof target === "number" ? undefined : closerOf(target)
     if (close !== undefined) this.#marks.set(target, close)
@@ -46,7 +49,7 @@ export class Autoclose {
     )
   }
 
-  /** A number that is closed already is reported too: it may be somebody else's by now. */
+  /** Closes all that is marked. A number that is closed already is reported too: it may be somebody else's by now. */
   closeAll(): void {
     const marks = [...this.#marks]
     this.#marks.clear()

@@ -11,25 +11,25 @@ import type { OnReady, Readiness } from "./Readiness.js"
 
 /** The system's set of descriptors. Methods give 0, or the number of the system's error. */
 export interface FdSet {
-  /** A descriptor itself: readable while something in the set is ready. */
+  /** The set's own descriptor: readable while something in the set is ready. */
   readonly fd: number
   /** The system call behind `add` and `change`, for errors. */
   readonly syscall: string
-  /** Also where the very same file is known under this number already. */
+  /** Adds a descriptor, also where the very same file is known under this number already. */
   add(fd: number, events: number, generation: number): number
-  /** ENOENT or EBADF: what was added under this number has been closed since. */
+  /** Changes what it is watched for. ENOENT or EBADF: what was added under this number has been closed since. */
   change(fd: number, before: number, events: number, generation: number): number
   remove(fd: number, events: number): void
   /** Whether this is a descriptor of the set's own. */
   owns(fd: number): boolean
-  /** Whether libuv could take the set itself in now. It ends the process where it cannot. 0, or an error. */
+  /** Whether libuv, which ends the process where it cannot take a set in, could do that now. 0, or an error. */
   nestable(): number
-  /** What is ready now, as it was added. Waits for nothing. */
+  /** Tells of every descriptor that is ready now, as it was added. Waits for nothing. */
   wait(ready: (fd: number, events: number, generation: number) => void): void
   close(): void
 }
 
-/** Has libuv watch one descriptor, and calls back as long as that is readable. No call may follow `close`. */
+/** libuv's watch over one descriptor: calls back as long as that is readable. No call may follow `close`. */
 export interface PollHandle {
   start(): void
   stop(): void
@@ -38,11 +38,11 @@ export interface PollHandle {
   close(): void
 }
 
-/** What a poller stands on. */
+/** The system, as a poller needs it. */
 export interface FdBackend {
-  /** Throws {@link FdError} where the system gives none; `fd` is what it is for. */
+  /** Makes a set. Throws {@link FdError} where the system gives none; `fd` is what it is for. */
   open(fd: number): FdSet
-  /** Starts at once. Throws as `open` does; `target` is what it is for. */
+  /** Starts a watch over `fd`. Throws as `open` does; `target` is what it is for. */
   poll(fd: number, callback: () => void, target: number): PollHandle
 }
 
@@ -73,8 +73,8 @@ interface WatchedFd {
 }
 
 /**
- * Legal states: paused, empty (nothing is watched), armed (libuv looks at the set, and wakes us once), busy (something was
- * ready a moment ago: we look ourselves, turn after turn, until nothing is), closed.
+ * Legal states: paused, empty (nothing is watched), armed (libuv looks at the set, and wakes us once), busy (something
+ * was ready a moment ago: we look ourselves, turn after turn, until nothing is), closed.
  *
  * While it is busy libuv does not look, for two reasons. What is ready all the time costs less so. And koffi's callback
  * ends the process if it is called in a worker thread that is being terminated; so it is called as rarely as can be.
@@ -89,9 +89,9 @@ export class FdPoller implements Readiness<number> {
   #paused = true
   #holds = true
   #generation = 0
-  /** The next look, while it is busy. */
+  /** The next turn in which we look at the set ourselves, while it is busy. */
   #nextTake: NodeJS.Immediate | undefined
-  /** Nothing is watched any more, and libuv will be told so if that stays as it is. */
+  /** The turn in which libuv is told that nothing is watched any more, if that stays as it is. */
   #letGo: NodeJS.Immediate | undefined
 
   constructor(backend: FdBackend, onReady: OnReady<number>) {
@@ -163,7 +163,7 @@ export class FdPoller implements Readiness<number> {
     this.#set = undefined
   }
 
-  /** libuv takes the set in late, so whether it can is found out here. */
+  /** Adds to the set, if libuv can take that in afterwards: it does so late, and could refuse no more. */
   #add(set: FdSet, fd: number, events: number, generation: number): number {
     const errno = set.add(fd, events, generation)
     if (errno !== 0) return errno
@@ -197,7 +197,7 @@ export class FdPoller implements Readiness<number> {
     this.#handle?.start()
   }
 
-  /** Stopped, as it is not armed. Made with the set and not when it is armed: then it could be refused no more. */
+  /** The watch over a set, stopped. Made with the set and not when it is armed: then it could be refused no more. */
   #poll({ fd }: FdSet, target: number): PollHandle {
     const handle = this.#backend.poll(fd, this.#wake, target)
     handle.stop()

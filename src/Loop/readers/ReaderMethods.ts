@@ -26,7 +26,6 @@ export interface ReaderMethods {
    * loop, {@link LoopClosedError}. Nothing is registered then.
    *
    * **Gotchas**
-   *
    * - A wake may be spurious, because others may read first: expect EAGAIN.
    * - Remove the reader before you close the descriptor: one that was closed is silent, and its number may come back as
    *   another file. A destroyed stream is ready once more, then silent.

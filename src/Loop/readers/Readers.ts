@@ -38,7 +38,7 @@ export interface ReaderNumbers {
 }
 
 export class Readers extends Capability {
-  /** Of a loop that has had none. */
+  /** The numbers of a loop that has had no readers and writers. */
   static readonly none: ReaderNumbers = { readers: 0, writers: 0 }
   readonly step = "watchers"
   readonly #autoclose = new Autoclose(this.loop)
@@ -179,7 +179,7 @@ export class Readers extends Capability {
     throw new InvalidStateError(`file descriptor ${fd} is used by transport ${describeValue(transport)}`)
   }
 
-  /** What is removed may have lost its descriptor since it was added. */
+  /** The target of what is removed, which may have lost its descriptor since it was added. */
   #registered(what: string, side: Side, source: unknown): number | NodeStream {
     try {
       return watchedIn(what, source, side)
@@ -194,7 +194,7 @@ export class Readers extends Capability {
 /** The readers and writers of a loop. */
 export const readersOf = perLoop(Readers)
 
-/** What the system, or its absence, refuses. */
+/** The failures that are the descriptor's, or the absence of a backend. */
 type Failure = FdError | FdPollUnavailableError
 
 const isFailure = (error: unknown): error is Failure =>

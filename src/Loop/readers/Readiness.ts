@@ -1,8 +1,8 @@
-/** What tells a loop that it may read or write: `FdPoller.ts` for file descriptors, `StreamReadiness.ts` for Node's streams. */
+/** What tells that one may read or write: `FdPoller.ts` for file descriptors, `StreamReadiness.ts` for Node's streams. */
 
-/** It may be read from: there is data, an end or an error. */
+/** The target may be read from: there is data, an end or an error. */
 export const READ = 1
-/** It may be written to. */
+/** The target may be written to. */
 export const WRITE = 2
 
 /**
@@ -14,7 +14,9 @@ export interface Readiness<Target> {
   watch(target: Target, events: number): void
   /** Watches for these events only, which are fewer than before; for 0 it is done with the target. Never throws. */
   keep(target: Target, events: number): void
+  /** Begins to tell of what is ready, or goes on. */
   resume(): void
+  /** Tells of nothing, and holds no process, until it is resumed. */
   pause(): void
   /** Whether watching keeps the process alive, while it is not paused. It begins so. */
   hold(process: boolean): void
@@ -22,5 +24,5 @@ export interface Readiness<Target> {
   close(): void
 }
 
-/** Is told what is ready. Never from inside a call of the above, and may call those. */
+/** Is told which target is ready for what. Never from inside a call of a Readiness, whose methods it may call. */
 export type OnReady<Target> = (target: Target, events: number) => void

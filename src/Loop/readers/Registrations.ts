@@ -12,16 +12,16 @@ import { WatchHandle } from "../kernel/WatchHandle.js"
 import { READ, type Readiness, WRITE } from "./Readiness.js"
 import type { Home, Leftover } from "../ports.js"
 
-/** One side of a target. */
+/** The callback and the waits of one side of a target. */
 class Waiters {
   handle: WatchHandle | undefined
-  /** What was given to `addReader`, and its callback, for reports. */
+  /** The object or number that was given to `addReader`, and its callback, for reports. */
   source: unknown
   callback: unknown
   since = 0
   /** Whether the callback's registration is counted among those that hold the process. */
   holds = false
-  /** Each ready once; when it began, on the loop's clock. */
+  /** The waits, each done when the side is ready once; when each began, on the loop's clock. */
   readonly waits = new Map<Future<void>, number>()
 
   get used(): boolean {
@@ -217,7 +217,7 @@ export class Registrations<Target extends number | NodeStream> {
     this.#readiness.hold(this.#holding > 0)
   }
 
-  /** Only queues: what runs then does so in the loop's pass. */
+  /** A target is ready. Only queues: what runs then does so in the loop's pass. */
   #ready(target: Target, events: number): void {
     const entry = this.#entries.get(target)
     if (entry === undefined) return

@@ -7,10 +7,11 @@
  */
 import type { NodeStream } from "./fdOf.js"
 
+/** The flow of one stream, while it is watched or returning. */
 interface Flow {
-  /** As it was found; undefined where others listened to `readable` already, and it is theirs. */
+  /** `readableFlowing` as it was found; undefined where others listened to `readable` already, and it is theirs. */
   readonly found: boolean | null | undefined
-  /** How many of our sides watch it, of all loops. */
+  /** How many readers of ours watch the stream, of all loops. */
   watchers: number
 }
 
@@ -18,7 +19,7 @@ const flows = new WeakMap<NodeStream, Flow>()
 
 const listens = (stream: NodeStream, event: string): boolean => (stream.listenerCount?.(event) ?? 0) > 0
 
-/** Comes before the listener is added. */
+/** Notes how a stream flows, before the listener is added. */
 export const takeFlow = (stream: NodeStream): void => {
   const flow = flows.get(stream)
   if (flow !== undefined) flow.watchers++
@@ -28,7 +29,7 @@ export const takeFlow = (stream: NodeStream): void => {
   }
 }
 
-/** `detach` removes the listener. */
+/** Takes the listener away, by `detach`, and restores the flow if it was the last one. */
 export const returnFlow = (stream: NodeStream, detach: () => void): void => {
   const flow = flows.get(stream)
   if (flow === undefined || --flow.watchers > 0) return detach()
@@ -64,5 +65,5 @@ const isResumed = (stream: object): boolean => {
   )
 }
 
-/** Only a pause makes it let the process go. */
+/** Whether it is `process.stdin`: only a pause makes that let the process go. */
 const isStdin = (stream: object): boolean => "fd" in stream && stream.fd === 0

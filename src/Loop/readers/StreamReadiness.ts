@@ -12,7 +12,7 @@ const writerEvents = ["drain", "finish", "close"] as const
 
 /** One side of one stream. */
 abstract class StreamSide {
-  /** A destroyed stream is ready once more, so that its user learns of it, and then is as silent as a closed descriptor. */
+  /** The destruction was told: a destroyed stream is ready once more, and then as silent as a closed descriptor. */
   #told = false
 
   constructor(
@@ -24,21 +24,22 @@ abstract class StreamSide {
     for (const name of names) stream.on(name, listener)
   }
 
-  /** Somebody new watches. */
+  /** Somebody new watches the stream. */
   renew(): void {
     this.#told = false
   }
 
-  /** An event came. */
+  /** An event of the stream came. */
   signal(): void {}
 
-  /** Whether to tell of it now. Telling of the destruction is done with this. */
+  /** Whether the stream is ready now. True once only for a stream that is destroyed. */
   isReady(): boolean {
     if (this.stream.destroyed !== true) return this.hasSome()
     if (this.#told) return false
     return (this.#told = true)
   }
 
+  /** Whether a stream that is not destroyed is ready. */
   protected abstract hasSome(): boolean
 
   detach(): void {
@@ -47,7 +48,7 @@ abstract class StreamSide {
 }
 
 class ReaderSide extends StreamSide {
-  /** A stream that does not say how much it holds is ready once for each event. */
+  /** An event came since the last look: a stream that does not say how much it holds is ready once for each. */
   #signalled = false
 
   constructor(stream: NodeStream, listener: () => void) {
@@ -77,7 +78,7 @@ class WriterSide extends StreamSide {
     super(stream, WRITE, writerEvents, listener)
   }
 
-  /** What was ended counts: a write tells the writer so. */
+  /** A stream that was ended counts as ready: a write tells the writer so. */
   protected hasSome(): boolean {
     return this.stream.writableNeedDrain !== true
   }
@@ -99,7 +100,7 @@ interface WatchedStream {
 export class StreamReadiness implements Readiness<NodeStream> {
   readonly #onReady: OnReady<NodeStream>
   readonly #watched = new Map<NodeStream, WatchedStream>()
-  /** What was ready when it was last looked at, or is new. */
+  /** The sides that were ready when they were last looked at, or are new. */
   readonly #hot = new Set<StreamSide>()
   #paused = true
   #holds = true
@@ -151,7 +152,7 @@ export class StreamReadiness implements Readiness<NodeStream> {
     this.#cancelTurn = undefined
   }
 
-  /** Only what this adds: a stream keeps the process by itself, or does not. */
+  /** Holds the process by the turns only: a stream holds it by itself, or does not. */
   hold(process: boolean): void {
     if (this.#holds === process) return
     this.#holds = process

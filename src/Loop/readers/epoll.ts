@@ -18,7 +18,7 @@ const DELETE = 2
 const MODIFY = 3
 const IN = 1
 const OUT = 4
-/** So many are taken in one turn; the system comes to the others in the next. */
+/** The most events that are taken in one turn; the system comes to the others in the next. */
 const MANY = 256
 
 /** `struct epoll_event` in words: events, then 64 bits of data, which are aligned on some machines. */
@@ -28,7 +28,9 @@ const layoutOf = (arch: string): { readonly words: number; readonly data: number
 const bitsOf = (events: number): number =>
   ((events & READ) !== 0 ? IN : 0) | ((events & WRITE) !== 0 ? OUT : 0)
 
-/** An end or an error wakes both sides, whatever was asked for: as in Python's `selectors`. */
+/**
+ * The events in epoll's bits. An end or an error wakes both sides, whatever was asked for: as Python's `selectors` does.
+ */
 const eventsOf = (bits: number): number => ((bits & ~OUT) !== 0 ? READ : 0) | ((bits & ~IN) !== 0 ? WRITE : 0)
 
 export class EpollSet implements FdSet {

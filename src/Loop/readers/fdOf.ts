@@ -29,6 +29,7 @@ export interface NodeStream {
 export type Watchable =
   number | { fileno(): number } | { readonly fd: number } | NodeJS.ReadableStream | NodeJS.WritableStream
 
+/** The side of a target that is waited for. */
 export type Side = "reader" | "writer"
 
 /** An error with a code of Node's, for what is not a descriptor. */
@@ -49,7 +50,7 @@ const isFunction = (object: object, key: string): boolean => typeof field(object
 
 const isFileLike = (object: object): object is { fileno(): unknown } => isFunction(object, "fileno")
 
-/** What a FileHandle has, too, does not make a stream. */
+/** Whether an object is a stream with this side. What a FileHandle has, too, does not make one. */
 const isStreamFor = (object: object, side: Side): boolean =>
   isFunction(object, "on") &&
   (side === "reader"
@@ -82,12 +83,13 @@ export const descriptorIn = (object: object): number | undefined => {
 const wrong = (what: string, target: unknown, why: string): TypeError =>
   withCode(
     new TypeError(
-      `${what} takes a file descriptor, a stream of Node, or an object with fileno() or fd, not ${describeValue(target)}${why}`
+      `${what} takes a file descriptor, a stream of Node, or an object with fileno() or fd, not ` +
+        `${describeValue(target)}${why}`
     ),
     "ERR_INVALID_FD_TYPE"
   )
 
-/** The kinds that can be told apart without looking into an object. Throws `TypeError` or `RangeError`. */
+/** Throws `TypeError` or `RangeError` for what cannot be watched, as far as that shows without looking into an object. */
 export const checkWatchable = (what: string, target: unknown): void => {
   if (typeof target === "number") checkedFd(what, target, "")
   else if ((typeof target !== "object" && typeof target !== "function") || target === null) {
@@ -95,7 +97,10 @@ export const checkWatchable = (what: string, target: unknown): void => {
   }
 }
 
-/** What `what(target)` watches. Throws `TypeError` for what has no descriptor, `RangeError` for what is none. */
+/**
+ * The descriptor or stream that `what(target)` watches. Throws `TypeError` for what has no descriptor, `RangeError` for
+ * what is none.
+ */
 export const watchedIn = (what: string, target: unknown, side: Side): number | NodeStream => {
   if (typeof target === "number") return checkedFd(what, target, "")
   checkWatchable(what, target)

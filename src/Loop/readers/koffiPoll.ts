@@ -1,7 +1,7 @@
 /** Watches the set of the main thread: by koffi's handle on libuv's `uv_poll`. For other threads see `pipePoll.ts`. */
 import type { PollHandle } from "./FdPoller.js"
 
-/** After `close` any other call ends the process. */
+/** koffi's handle on `uv_poll`. After `close` any other call ends the process. */
 export interface KoffiHandle {
   start(options: { readonly readable: boolean }, callback: () => void): void
   stop(): void
@@ -10,7 +10,9 @@ export interface KoffiHandle {
   close(): void
 }
 
-/** Not documented by koffi; there since 2.15, and in this form since 3. Ends the process for what cannot be polled. */
+/**
+ * `koffi.node.poll`: not documented, there since 2.15, in this form since 3. Ends the process for what cannot be polled.
+ */
 export type KoffiPoll = (
   fd: number,
   options: { readonly readable: boolean },
@@ -19,7 +21,7 @@ export type KoffiPoll = (
 
 const readable = { readable: true }
 
-/** What is open in this thread. */
+/** The handles that are open in this thread. */
 const handles = new Set<KoffiHandle>()
 
 /** Node goes round once more while it cleans up, and koffi's callback ends the process if it is called then. */

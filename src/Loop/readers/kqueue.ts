@@ -43,7 +43,7 @@ const RECEIPT = 0x40
 const ERROR = 0x4000
 const MANY = 256
 
-/** Of the two sides, each has a filter of its own. */
+/** The filters of kqueue: each side has one of its own. */
 const filters = [
   { event: READ, filter: -1 },
   { event: WRITE, filter: -2 }
@@ -57,7 +57,7 @@ export class KqueueSet implements FdSet {
   readonly #change: DataView
   readonly #receipt: DataView
   readonly #ready: DataView
-  /** A `struct timespec` of zeros. */
+  /** A `struct timespec` of zeros: waits for nothing. */
   readonly #now = new Uint8Array(16)
 
   /** Throws `FdError` where there is no descriptor left; `fd` is what the set is for. */

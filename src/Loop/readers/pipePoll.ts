@@ -12,7 +12,7 @@ import { FdPollUnavailableError } from "../errors.js"
 /** Calls of the C library, for descriptors that belong to a handle. */
 export interface PipeCalls {
   pipe(both: Int32Array): number
-  /** A second number for what is behind a descriptor, which children do not inherit. */
+  /** Gives a second number for what is behind a descriptor, which children do not inherit. */
   duplicate(fd: number): number
   close(fd: number): number
   errno(): number

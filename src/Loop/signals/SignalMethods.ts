@@ -19,7 +19,6 @@ export interface SignalMethods {
    * {@link LoopClosedError}.
    *
    * **Gotchas**
-   *
    * - A handler does not keep the process alive, unless the Handle's `ref()` asks for that.
    * - Deliveries that come at the same time may be one, as everywhere in Unix; those that come while a SyncLoop is at
    *   rest run in its next run.

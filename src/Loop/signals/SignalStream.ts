@@ -6,7 +6,7 @@ import type { Settleable } from "../kernel/ports.js"
 import { Bell } from "../fiber/Bell.js"
 import type { Home } from "../ports.js"
 
-/** A Stream takes so many deliveries at once. */
+/** The most deliveries that a Stream takes at once. */
 const CHUNK = 256
 
 /**
@@ -36,7 +36,7 @@ export class SignalStream implements Settleable {
     this.#bell.ring()
   }
 
-  /** What was delivered, or the next one. */
+  /** The deliveries that nobody has taken yet, or the next one. */
   readonly pull: Effect.Effect<ReadonlyArray<NodeJS.Signals>, LoopClosedError> = Effect.suspend(() => {
     if (this.#untaken > 0) {
       const taken = Math.min(this.#untaken, CHUNK)

@@ -48,10 +48,10 @@ export interface SignalNumbers {
  * handler or a Stream, and no longer.
  */
 export class Signals extends Capability {
-  /** Of a loop that has watched none. */
+  /** The numbers of a loop that has watched no signal. */
   static readonly none: SignalNumbers = { signals: 0 }
   readonly step = "watchers"
-  /** Nothing is, until a signal comes. */
+  /** Nothing is queued until a signal comes. */
   protected override readonly queues = false
   readonly #watched = new Map<NodeJS.Signals, WatchedSignal>()
   /** Keeps the process alive while a handler asks for that: signals do not. */
@@ -98,7 +98,7 @@ export class Signals extends Capability {
     return handler !== undefined
   }
 
-  /** One run of a Stream: what it is read with, until its Scope closes. */
+  /** Begins a run of a Stream, which ends with its Scope: gives the Effect that pulls it. */
   open(signal: unknown): Effect.Effect<SignalStream["pull"], SignalError | LoopClosedError, Scope.Scope> {
     return Effect.map(
       Effect.acquireRelease(

@@ -8,23 +8,25 @@ import { Buffer } from "node:buffer"
 
 const empty = Buffer.alloc(0)
 
+/** `chunks[head]` is the first that has something; those before it are empty, and are cut off now and then. */
 export class ByteQueue {
   #chunks: Array<Buffer> = []
   #head = 0
   #size = 0
 
-  /** How many bytes there are. */
+  /** The number of bytes in the queue. */
   get size(): number {
     return this.#size
   }
 
+  /** Adds bytes at the end. */
   push(bytes: Buffer): void {
     if (bytes.length === 0) return
     this.#chunks.push(bytes)
     this.#size += bytes.length
   }
 
-  /** Puts back what was taken. */
+  /** Puts bytes back that were taken. */
   unshift(bytes: Buffer): void {
     if (bytes.length === 0) return
     if (this.#head > 0) this.#chunks[--this.#head] = bytes
@@ -58,7 +60,7 @@ export class ByteQueue {
     return taken
   }
 
-  /** Where `separator` first begins at `from` or after it, or -1. */
+  /** The position where `separator` first begins, at `from` or after it, or -1. */
   indexOf(separator: Buffer, from: number): number {
     const reach = separator.length - 1
     // From the end, where `from` mostly is: a line that comes byte by byte is not walked through for each of them.

@@ -1,10 +1,8 @@
-/** Who waits to write, and for the end of a connection or pipe: what a `StreamWriter` asks. asyncio: `FlowControlMixin`. */
+/** The waits to write, and for the end of a connection or pipe, of a `StreamWriter`. asyncio: `FlowControlMixin`. */
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 
-/**
- * Legal states: open, paused (drains wait), lost. A lost connection stays lost.
- */
+/** Legal states: open, paused (drains wait), lost. A lost connection stays lost. */
 export class FlowControl {
   #paused = false
   #lost: { readonly error: Error | null } | undefined
@@ -30,7 +28,7 @@ export class FlowControl {
     settle(this.#drains, null)
   }
 
-  /** With or without an error: a drain that still waits has something that was not written. */
+  /** Ends all waits. A drain that still waits fails, with or without an error: something was not written. */
   connectionLost(error: Error | null): void {
     if (this.#lost !== undefined) return
     this.#lost = { error }
@@ -60,7 +58,7 @@ export class FlowControl {
     return end
   }
 
-  /** A drain whose connection has failed on the reading side. */
+  /** The drain of a connection that has failed on the reading side. */
   failed(error: unknown): Future<void> {
     const drain = this.#waiter(this.#drains)
     drain._settleError(error)

@@ -16,6 +16,7 @@ interface Handled {
   readonly _handle?: { readonly fd?: number } | null
 }
 
+/** What Node says when the other end has gone. */
 const gone = new Set(["EPIPE", "ECONNRESET", "ECONNABORTED", "ERR_STREAM_DESTROYED"])
 
 /**
@@ -23,6 +24,22 @@ const gone = new Set(["EPIPE", "ECONNRESET", "ECONNABORTED", "ERR_STREAM_DESTROY
  *
  * Legal states: made (nothing is told yet), open (reading or paused; writing or its stream ended), closing, lost. Reading
  * takes what is there in a callback of the loop: as long as that does not run, or it is paused, the sender is held up.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const ended = loop.createFuture<void>()
+ *   const protocol: SubprocessProtocol = {
+ *     pipeDataReceived: (_fd, data) => console.log(data.toString()), // => hello
+ *     connectionLost: () => ended.setResult(undefined)
+ *   }
+ *   const [transport] = await loop.subprocessExec(() => protocol, "cat")
+ *   const stdin = transport.getPipeTransport(0)
+ *   stdin?.write("hello")
+ *   stdin?.writeEof()
+ *   await ended
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -43,13 +60,13 @@ export class PipeTransport implements ReadTransport, WriteTransport {
   #aborted = false
   #lost = false
   #error: Error | undefined
-  /** Bytes that the system has not said that it has taken. */
+  /** The number of bytes that the system has not said that it has taken. */
   #unwritten = 0
   #high = 64 * 1024
   #low = 16 * 1024
   #heldUp = false
 
-  /** @internal */
+  /** @internal `direction` is what the other end lets this one do. */
   constructor(
     loop: Home,
     socket: Socket,
@@ -85,12 +102,10 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     if (this.#socket.destroyed) this.#forget()
   }
 
-  /** @internal What it broke of, where the system has said. */
+  /** @internal The error that broke the pipe, where the system has said. */
   get _cause(): Error | undefined {
     return this.#error
   }
-
-  // ---- both ----
 
   close(): void {
     if (this.#closing) return
@@ -107,8 +122,6 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     return name === "pipe" ? this.#socket : fallback
   }
 
-  // ---- reading ----
-
   isReading(): boolean {
     return this.#reads && !this.#paused && !this.isClosing()
   }
@@ -122,8 +135,6 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     this.#paused = false
     this.#poll()
   }
-
-  // ---- writing ----
 
   write(data: string | Uint8Array): void {
     const bytes = typeof data === "string" ? Buffer.from(data) : data
@@ -201,14 +212,12 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     return { _id: "PipeTransport", name: this.#owner.toString(), closing: this.isClosing() }
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
 
-  // ---- inside ----
-
-  /** Something may be there to read. At most one callback for that is queued. */
+  /** Queues a callback that reads, as something may be there. At most one is queued. */
   readonly #poll = (): void => {
     if (!this.#reads || !this.#made || this.#paused || this.#polling || this.#closing) return
     this.#polling = true
@@ -229,7 +238,7 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     this.#forget()
   }
 
-  /** The system has closed it. */
+  /** The system has closed the pipe. */
   readonly #closed = (): void => {
     this.#forget()
     this.#socket.off("error", this.#failed)
@@ -277,7 +286,7 @@ export class PipeTransport implements ReadTransport, WriteTransport {
     this.#forget()
   }
 
-  /** The number may be somebody else's from now on. */
+  /** Gives up the number of the descriptor, which may be somebody else's from now on. */
   #forget(): void {
     if (this.#fd !== undefined && this.#loop._transportFds.get(this.#fd) === this) {
       this.#loop._transportFds.delete(this.#fd)

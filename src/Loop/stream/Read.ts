@@ -3,7 +3,8 @@ import { Future, readAsFuture } from "../kernel/Future.js"
 import type { Runnable } from "../kernel/ports.js"
 
 /**
- * The outcome of a read. A value that a cancel kept from its only receiver goes back into the stream.
+ * The outcome of a read, and the way to undo it. A value that a cancel kept from its only receiver goes back into the
+ * stream.
  */
 export class Read<A> extends Future<A> {
   static {

@@ -13,7 +13,7 @@ export const defaultLimit = 64 * 1024
 
 const newline = Buffer.from("\n")
 
-/** Throws what a `limit` that is none gets. */
+/** A `limit`, checked. Throws `TypeError` or `RangeError`. */
 export const checkLimit = (what: string, limit: unknown): number => {
   if (typeof limit !== "number")
     throw new TypeError(`${what}: limit is a number, not ${describeValue(limit)}`)
@@ -21,20 +21,21 @@ export const checkLimit = (what: string, limit: unknown): number => {
   return limit
 }
 
-/** What comes from, and can be held up. */
+/** The sender of what a reader is fed with: it can be held up. */
 export interface Pausable {
   pauseReading(): void
   resumeReading(): void
 }
 
-/** A read in steps: `undefined` where it needs more. Throws what the read fails with. */
+/** A read that is tried each time something comes. */
 interface Attempt<A> {
+  /** The answer, or `undefined` where it needs more. Throws what the read fails with. */
   next(): Answer<A> | undefined
-  /** Puts back what it has taken so far. */
+  /** Puts back what the read has taken so far. */
   undo?(): void
 }
 
-/** What a read gives, and the bytes that it took out of the stream for that. */
+/** The value that a read gives, and the bytes that it took out of the stream for that. */
 interface Answer<A> {
   readonly value: A
   readonly taken: Buffer
@@ -52,8 +53,14 @@ const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * deadline, loses no bytes. Wrong arguments are thrown as `TypeError` or `RangeError`.
  *
  * @example
- * const tail = await loop.createSubprocessExec("tail", ["-f", "app.log"], { stdout: "pipe" })
- * for await (const line of tail.stdout) if (line.includes("ERROR")) console.error(line.toString())
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const printf = await loop.createSubprocessExec("printf", ["ok\\nERROR 1\\n"], { stdout: "pipe" })
+ *   for await (const line of printf.stdout) {
+ *     if (line.includes("ERROR")) console.log(line.toString()) // => ERROR 1
+ *   }
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -69,7 +76,7 @@ export class StreamReader {
   /** The read that waits, and what tries it again. */
   #waiting:
     { readonly what: string; readonly retry: () => void; readonly fail: (e: unknown) => void } | undefined
-  /** How many reads took something: only the last of them can be undone. */
+  /** The number of reads that took something: only the last of them can be undone. */
   #taken = 0
 
   /**
@@ -139,12 +146,12 @@ export class StreamReader {
     return this.#begin("readuntil", { next: () => this.#perhaps(until()) })
   }
 
-  /** Whether everything was read, and no more comes. */
+  /** Whether the end has come and everything was read. */
   atEof(): boolean {
     return this.#eof && this.#bytes.size === 0
   }
 
-  /** What every read fails with, if it does. */
+  /** The error that every read fails with, since `setException`. */
   exception(): unknown {
     return this.#failure?.error
   }
@@ -167,9 +174,9 @@ export class StreamReader {
     }
   }
 
-  // ---- for the sending side ----
-
-  /** Adds bytes, which must not be changed any more. Throws {@link InvalidStateError} after the end. */
+  /**
+   * For the sending side: adds bytes, which must not be changed any more. Throws {@link InvalidStateError} after the end.
+   */
   feedData(data: Uint8Array): void {
     if (!(data instanceof Uint8Array)) throw new TypeError(`feedData takes bytes, not ${describeValue(data)}`)
     if (this.#eof) throw new InvalidStateError("feedData() after feedEof(): the stream has ended")
@@ -178,19 +185,21 @@ export class StreamReader {
     this.#pauseIfFull()
   }
 
-  /** No more comes. */
+  /** For the sending side: no more comes. */
   feedEof(): void {
     this.#eof = true
     this.#waiting?.retry()
   }
 
-  /** Lets the read that waits, and all that follow, fail with `error`. */
+  /** For the sending side: lets the read that waits, and all that follow, fail with `error`. */
   setException(error: unknown): void {
     this.#failure = { error }
     this.#waiting?.fail(error)
   }
 
-  /** Says what is held up while too much waits. Throws {@link InvalidStateError} the second time. */
+  /**
+   * For the sending side: says what is held up while too much waits. Throws {@link InvalidStateError} the second time.
+   */
   setTransport(transport: Pausable): void {
     if (this.#transport !== undefined)
       throw new InvalidStateError("setTransport(): it has a transport already")
@@ -214,12 +223,10 @@ export class StreamReader {
     return `<${["StreamReader", ...words].join(" ")}>`
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
-
-  // ---- the reads ----
 
   #begin<A>(what: string, attempt: Attempt<A>): Future<A> {
     const read: Read<A> = new Read<A>(this.#loop, () => {
@@ -277,7 +284,7 @@ export class StreamReader {
     return taken === undefined ? undefined : this.#answer(taken)
   }
 
-  /** Takes what comes out of the queue as it comes, so that the sender is never held up. */
+  /** Everything up to the end: takes out of the queue what comes as it comes, so that the sender is never held up. */
   #untilEnd(): Attempt<Buffer> {
     let blocks: Array<Buffer> = []
     return {
@@ -295,7 +302,7 @@ export class StreamReader {
     }
   }
 
-  /** A search that goes on where it stopped. It gives what it takes, or `undefined` where it needs more. */
+  /** A search that goes on where it stopped. It gives the bytes that it takes, or `undefined` where it needs more. */
   #until(separator: Buffer): () => Buffer | undefined {
     let searched = 0
     return () => {
@@ -341,9 +348,7 @@ export class StreamReader {
     return this.#bytes.take(this.#bytes.size)
   }
 
-  // ---- holding the sender up ----
-
-  /** A read that waits for more than the limit gets it. */
+  /** Holds the sender up where too much waits. A read that waits for more than the limit gets it. */
   #pauseIfFull(): void {
     if (this.#paused || this.#waiting !== undefined || this.#bytes.size <= 2 * this.#limit) return
     if (this.#transport === undefined) return

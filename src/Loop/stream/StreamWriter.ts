@@ -10,12 +10,17 @@ import type { WriteTransport } from "./Transport.js"
  * `write` never waits; `drain` does, while more than a certain amount (64 KiB) has not been taken: write, then drain.
  *
  * @example
- * const sort = await loop.createSubprocessExec("sort", [], { stdin: "pipe" })
- * for (const name of names) {
- *   sort.stdin.write(`${name}\n`)
- *   await sort.stdin.drain()
- * }
- * sort.stdin.close()
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const sort = await loop.createSubprocessExec("sort", [], { stdin: "pipe", stdout: "pipe" })
+ *   for (const name of ["b", "a"]) {
+ *     sort.stdin.write(`${name}\n`)
+ *     await sort.stdin.drain()
+ *   }
+ *   sort.stdin.close()
+ *   console.log((await sort.stdout.read()).toString().split("\n")[0]) // => a
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -25,13 +30,14 @@ export class StreamWriter {
   readonly #flow: FlowControl
   readonly #reader: StreamReader | null
 
-  /** @internal */
+  /** @internal `reader` is the other half, where there is one: its failure is that of a drain, too. */
   constructor(transport: WriteTransport, flow: FlowControl, reader: StreamReader | null) {
     this.#transport = transport
     this.#flow = flow
     this.#reader = reader
   }
 
+  /** The transport that sends. */
   get transport(): WriteTransport {
     return this.#transport
   }
@@ -47,7 +53,7 @@ export class StreamWriter {
     this.#transport.write(data)
   }
 
-  /** `write` for each of them. */
+  /** `write` for each item. */
   writelines(data: Iterable<string | Uint8Array>): void {
     this.#transport.writelines(data)
   }
@@ -67,26 +73,27 @@ export class StreamWriter {
     this.#transport.writeEof()
   }
 
+  /** Whether `writeEof` can be called: what can only be read has no end to write. */
   canWriteEof(): boolean {
     return this.#transport.canWriteEof()
   }
 
-  /** Closes it once everything is written. Idempotent. `waitClosed` waits for that. */
+  /** Closes the stream once everything is written. Idempotent. `waitClosed` waits for that. */
   close(): void {
     this.#transport.close()
   }
 
-  /** Whether it was closed, or the other end has gone. */
+  /** Whether this end was closed, or the other end has gone. */
   isClosing(): boolean {
     return this.#transport.isClosing()
   }
 
-  /** Done when it is closed. Fails with BrokenPipeError if something could not be written. */
+  /** Done when the stream is closed. Fails with BrokenPipeError if something could not be written. */
   waitClosed(): Future<void> {
     return this.#flow.waitClosed()
   }
 
-  /** What the transport knows under this name, else `fallback`. */
+  /** The transport's information under this name, else `fallback`. */
   getExtraInfo(name: string, fallback?: unknown): unknown {
     return this.#transport.getExtraInfo(name, fallback)
   }
@@ -95,7 +102,7 @@ export class StreamWriter {
     return `<StreamWriter transport=${String(this.#transport)}>`
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }

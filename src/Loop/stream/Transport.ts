@@ -7,11 +7,11 @@
  * @since 0.1.0
  */
 export interface BaseTransport {
-  /** Closes it: what waits to be written still is, what comes is dropped. Idempotent. */
+  /** Closes the transport: what waits to be written still is, what comes is dropped. Idempotent. */
   close(): void
-  /** Whether it was closed, or the other end has gone. */
+  /** Whether the transport was closed, or the other end has gone. */
   isClosing(): boolean
-  /** What is known under this name, else `fallback`. A pipe has `"pipe"`, its `net.Socket`. */
+  /** The information under this name, else `fallback`. A pipe has `"pipe"`, its `net.Socket`. */
   getExtraInfo(name: string, fallback?: unknown): unknown
 }
 
@@ -22,10 +22,11 @@ export interface BaseTransport {
  * @since 0.1.0
  */
 export interface ReadTransport extends BaseTransport {
-  /** Neither paused nor closing. */
+  /** Whether it is neither paused nor closing. */
   isReading(): boolean
   /** No data is told from here on; the sender is held up once the system's buffer is full. Idempotent. */
   pauseReading(): void
+  /** Data is told again. */
   resumeReading(): void
 }
 
@@ -41,28 +42,33 @@ export interface WriteTransport extends BaseTransport {
    * `TypeError` for anything else, InvalidStateError after `writeEof()`.
    */
   write(data: string | Uint8Array): void
-  /** `write` for each of them. */
+  /** `write` for each item. */
   writelines(data: Iterable<string | Uint8Array>): void
   /** Ends the stream once everything is written. Idempotent. */
   writeEof(): void
+  /** Whether `writeEof` can be called. */
   canWriteEof(): boolean
-  /** Closes it at once: what waits to be written is dropped. */
+  /** Closes the transport at once: what waits to be written is dropped. */
   abort(): void
-  /** How many bytes wait to be written. */
+  /** The number of bytes that wait to be written. */
   getWriteBufferSize(): number
   /** Above `high` bytes the protocol's `pauseWriting` is called, at `low` bytes `resumeWriting`. */
   getWriteBufferLimits(): { readonly low: number; readonly high: number }
-  /** By default `high` is 65536, and `low` a quarter of it. Throws `RangeError` unless `high >= low >= 0`. */
+  /**
+   * Sets these limits. By default `high` is 65536, and `low` a quarter of it. Throws `RangeError` unless `high >= low
+   * >= 0`.
+   */
   setWriteBufferLimits(limits?: {
     readonly low?: number | undefined
     readonly high?: number | undefined
   }): void
 }
 
-/** What a pipe tells. All are called in the context that the transport was given, by the loop, but `pauseWriting`. */
+/** Who is told what happens to a pipe: by the loop, in the context that the transport was given, but `pauseWriting`. */
 export interface PipeOwner {
+  /** Data came. */
   dataReceived(data: Buffer): void
-  /** The last call. `null`: it ended, or was closed. */
+  /** The pipe is closed: the last call. `null`: it ended, or was closed. */
   connectionLost(error: Error | null): void
   /** Called inside `write`, as asyncio does: the sender is told to stop before it goes on. */
   pauseWriting(): void

@@ -1,4 +1,6 @@
-/** One coroutine that this thread has asked a loop of another thread for, as a Future. `Asks.ts` lists those of a loop. */
+/**
+ * One coroutine that this thread has asked a loop of another thread for, as a Future. `Asks.ts` lists those of a loop.
+ */
 import type { LoopClosedError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future, readAsFuture } from "../kernel/Future.js"
@@ -6,7 +8,8 @@ import { Future, readAsFuture } from "../kernel/Future.js"
 /**
  * What one coroutine is known as here. Cancelling it asks the other thread, and it is done when that has answered.
  *
- * Legal states: those of a Future; while it is pending its loop lists it, and `letGo` takes back what waits on its behalf.
+ * Legal states: those of a Future; while it is pending its loop lists it, and `letGo` takes back what waits on its
+ * behalf.
  */
 export class Asked extends Future<unknown> {
   static {
@@ -16,13 +19,13 @@ export class Asked extends Future<unknown> {
   readonly since: number
   /** The other thread was asked to cancel it. */
   cancelling = false
-  /** What that cancel said. */
+  /** The message of that cancel. */
   #message: unknown
   readonly #held: Array<() => void> = []
 
   constructor(
     readonly loop: BaseEventLoop,
-    /** For reports. */
+    /** What was asked of whom, for reports. */
     readonly name: string,
     tell: (message: unknown) => boolean
   ) {
@@ -37,11 +40,12 @@ export class Asked extends Future<unknown> {
     this.since = loop.time()
   }
 
-  /** To be called when it is done. */
+  /** `letGo` is called when the Future is done: it takes back what waits on its behalf. */
   holds(letGo: () => void): void {
     this.#held.push(letGo)
   }
 
+  /** The Future is done: takes back what waits on its behalf. */
   letGo(): void {
     for (const f of this.#held.splice(0)) f()
   }
@@ -51,7 +55,7 @@ export class Asked extends Future<unknown> {
     this._settleCancelled(this.cancelling ? this.#message : reason)
   }
 
-  /** The other end is gone. */
+  /** The other end is gone, and will not answer. */
   lost(error: LoopClosedError): void {
     if (this.cancelling) this._settleCancelled(this.#message)
     else this._closed(error)

@@ -23,7 +23,7 @@ import { isHome } from "../closing/Capability.js"
 export interface AskOptions {
   /** Cancels what is asked for when it aborts, with its reason. */
   readonly signal?: AbortSignal | undefined
-  /** What of the arguments is moved to the other thread instead of being cloned. */
+  /** The parts of the arguments that move to the other thread instead of being cloned. */
   readonly transfer?: ReadonlyArray<TransferListItem> | undefined
 }
 
@@ -34,9 +34,9 @@ export interface AskOptions {
  * @since 0.1.0
  */
 export interface LoopCaller<F extends ThreadFunctions<F>> {
-  /** See {@link LoopHandle}. */
+  /** As `callSoonThreadsafe` of a {@link LoopHandle}. */
   callSoonThreadsafe<K extends keyof F & string>(name: K, ...args: Parameters<F[K]>): void
-  /** See {@link LoopHandle}. */
+  /** As `runCoroutineThreadsafe` of a {@link LoopHandle}. */
   runCoroutineThreadsafe<K extends keyof F & string>(
     name: K,
     ...args: Parameters<F[K]>
@@ -50,19 +50,23 @@ export interface LoopCaller<F extends ThreadFunctions<F>> {
  * Legal states: open; closed, by `close()`, by the loop, or because its thread has ended. Then everything that is pending
  * settles with {@link LoopClosedError}, and new calls throw it.
  *
- * **Gotchas** A handle keeps its thread alive while something is pending, and only then. Errors keep name, message, stack,
- * cause, code and own fields; their class only where that is one of the language's own.
+ * **Gotchas**
+ * - A handle keeps its thread alive while something is pending, and only then.
+ * - Errors keep name, message, stack, cause, code and own fields; their class only where that is one of the language's
+ *   own.
  *
  * @example
- * // In the thread of the loop:
- * const functions = { log: (line: string) => console.log(line), load: async (id: number) => (await rows()).get(id) }
+ * const loop = SyncLoop.make()
+ * const functions = { log: (line: string) => console.log(line), square: async (n: number) => n * n }
  * const { port } = loop.threadHandle(functions)
- * new Worker(file, { workerData: { port }, transferList: [port] })
- *
- * // In the worker:
- * const handle = LoopHandle.from<typeof functions>(workerData.port)
- * handle.callSoonThreadsafe("log", "hello")
- * const row = await handle.runCoroutineThreadsafe("load", 42)
+ * await loop.runUntilComplete(async () => {
+ *   // In a worker that was given the port as workerData.port; here it is the same thread.
+ *   const handle = LoopHandle.from<typeof functions>(port)
+ *   handle.callSoonThreadsafe("log", "hello") // => hello
+ *   console.log(await handle.runCoroutineThreadsafe("square", 7)) // => 49
+ *   handle.close()
+ * })
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -83,8 +87,8 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
   static from<F extends ThreadFunctions<F>>(port: MessagePort): LoopHandle<F> {
     if (!(port instanceof MessagePort)) {
       throw new TypeError(
-        `LoopHandle.from takes the port of what loop.threadHandle has returned, not ${describeValue(port)}; list the port ` +
-          `among the transferred when it is given to a thread`
+        `LoopHandle.from takes the port of what loop.threadHandle has returned, not ${describeValue(port)}; list the ` +
+          `port among the transferred when it is given to a thread`
       )
     }
     const hello = (receiveMessageOnPort(port) as { readonly message: unknown } | undefined)?.message
@@ -116,7 +120,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     return [...this.#functions.keys()]
   }
 
-  /** Whether it was closed, from whichever end. */
+  /** Whether the handle was closed, from whichever end. */
   get closed(): boolean {
     return this.#closed !== undefined
   }
@@ -133,9 +137,9 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
   }
 
   /**
-   * Has the loop run a function as a task: a coroutine function, or any other. The Future, of the loop that runs here or
-   * of none, ends as the task does, with its value, its error or its cancellation. Cancelling the Future cancels the task,
-   * and the Future is done when the task is. asyncio: `run_coroutine_threadsafe`.
+   * Has the loop run a function as a task: a coroutine function, or any other. The Future, of the loop that runs here
+   * or of none, ends as the task does, with its value, its error or its cancellation. Cancelling the Future cancels the
+   * task, and the Future is done when the task is. asyncio: `run_coroutine_threadsafe`.
    *
    * Throws `TypeError` for what is not offered, {@link JobRefusedError} for arguments that cannot be cloned, and
    * {@link LoopClosedError}, also where it is the loop here that is closed.
@@ -148,10 +152,19 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
   }
 
   /**
-   * The same, asked with options.
+   * The two ways to ask, with options.
    *
    * @example
-   * await handle.with({ signal: AbortSignal.timeout(1_000) }).runCoroutineThreadsafe("load", 42)
+   * const loop = SyncLoop.make()
+   * const functions = { nap: async () => sleep(60_000) }
+   * const { port } = loop.threadHandle(functions)
+   * await loop.runUntilComplete(async () => {
+   *   const handle = LoopHandle.from<typeof functions>(port)
+   *   const napping = handle.with({ signal: AbortSignal.timeout(10) }).runCoroutineThreadsafe("nap")
+   *   await napping.catch((error: unknown) => console.log(error instanceof CancelledError)) // => true
+   *   handle.close()
+   * })
+   * await loop.close()
    */
   with(options: AskOptions): LoopCaller<F> {
     checkSignal("with", options.signal)
@@ -173,7 +186,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     return `<LoopHandle of ${this.loop} ${this.closed ? "closed" : "open"} pending=${this.#pending.size}>`
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
@@ -255,7 +268,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     return new LoopClosedError(`an answer of the event loop ${this.loop} cannot be read`, { cause })
   }
 
-  /** Nobody waits for its answer any more. */
+  /** Nobody waits for the answer to this `run` any more. */
   #forget(id: number): void {
     if (this.#pending.delete(id) && this.#pending.size === 0) this.#port.unref()
   }
@@ -273,7 +286,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
   }
 }
 
-/** What an answer means for who has asked. Throws for what is no answer. */
+/** Settles who has asked as an answer says. Throws for what is no answer. */
 const settling = (answer: Answer): ((asked: Asked) => void) => {
   switch (answer[0]) {
     case "value":

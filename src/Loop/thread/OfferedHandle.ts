@@ -1,6 +1,6 @@
 /**
- * The loop's end of what another thread may call: what that asks for runs as callbacks and tasks of the loop. `LoopHandle.ts`
- * is the other end, `Offers.ts` lists what one loop offers.
+ * The loop's end of what another thread may call: what that asks for runs as callbacks and tasks of the loop.
+ * `LoopHandle.ts` is the other end, `Offers.ts` lists what one loop offers.
  */
 import { MessageChannel, type MessagePort } from "node:worker_threads"
 import { unmarked } from "../host/AsyncContext.js"
@@ -15,7 +15,7 @@ import { type Answer, type Asking, type Hello, PROTOCOL } from "./threadMessages
 import { unpackError } from "../parcel/unpackError.js"
 import type { Home, Leftover } from "../ports.js"
 
-/** A function that is offered. */
+/** A function that a loop offers to another thread. */
 export type Callable = (...args: ReadonlyArray<unknown>) => unknown
 
 /** A coroutine that another thread has asked for; without a task until its turn has come. */
@@ -30,11 +30,18 @@ interface Run {
  * Legal states: open; closed, by `close()`, with the loop, or because the other thread has ended or closed its end. What
  * the other thread has asked for and not got is cancelled then.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const offered = loop.threadHandle({ log: (line: string) => console.log(line) }, { name: "log" })
+ * console.log(offered.name, offered.closed, offered.hasRef()) // => log false true
+ * offered.close()
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */
 export class OfferedHandle {
-  /** To be given to the other thread, which must be the only one that uses it: list it among the transferred. */
+  /** The end for the other thread, which must be the only one that uses it: list it among the transferred. */
   readonly port: MessagePort
   readonly name: string
   readonly #loop: Home
@@ -49,7 +56,7 @@ export class OfferedHandle {
   /** Calls that came when the loop took none. */
   #refused = 0
 
-  /** @internal */
+  /** @internal `onClose` is told once, from whichever end the handle is closed. */
   constructor(
     loop: Home,
     name: string,
@@ -78,7 +85,7 @@ export class OfferedHandle {
     port1.on("close", () => this.#end("the thread that asked for it has closed its LoopHandle, or ended"))
   }
 
-  /** Whether it was closed, from whichever end. */
+  /** Whether the handle was closed, from whichever end. */
   get closed(): boolean {
     return this.#closed
   }
@@ -98,7 +105,7 @@ export class OfferedHandle {
     return this.#ref && !this.#closed
   }
 
-  /** Lets it keep the process alive again. As a port of Node that is listened to, it begins so. */
+  /** Lets the handle keep the process alive again. As a port of Node that is listened to, it begins so. */
   ref(): this {
     this.#ref = true
     if (!this.#closed) this.#inner.ref()
@@ -116,7 +123,7 @@ export class OfferedHandle {
     return `<OfferedHandle ${this.name} ${this.#closed ? "closed" : "open"} of ${this.#loop.name}>`
   }
 
-  /** @internal */
+  /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
   }
@@ -128,7 +135,7 @@ export class OfferedHandle {
     this.#end(error)
   }
 
-  /** @internal For reports. */
+  /** @internal The row of this offer in a report. */
   _describe(): Leftover {
     return {
       what: "handle",
@@ -177,7 +184,7 @@ export class OfferedHandle {
     }
   }
 
-  /** What was asked for. A LoopHandle asks for nothing else than what is offered. */
+  /** The function that was asked for. A LoopHandle asks for nothing else than what is offered. */
   #offered(name: string, args: ReadonlyArray<unknown>): Callable {
     const f = this.#functions.get(name)
     if (f === undefined) throw new TypeError(`${this.name} offers no ${describeValue(name)}`)
@@ -223,7 +230,7 @@ export class OfferedHandle {
     })
   }
 
-  /** It comes after its `run` in the queue, too. */
+  /** Queued, so that a cancel comes after the `run` that it is for. */
   #cancel(id: number, message: PackedError): void {
     const reason = unpackError(message)
     this.#push(() => {
@@ -267,7 +274,7 @@ export class OfferedHandle {
     this.#inner.postMessage(answer)
   }
 
-  /** As a callback of the loop, in the async-local state in which this was offered. */
+  /** Queues a callback of the loop, in the async-local state in which the functions were offered. */
   #push(callback: Callable, args: ReadonlyArray<unknown> = []): void {
     this.#loop._push(new Handle(this.#loop, callback, args.length === 0 ? undefined : args, this.#context))
   }
@@ -281,7 +288,7 @@ export class OfferedHandle {
     }
   }
 
-  /** Whoever waits for the message that was lost would wait for ever. */
+  /** Closes the handle: whoever waits for the message that was lost would wait for ever. */
   #unreadable(exception: unknown): void {
     this.#loop.callExceptionHandler({
       kind: "late",

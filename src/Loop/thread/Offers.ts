@@ -14,7 +14,7 @@ import type { Leftover } from "../ports.js"
  * @since 0.1.0
  */
 export interface OfferOptions {
-  /** For reports. Default: `handle-<n>`. */
+  /** The name of the offer, for reports. Default: `handle-<n>`. */
   readonly name?: string | undefined
 }
 
@@ -34,17 +34,18 @@ let offers = 0
 
 /** How much a loop offers to other threads, as a part of its statistics. */
 export interface OfferNumbers {
-  /** Handles of this loop that other threads may call. */
+  /** OfferedHandles of this loop, which other threads may call. */
   readonly handles: number
 }
 
 /** What one loop offers to other threads. */
 export class Offers extends Capability {
-  /** Of a loop that has offered none. */
+  /** The numbers of a loop that has offered nothing. */
   static readonly none: OfferNumbers = { handles: 0 }
   readonly step = "watchers"
   readonly #open = new Set<OfferedHandle>()
 
+  /** Makes an offer. Throws `TypeError` for what is no object of functions, and LoopClosedError. */
   offer(functions: unknown, { name }: OfferOptions): OfferedHandle {
     const entries = checkFunctions(functions)
     if (name !== undefined && typeof name !== "string") {

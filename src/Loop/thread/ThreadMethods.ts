@@ -19,7 +19,6 @@ export interface ThreadMethods {
    * Throws `TypeError` for what is no object of functions, and {@link LoopClosedError}.
    *
    * **Gotchas**
-   *
    * - It keeps the process alive while it is open, unless it is `unref()`ed.
    * - A thread that is to call this loop needs a handle of its own.
    * - Functions of the prototype are not offered.

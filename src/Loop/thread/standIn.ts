@@ -6,7 +6,7 @@ import { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { NodeHost } from "../host/NodeHost.js"
 import { logReport } from "../host/Reporter.js"
 
-/** For the Futures of threads without a loop: it runs what awaits them, and nothing else. */
+/** The loop of the Futures of a thread without one: it runs what awaits them, and nothing else. */
 let standIn: BaseEventLoop | undefined
 
 const makeStandIn = (): BaseEventLoop => {

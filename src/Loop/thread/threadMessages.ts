@@ -1,17 +1,17 @@
 /**
- * What the two ends of a handle for other threads send each other over their MessagePort. `OfferedHandle.ts` is the end of the
- * loop, `LoopHandle.ts` that of the thread that asks. The first message is the loop's `Hello`; it is in the port before
- * anybody has it, so that the other end can read it at once.
+ * What the two ends of a handle for other threads send each other over their MessagePort. `OfferedHandle.ts` is the end
+ * of the loop, `LoopHandle.ts` that of the thread that asks. The first message is the loop's `Hello`; it is in the port
+ * before anybody has it, so that the other end can read it at once.
  */
 import type { PackedError } from "../parcel/packError.mjs"
 
-/** To the loop. An `id` is given once by the end that asks. */
+/** A message to the loop. An `id` is given once by the end that asks. */
 export type Asking =
   | readonly ["call", name: string, args: ReadonlyArray<unknown>]
   | readonly ["run", id: number, name: string, args: ReadonlyArray<unknown>]
   | readonly ["cancel", id: number, message: PackedError]
 
-/** From the loop. Every `run` gets one of these, or the port closes. */
+/** A message from the loop. Every `run` gets one of these, or the port closes. */
 export type Answer =
   | readonly ["value", id: number, value: unknown]
   | readonly ["error", id: number, error: PackedError]
@@ -22,7 +22,7 @@ export type Answer =
 /** The number changes with these types: two copies of the library may meet in one process. */
 export const PROTOCOL = "effect-aio/LoopHandle/1"
 
-/** What a loop offers. */
+/** The first message: what a loop offers. */
 export interface Hello {
   readonly protocol: typeof PROTOCOL
   /** The loop's name. */

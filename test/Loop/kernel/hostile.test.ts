@@ -7,7 +7,7 @@ import { bounded, oneLine } from "../../../src/Loop/kernel/describe.js"
 import { Future } from "../../../src/Loop/kernel/Future.js"
 import type { Context } from "../../../src/Loop/kernel/ports.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
-import { manualLoop, nodeLoop } from "../../support/tidy.js"
+import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
 import { inside, reportingLoop, thrown } from "../../support/trackingHost.js"
 
 const boom = new Error("boom")
