@@ -1,4 +1,5 @@
 /** Event emitters and event targets as Streams. */
+import { manyListeners } from "../Loop/host/manyListeners.js"
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import { outsideFibers, pulled } from "../effect.js"
@@ -188,7 +189,7 @@ class EmitterStream implements Settleable {
     const abort = (): void =>
       this.#asLoop(() => this.#end(() => this.#outcome._settleCancelled(signal.reason)))
     if (signal.aborted) return abort()
-    signal.addEventListener("abort", abort)
+    manyListeners(signal).addEventListener("abort", abort)
     this.#attached.push(() => signal.removeEventListener("abort", abort))
   }
 }

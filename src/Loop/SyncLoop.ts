@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { currentFiberState, fiberState, isProgram, runSyncIn, type FiberState } from "../effect.js"
+import { manyListeners } from "./host/manyListeners.js"
 import { LONGEST } from "./host/NodeHost.js"
 import { EventLoop } from "./EventLoop.js"
 import { checkSignal } from "./fiber/Fibers.js"
@@ -253,7 +254,7 @@ export class SyncLoop extends EventLoop {
         if (brokenOff) reject(signal?.reason)
         else resolve()
       })
-      signal?.addEventListener("abort", breakOff, { once: true })
+      if (signal !== undefined) manyListeners(signal).addEventListener("abort", breakOff, { once: true })
       future?._add(finish)
       if (this.#stopNext) super.stop()
       this.#stopNext = false

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
 import { runDetached } from "../host/AsyncContext.js"
+import { manyListeners } from "../host/manyListeners.js"
 import { isThenable } from "../kernel/adopt.js"
 import { slot } from "../kernel/current.js"
 import { describeValue } from "../kernel/describe.js"
@@ -204,7 +205,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
   #listen(signal: AbortSignal): void {
     const abort = (): void => void this.cancel(signal.reason)
     if (signal.aborted) return abort()
-    signal.addEventListener("abort", abort, { once: true })
+    manyListeners(signal).addEventListener("abort", abort, { once: true })
     this.#unlisten = () => {
       this.#unlisten = undefined
       signal.removeEventListener("abort", abort)

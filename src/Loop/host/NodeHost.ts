@@ -1,5 +1,6 @@
 /** The kernel's Host on Node: turns, one wake-up timer, AbortControllers. Its clock is an Effect Clock. */
 import { AsyncResource } from "node:async_hooks"
+import { setMaxListeners } from "node:events"
 // The global of the same name is a getter, which costs as much as the clock.
 import { performance } from "node:perf_hooks"
 import { contextOf, currentFiberState, type LoopClock } from "../../effect.js"
@@ -89,7 +90,10 @@ export class NodeHost implements Host {
   }
 
   abort(): Abort {
-    return new AbortController()
+    const controller = new AbortController()
+    // Whatever the task calls may listen to it. Not `manyListeners`: this one is new.
+    setMaxListeners(0, controller.signal)
+    return controller
   }
 
   inFiber(): boolean {

@@ -552,7 +552,7 @@ export class BaseEventLoop implements Scheduler {
     if (this.#closing && !this.host.isInside(this)) {
       throw this._closedError(`${what}() on a loop that is closing`)
     }
-    if (this.#passes.ready >= this.#queueLength) throw new QueueFullError(this.#queueLength)
+    if (this.#passes.isFull(this.#queueLength)) throw new QueueFullError(this.#queueLength)
   }
 
   #soon<Args extends ReadonlyArray<unknown>>(

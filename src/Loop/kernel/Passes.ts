@@ -33,6 +33,7 @@
  * late. To count passes in place of time would spare the clock, but how long a pass is, the program decides.
  */
 import { Event } from "./Event.js"
+import { Handle } from "./Handle.js"
 import type { Host, Runnable } from "./ports.js"
 import { Queue } from "./Queue.js"
 import { Timers, type TimerHandle } from "./Timers.js"
@@ -98,9 +99,16 @@ export class Passes {
     this.#stopped.set()
   }
 
-  /** Callbacks and steps that wait for their pass. */
+  /** Callbacks and steps that wait for their pass; a cancelled callback does not. */
   get ready(): number {
-    return this.#queue.size
+    return (
+      this.#queue.size - this.#queue.count((runnable) => runnable instanceof Handle && runnable.cancelled())
+    )
+  }
+
+  /** Whether so many wait. What was cancelled is only looked for where there is no room otherwise. */
+  isFull(length: number): boolean {
+    return this.#queue.size >= length && this.ready >= length
   }
 
   /** Live timers. */

@@ -46,6 +46,13 @@ export class Queue<A> {
     return this.#items[this.#head & this.#mask]
   }
 
+  /** How many items are so. */
+  count(is: (item: A) => boolean): number {
+    let count = 0
+    for (let i = this.#head; i < this.#tail; i++) if (is(this.#items[i & this.#mask] as A)) count++
+    return count
+  }
+
   /** Takes everything. */
   clear(): Array<A> {
     const items: Array<A> = []

@@ -165,6 +165,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal */ _previous: Task<unknown> | undefined = undefined
   /** @internal */ _listed = false
   /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
+  /** @internal A cancel that no await has seen does not take its value: who has cancelled it asks for that. */
+  _keepsValue = false
   /** @internal Closing the loop has given up on the coroutine, which had begun. */ _abandoned = false
   /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
   _mayGoOn = false
@@ -610,7 +612,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
   #finish(value: unknown): void {
     if (this.done()) return this.#late(undefined)
-    const cancel = this.#cancel
+    const cancel = this._keepsValue ? undefined : this.#cancel
     if (cancel !== undefined) this._dropped = value !== undefined
     if (this.#stopping === "pending") {
       this.#held = () => (cancel === undefined ? this._settleValue(value) : this._settleCancelled(cancel))

@@ -25,6 +25,8 @@ export class TaskGroup {
   #body: Task<unknown> | undefined
   #state: "open" | "ending" | "finished" = "open"
   #notSlow: (() => void) | undefined
+  /** `cancel()` has ended the group: what it ends with is a success. */
+  #stopped = false
   /** The error of a member under which the loop was closed. */
   #lost: LoopClosedError | undefined
 
@@ -99,6 +101,28 @@ export class TaskGroup {
     return task
   }
 
+  /**
+   * Ends the group as a success: cancels the body and all tasks, and waits for them; then the Future gets the body's value,
+   * or `undefined` where the body was cut off. Errors of theirs are those of the group all the same, and so is a cancel of
+   * its Future. Without effect on a group that is ending or finished. asyncio (3.15): `TaskGroup.cancel`.
+   *
+   * @example
+   * await TaskGroup.run(async (group) => {
+   *   for (const mirror of mirrors) {
+   *     group.createTask(async ({ signal }) => {
+   *       keep(await download(mirror, { signal }))
+   *       group.cancel() // The first one is enough.
+   *     })
+   *   }
+   * })
+   */
+  cancel(message?: unknown): void {
+    if (this.#state !== "open") return
+    this.#stopped = true
+    if (this.#body !== undefined) this.#body._keepsValue = true
+    this.#endAll(message ?? "the task group was cancelled")
+  }
+
   toString(): string {
     const { size } = this.#members
     const name = this.#body === undefined ? "" : ` ${this.#body._name}`
@@ -165,6 +189,7 @@ export class TaskGroup {
       future._settleError(new TaskGroupError([...errors], `the task group ${body._name} failed: ${first}`))
     } else if (this.#lost !== undefined) future._closed(this.#lost)
     else if (future._asked !== undefined) future._settleCancelled(future._asked.message)
+    else if (this.#stopped && body.cancelled()) future._settleValue(undefined)
     else future._settleAs(body)
   }
 }

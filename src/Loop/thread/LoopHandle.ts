@@ -1,4 +1,5 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
+import { manyListeners } from "../host/manyListeners.js"
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
 import { checkSignal } from "../fiber/Fibers.js"
 import { describeValue } from "../kernel/describe.js"
@@ -219,7 +220,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
     if (isHome(loop)) asked.holds(asksOf(loop).add(asked))
     if (signal !== undefined) {
       const abort = (): void => void asked.cancel(signal.reason)
-      signal.addEventListener("abort", abort, { once: true })
+      manyListeners(signal).addEventListener("abort", abort, { once: true })
       asked.holds(() => signal.removeEventListener("abort", abort))
     }
     return asked

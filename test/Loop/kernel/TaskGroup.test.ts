@@ -753,3 +753,78 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
     expect(loop.statistics()).toMatchObject({ tasks: 0, timers: 0, ready: 0 })
   })
 })
+
+describe("TaskGroup.cancel", () => {
+  it("ends the group as a success: its members are cancelled and joined, and it has the body's value or none", async () => {
+    const { loop, host, log } = reportingLoop()
+    const run = (body: (group: TaskGroup) => unknown) => inside(loop, () => TaskGroup.run(body))
+    const cut = run(async (group) => {
+      group.createTask(async () => {
+        try {
+          await loop.sleep(1e6)
+        } finally {
+          await loop.sleep(5)
+          log.push("cleaned up")
+        }
+      })
+      group.createTask(() => void group.cancel("enough"))
+      await loop.sleep(1e6)
+    })
+    const value = run((group) => {
+      group.createTask(() => loop.sleep(1e6))
+      group.cancel()
+      expect(thrown(() => group.createTask(() => 1))).toBeInstanceOf(InvalidStateError)
+      return 7
+    })
+    const kept = run(async (group) => {
+      group.createTask(() => void group.cancel())
+      try {
+        await loop.sleep(1e6)
+      } catch {
+        return "the best so far"
+      }
+      return "never"
+    })
+    await host.settle()
+    expect(outcome(cut)).toEqual(["pending"])
+    await host.pass(6)
+    expect(log).toEqual(["cleaned up"])
+    expect([cut, value, kept].map(outcome)).toEqual([
+      ["value", undefined],
+      ["value", 7],
+      ["value", "the best so far"]
+    ])
+  })
+
+  it("leaves errors and a cancel from outside what they are, and does nothing to a group that ends", async () => {
+    const { loop, host } = reportingLoop()
+    const boom = new Error("boom")
+    const run = (body: (group: TaskGroup) => unknown) => inside(loop, () => TaskGroup.run(body))
+    const failed = run(async (group) => {
+      group.createTask(async () => {
+        try {
+          await loop.sleep(1e6)
+        } catch {
+          throw boom
+        }
+      })
+      await loop.sleep(0)
+      group.cancel()
+      await loop.sleep(1e6)
+    })
+    let late: TaskGroup | undefined
+    const cancelled = run(async (group) => {
+      late = group
+      await loop.sleep(1e6)
+    })
+    await host.settle()
+    cancelled.cancel("outside")
+    late?.cancel()
+    await host.settle()
+    late?.cancel()
+    expect([failed, cancelled].map(outcome)).toEqual([
+      ["errors", [boom]],
+      ["cancelled", "outside"]
+    ])
+  })
+})
