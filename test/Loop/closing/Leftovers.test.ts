@@ -1,5 +1,5 @@
 // The table of leftovers: it can be built of whatever is left, and a person can read it.
-// Covers: closing/row
+// Covers: row
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { Future, Loop, type Report } from "../../../src/index.js"

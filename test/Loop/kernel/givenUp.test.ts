@@ -1,5 +1,4 @@
 // Coroutines that closing has given up: what they await or call is never answered, and said once.
-// Covers: current
 import { afterEach, describe, expect, it } from "vitest"
 import { LoopClosedError } from "../../../src/Loop/kernel/errors.js"
 import type { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"

@@ -1,4 +1,5 @@
 // Values of the program that throw where the library looks at them: they end their own task or callback, never the pass.
+// Covers: checkContext
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "vitest"
 import { copyContext } from "../../../src/Loop/host/AsyncContext.js"
