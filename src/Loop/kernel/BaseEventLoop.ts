@@ -187,7 +187,8 @@ export class BaseEventLoop implements Scheduler {
           `Future goes to ensureFuture`
       )
     }
-    if (isClass(coroutine)) {
+    // An async function has no prototype: nothing more is asked of it.
+    if ("prototype" in coroutine && isClass(coroutine)) {
       throw new TypeError(
         `createTask takes an async function or a generator function, not the class ${functionName(coroutine)}: give it ` +
           `() => new ${functionName(coroutine)}()`

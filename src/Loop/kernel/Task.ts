@@ -202,7 +202,9 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     super(scheduler)
     this.#coroutine = coroutine
     this.#body = options.body ?? coroutine
-    this.#context = checkContext("createTask", options.context) ?? scheduler.host.contexts.capture()
+    this.#context =
+      (options.context === undefined ? undefined : checkContext("createTask", options.context)) ??
+      scheduler.host.contexts.capture()
     this.#stops = stopsOf(options, scheduler)
     this.#number = ++tasks
     this.#createdAt = scheduler.host.now()

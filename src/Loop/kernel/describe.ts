@@ -114,15 +114,11 @@ export const tagOf = (u: unknown): string => {
   }
 }
 
-/**
- * Whether a function can only be called with `new`: a class, of the program or of the engine. Its `prototype` cannot be
- * written, which is asked first, because this is asked for every task.
- */
+/** Whether a function can only be called with `new`: a class, of the program or of the engine. Its `prototype` is fixed. */
 export const isClass = (f: unknown): boolean => {
   try {
     return (
       typeof f === "function" &&
-      f.prototype !== undefined &&
       Object.getOwnPropertyDescriptor(f, "prototype")?.writable === false &&
       /^class\b|\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(f))
     )

@@ -17,7 +17,6 @@ class Watch implements Runnable {
 
   run(): void {
     const { inner } = this
-    if (inner._peek() === "value") return inner._scheduler._countLate()
     if (inner._peek() !== "error" || inner._closedUnder) return
     inner._scheduler.callExceptionHandler({
       kind: "late",
