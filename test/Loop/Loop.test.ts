@@ -1,3 +1,5 @@
+// The tag, and loops that belong to a Scope: opening, running in one, closing.
+// Covers: EffectLoop, Settings, host/Inside
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"

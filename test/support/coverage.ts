@@ -48,7 +48,9 @@ const isTypesOnly = (path: string, text: string): boolean =>
       ts.isInterfaceDeclaration(at) ||
       ts.isTypeAliasDeclaration(at) ||
       ts.isImportDeclaration(at) ||
-      (ts.isExportDeclaration(at) && at.isTypeOnly)
+      (ts.isExportDeclaration(at) && at.isTypeOnly) ||
+      (ts.isVariableStatement(at) &&
+        (at.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.DeclareKeyword) ?? false))
   )
 
 /** Each source file that runs has a test, and what a test says it covers is there. */

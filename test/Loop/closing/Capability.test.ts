@@ -1,4 +1,5 @@
 // The closing with capabilities that are made for the test: real ones have their place because of these rules.
+// Covers: Work
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import {

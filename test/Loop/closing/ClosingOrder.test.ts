@@ -1,4 +1,5 @@
 // Everything that a loop can hold, on one loop, and what is left of it at each step of the closing.
+// Covers: Crossing, phases
 import { describe, expect, it } from "@effect/vitest"
 import { PassThrough } from "node:stream"
 import { Effect, Exit, Fiber, Scope, Stream, TestClock } from "effect"

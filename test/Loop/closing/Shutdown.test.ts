@@ -1,3 +1,5 @@
+// The closing of a loop: its order, its deadline, and who is to blame for a slow one.
+// Covers: Deadline, Leftovers, origin
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import {

@@ -1,3 +1,5 @@
+// Jobs in worker threads: what can be run, what comes back, and who has a permit.
+// Covers: ExecutorOptions, Executors, Job, Limiter, jobSlots, jobWorker, shipment, transfer
 import { availableParallelism } from "node:os"
 import threads, {
   MessageChannel,

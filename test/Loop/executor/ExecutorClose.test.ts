@@ -1,3 +1,5 @@
+// Executors that are closed: by their Scope, by their loop, within a deadline and past it.
+// Covers: Timer
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { afterEach } from "vitest"

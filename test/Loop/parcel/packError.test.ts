@@ -1,5 +1,5 @@
-// Covers: packError, unpackError
 /** Errors on their way between threads: packed, cloned as a port clones, and unpacked. */
+// Covers: packError, unpackError
 import { deserialize, serialize } from "node:v8"
 import { Data } from "effect"
 import * as fc from "fast-check"

@@ -1,4 +1,5 @@
 // One child process on a loop: how it is started, what it is given, and its exit.
+// Covers: SubprocessOptions, processGroups, socketPair, spawnChild
 import { it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"

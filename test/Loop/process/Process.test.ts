@@ -1,4 +1,5 @@
 // Child processes with streams: `createSubprocessExec`, `createSubprocessShell` and the Process they give.
+// Covers: createSubprocess, ProcessStreams
 import { it } from "@effect/vitest"
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,4 +1,5 @@
 /** What readers of descriptors stand on, on systems that are not there: layouts, errors, reasons, and the poller's care. */
+// Covers: fdBackend, kqueue, pipePoll
 import { createRequire } from "node:module"
 import { constants } from "node:os"
 import { describe, expect, it } from "vitest"

@@ -1,4 +1,5 @@
 /** Readers and writers on real descriptors, as asyncio's and trio-asyncio's suites pin them. */
+// Covers: epoll, fdOf, koffiPoll, Readiness
 import * as fs from "node:fs"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,5 @@
 /** Readers and writers as their loop stops, runs again, crashes and is closed. */
+// Covers: Autoclose, Registrations
 import * as fs from "node:fs"
 import * as net from "node:net"
 import { once } from "node:events"

@@ -1,4 +1,5 @@
 /** Readers and writers of Node's own objects: streams are watched as streams, because Node reads their descriptors. */
+// Covers: StreamFlow, StreamReadiness
 import { once } from "node:events"
 import * as fs from "node:fs"
 import * as net from "node:net"

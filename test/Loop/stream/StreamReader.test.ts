@@ -1,3 +1,5 @@
+// The receiving half: a StreamReader that is fed by the test.
+// Covers: ByteQueue, Read
 import { describe, expect, it } from "vitest"
 import * as fc from "fast-check"
 import { type Future, InvalidStateError, StreamReader } from "../../../src/index.js"

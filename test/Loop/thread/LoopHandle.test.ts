@@ -1,4 +1,5 @@
 /** Both ends of a LoopHandle in one thread: what crosses is the same, and every interleaving can be tried. */
+// Covers: Asks, Asked, OfferedHandle, Offers, standIn, threadMessages
 import { AsyncLocalStorage } from "node:async_hooks"
 import { getEventListeners } from "node:events"
 import { MessageChannel } from "node:worker_threads"
