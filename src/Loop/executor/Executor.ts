@@ -1,4 +1,7 @@
-/** A pool of worker threads that runs jobs of any number of loops, and outlives them unless it belongs to one. */
+/**
+ * A pool of worker threads that runs jobs of any number of loops, and outlives them unless it belongs to one. That a
+ * job has a permit of a limiter beside its thread is taken from trio-asyncio's `TrioExecutor`.
+ */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../../effect.js"

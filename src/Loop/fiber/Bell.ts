@@ -10,7 +10,8 @@ import type { Home } from "../ports.js"
 
 /**
  * Legal states: silent (nobody waits, and a ring is lost), awaited (by one fiber). The one who waits looks at what there
- * is first, and waits only where that is nothing: so no event is lost between the two.
+ * is first, and waits only where that is nothing: so no event is lost between the two. An asyncio `Event`, which stays set
+ * until it is cleared, would do as well, with a second state to keep in step with what there is.
  */
 export class Bell {
   #next: Future<void> | undefined

@@ -7,7 +7,8 @@ import type { SubprocessTransport } from "./SubprocessTransport.js"
 
 /**
  * What can be in a pipe when its writer has ended is read in far fewer rounds. What comes later comes from somebody else
- * who has got the pipe, and may go on for ever.
+ * who has got the pipe, and may go on for ever. The number is a guess on the safe side. A bound in time would do as well,
+ * but not under a clock that stands still.
  */
 const ROUNDS = 100
 

@@ -38,7 +38,8 @@ export class FlowControl {
 
   /**
    * Done when more may be written. `closing`: it was told to close, and the end may still be on its way: one trip round
-   * the loop, so that who writes in a loop of its own hears of it.
+   * the loop, so that who writes in a loop of its own hears of it, as `drain` of CPython 3.11 does
+   * (`Lib/asyncio/streams.py`).
    */
   drain(closing: boolean): Future<void> {
     const drain = this.#waiter(this.#drains)

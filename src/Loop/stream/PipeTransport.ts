@@ -62,6 +62,7 @@ export class PipeTransport implements ReadTransport, WriteTransport {
   #error: Error | undefined
   /** The number of bytes that the system has not said that it has taken. */
   #unwritten = 0
+  /** asyncio's limits: CPython 3.11, `Lib/asyncio/transports.py`. */
   #high = 64 * 1024
   #low = 16 * 1024
   #heldUp = false

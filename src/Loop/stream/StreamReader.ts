@@ -52,6 +52,9 @@ const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * Every read gives a Future and takes nothing out of the stream until it is done: a read that is cancelled, also by a
  * deadline, loses no bytes. Wrong arguments are thrown as `TypeError` or `RangeError`.
  *
+ * Differs: what a cancelled `read()` to the end has collected is lost in asyncio (CPython 3.11,
+ * `Lib/asyncio/streams.py`), from where the limit, its double and the other reads are taken.
+ *
  * @example
  * const loop = SyncLoop.make()
  * await loop.runUntilComplete(async () => {
