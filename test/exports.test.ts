@@ -105,6 +105,8 @@ const types = [
   "AskOptions",
   "AsyncItems",
   "BaseTransport",
+  "CancelOption",
+  "CancelledOption",
   "Coroutine",
   "CoroutineValue",
   "DisposableResource",

@@ -119,7 +119,7 @@ export function acquireAio<R, E = AioError>(
   const onInterrupt = onInterruptOf({ grace: resource.grace })
   const closingOptions: ClosingOptions = {
     name,
-    grace: resource.grace === undefined ? undefined : onInterrupt.grace,
+    grace: onInterrupt.grace,
     origin: callSite(acquireAio)
   }
   const mapError = mapping(resource.catch ?? (aioError(() => name) as unknown as (error: unknown) => E))

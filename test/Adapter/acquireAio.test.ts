@@ -6,6 +6,7 @@ import {
   acquireAio,
   currentFlavor,
   type EventLoop,
+  fromAio,
   getRunningLoop,
   Loop,
   LoopClosedError,
@@ -487,6 +488,39 @@ describe("acquireAio", () => {
           })
         }),
         { exceptionHandler }
+      )
+    }
+  )
+
+  it.effect(
+    "J5 the grace of the loop bounds a join where the call says nothing, and the call's own goes first",
+    () => {
+      const { exceptionHandler, reports } = collecting()
+      return scoped(
+        Effect.gen(function* () {
+          let end = (): void => {}
+          const stubborn = () => new Promise<void>((resolve) => (end = resolve))
+          for (const [options, waits] of [
+            [{}, "200 millis"],
+            [{ grace: "1 second" }, "1 second"]
+          ] as const) {
+            const fiber = yield* Effect.fork(fromAio(stubborn, options)())
+            yield* settle
+            const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+            yield* settle
+            yield* TestClock.adjust("199 millis")
+            expect(interrupting.unsafePoll()).toBe(null)
+            yield* TestClock.adjust(waits)
+            yield* Fiber.join(interrupting)
+            end()
+            yield* settle
+          }
+          expect(reports.map(({ kind, message }) => [kind, message.split(":")[0]])).toEqual([
+            ["leftover", "abandoned after a grace of 200ms"],
+            ["leftover", "abandoned after a grace of 1000ms"]
+          ])
+        }),
+        { exceptionHandler, grace: "200 millis", slowJoin: "1 minute" }
       )
     }
   )

@@ -86,7 +86,7 @@ export const cancelAndJoin = (
 export const askAndJoin = (
   loop: Home,
   future: Future<unknown>,
-  { grace, mode }: OnInterrupt,
+  { grace = loop._grace, mode }: OnInterrupt,
   { abandoned, ask, ended, origin, told, who }: EndRequest
 ): Effect.Effect<void> =>
   Effect.suspend(() => {

@@ -15,7 +15,7 @@ export interface AioOptions {
    * it stays on the loop, is listed, and is joined when the loop closes.
    */
   readonly onInterrupt?: "join" | "abandon" | undefined
-  /** With `"join"`: how long to wait before the work is abandoned and reported as a leftover. */
+  /** With `"join"`: how long to wait before the work is abandoned and reported as a leftover. Default: the loop's. */
   readonly grace?: DurationInput | undefined
   /** The name of the task, for reports. Default: the function's name. */
   readonly name?: string | undefined
@@ -33,19 +33,19 @@ export type AioInterrupted = CancelledError | LoopClosedError | QueueFullError
 /** What interruption does to aio work, in milliseconds: an {@link AioOptions} that was checked. */
 export interface OnInterrupt {
   readonly mode: "join" | "abandon"
-  /** How long to join before the work is abandoned and reported; Infinity by default. */
-  readonly grace: number
+  /** How long to join before the work is abandoned and reported; `undefined` is the loop's own `grace`. */
+  readonly grace: number | undefined
 }
 
 /** What interruption does where nothing else is said. */
-export const joinAlways: OnInterrupt = { mode: "join", grace: Infinity }
+export const joinAlways: OnInterrupt = { mode: "join", grace: undefined }
 
 /** The `onInterrupt` and `grace` of a call. Throws `RangeError` for what they cannot be. */
 export const onInterruptOf = ({ grace, onInterrupt = "join" }: AioOptions): OnInterrupt => {
   if (onInterrupt !== "join" && onInterrupt !== "abandon") {
     throw new RangeError(`onInterrupt is "join" or "abandon", not ${describeValue(onInterrupt)}`)
   }
-  return { mode: onInterrupt, grace: grace === undefined ? Infinity : toMillis("grace", grace) }
+  return { mode: onInterrupt, grace: grace === undefined ? undefined : toMillis("grace", grace) }
 }
 
 /** Throws `TypeError` for an option of `operation` that is to be a function and is something else. */

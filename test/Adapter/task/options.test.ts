@@ -4,10 +4,10 @@ import { fromAio, fromCallback, runAioCoroutine, runAioGenerator } from "../../.
 
 describe("options of aio work", () => {
   it("J5 joins for ever where nothing is said, and takes a grace as any duration", () => {
-    expect(onInterruptOf({})).toEqual({ mode: "join", grace: Infinity })
+    expect(onInterruptOf({})).toEqual({ mode: "join", grace: undefined })
     expect(onInterruptOf({ onInterrupt: undefined, grace: undefined })).toEqual({
       mode: "join",
-      grace: Infinity
+      grace: undefined
     })
     expect(onInterruptOf({ grace: "2 seconds" })).toEqual({ mode: "join", grace: 2000 })
     expect(onInterruptOf({ onInterrupt: "abandon", grace: 5 })).toEqual({ mode: "abandon", grace: 5 })

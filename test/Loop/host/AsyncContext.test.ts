@@ -273,20 +273,14 @@ describe("who runs", () => {
     const a = nodeLoop().loop
     const b = nodeLoop().loop
     let seenBetween: unknown
-    let seenAfter: unknown
-    const { promise, open } = (() => {
-      let open!: () => void
-      const promise = new Promise<void>((resolve) => (open = resolve))
-      return { promise, open }
-    })()
-    const gates = [promise]
-    const task = a.createTask(async () => {
+    let seenAfter: unknown = "nothing yet"
+    let open!: () => void
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    await a.createTask(async () => {
       await null
       seenBetween = local()?.loop
-      await gates[0]
-      seenAfter = local()
+      void gate.then(() => (seenAfter = local()))
     })
-    await a.sleep(1)
     b.close()
     expect(seenBetween).toBe(a)
     expect(disable).not.toHaveBeenCalled()
@@ -295,11 +289,27 @@ describe("who runs", () => {
     open()
     await new Promise((resolve) => setImmediate(resolve))
     expect(seenAfter).toBeUndefined()
-    expect(task.done()).toBe(true)
     const c = nodeLoop().loop
     await c.createTask(async (self) => {
       await null
       expect(runningTask()).toBe(self)
     })
+  })
+
+  it("L5 a task that was given up at something foreign keeps the store until it has ended: it is known by that", async () => {
+    const disable = vi.spyOn(AsyncLocalStorage.prototype, "disable")
+    const { loop } = nodeLoop()
+    let open!: () => void
+    const gates = [new Promise<void>((resolve) => (open = resolve))]
+    const task = loop.createTask(async () => {
+      await gates[0]
+    })
+    await loop.sleep(1)
+    loop.close()
+    expect(task.done()).toBe(true)
+    expect(disable).not.toHaveBeenCalled()
+    open()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(disable).toHaveBeenCalledTimes(1)
   })
 })

@@ -325,7 +325,7 @@ describe("the exception handler", () => {
           loop.callExceptionHandler({ message: "mine", task })
         })
       ).pipe(Effect.provide(layer))
-      expect(logged.map(({ message }) => message)).toEqual(["mine"])
+      expect(logged.map(({ message }) => message)).toEqual(["mine: <unprintable>"])
     })
   )
 })
