@@ -1,6 +1,7 @@
 /**
  * The seam: every name of Effect whose name or shape differs between Effect 3 and Effect 4 is used here and nowhere
- * else. A line has one such file; the rest of the library is the same source for both.
+ * else. A line has one such file; the rest of the library is the same source for both. It is long because "all that differs
+ * is here" is worth more than short files.
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"

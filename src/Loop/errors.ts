@@ -2,7 +2,7 @@
  * The errors of the rooms above the kernel: of what a loop watches, runs, is called by, and of the border.
  *
  * Plain classes with a `_tag`, so that `Effect.catchTag` works without re-wrapping, as the kernel's own
- * (`kernel/errors.ts`).
+ * (`kernel/errors.ts`). One file, however long, so that a program finds all that it may have to catch in one place.
  */
 import { messageText, V8Error } from "./kernel/errors.js"
 
