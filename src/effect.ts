@@ -27,8 +27,6 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import * as Utils from "effect/Utils"
 
-// ---- effects ----
-
 /**
  * An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly.
  */
@@ -135,8 +133,6 @@ export type RunningFiber<A, E> = Fiber.RuntimeFiber<A, E>
 /** Takes over what a child fiber changed in its fiber-local state. */
 export const inheritAll: (fiber: RunningFiber<unknown, unknown>) => Effect.Effect<void> = Fiber.inheritAll
 
-// ---- fibers seen from plain code ----
-
 /** A fiber's local state: its Context, FiberRefs, span and log annotations. Immutable. */
 export type FiberState = FiberRefs.FiberRefs
 
@@ -235,8 +231,6 @@ export const observe = <A, E>(fiber: RunningFiber<A, E>, f: (exit: Exit.Exit<A, 
 export const interruptFork = (fiber: RunningFiber<unknown, unknown>): void =>
   fiber.unsafeInterruptAsFork(fiber.id())
 
-// ---- causes ----
-
 /** Whether nothing but interruption is in it. */
 export const isInterruptedOnly: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterruptedOnly
 
@@ -283,8 +277,6 @@ export const handleCause: <A, E, R, B, E2, R2>(
   effect: Effect.Effect<A, E, R>,
   f: (cause: Cause.Cause<E>) => Effect.Effect<B, E2, R2>
 ) => Effect.Effect<A | B, E2, R | R2> = Effect.catchAllCause
-
-// ---- streams ----
 
 /** Whether a value is a Stream. On this line every Effect is one, too. */
 export const isStream = (u: unknown): u is Stream.Stream<unknown, unknown, unknown> =>
@@ -367,8 +359,6 @@ export const sinkOf = <In, E, R>(
     )
   )
 
-// ---- programs of both flavors ----
-
 /** What `yield*` of an Effect hands to whoever runs the generator. */
 export type YieldedEffect<E, R> = Utils.YieldWrap<Effect.Effect<unknown, E, R>>
 
@@ -391,8 +381,6 @@ export const withGraft = <A, E, R>(
 /** Takes over fiber-local state from a fiber that began with the caller's. The caller's Context stays. */
 export const inheritState = (state: FiberState): Effect.Effect<void> =>
   Effect.inheritFiberRefs(FiberRefs.delete(state, FiberRef.currentContext))
-
-// ---- the clock ----
 
 /** A duration, as the line's own functions take it: milliseconds, `"5 seconds"`, a Duration. */
 export type DurationInput = Duration.DurationInput

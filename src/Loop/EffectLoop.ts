@@ -86,7 +86,10 @@ export class EffectLoop extends BaseEventLoop implements Home {
    * Context, FiberRefs and span of the fiber that called this code, if one did.
    *
    * @example
-   * const rows = await loop.effectAsFuture(Effect.succeed([1, 2]))
+   * const loop = SyncLoop.make()
+   * const rows = await loop.runUntilComplete(() => loop.effectAsFuture(Effect.succeed([1, 2])))
+   * console.log(rows.length) // => 2
+   * await loop.close()
    */
   effectAsFuture<A, E>(effect: Effect.Effect<A, E, Loop>, options: EffectOptions = {}): Future<A> {
     const future = this._effectAsFuture("effectAsFuture", provided(effect), options, (caller) =>

@@ -88,10 +88,10 @@ const make = (settings: Settings): Effect.Effect<EventLoop> =>
  * @example
  * const program = Effect.gen(function* () {
  *   const loop = yield* Loop
- *   loop.callSoon(() => console.log("on the loop"))
+ *   loop.callSoon(() => console.log("on the loop")) // => on the loop
  *   yield* Loop.synchronize
  * })
- * Effect.runPromise(program.pipe(Effect.provide(Loop.layer())))
+ * await Effect.runPromise(program.pipe(Effect.provide(Loop.layer())))
  *
  * @category services
  * @since 0.1.0
@@ -123,7 +123,9 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * finalizers added.
    *
    * @example
-   * Loop.scoped(fromAio(fetchAll)(), { closeDeadline: "5 seconds" })
+   * const load = fromAio(() => fetch("data:,hello").then((response) => response.text()))
+   * const program = Loop.scoped(load(), { closeDeadline: "5 seconds" })
+   * console.log(await Effect.runPromise(program)) // => hello
    */
   static scoped<A, E, R>(
     effect: Effect.Effect<A, E, R>,
@@ -214,7 +216,15 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * `Loop.run`, SIGINT and SIGTERM interrupt the program all the same.
    *
    * @example
-   * yield* Effect.forkScoped(Stream.runForEach(Loop.signal("SIGHUP"), () => reload))
+   * const reload = Console.log("reloads")
+   * const program = Effect.gen(function* () {
+   *   const reloads = Loop.signal("SIGHUP").pipe(Stream.take(1), Stream.runForEach(() => reload)) // => reloads
+   *   const fiber = yield* Effect.fork(reloads)
+   *   yield* Loop.synchronize
+   *   yield* Effect.sync(() => process.kill(process.pid, "SIGHUP"))
+   *   yield* Fiber.join(fiber)
+   * })
+   * await Effect.runPromise(Loop.scoped(program))
    */
   static signal(
     signal: NodeJS.Signals | number
@@ -239,8 +249,16 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * - Several fibers that wait for one descriptor are all resumed, and the first one may read it all.
    *
    * @example
-   * yield* Loop.readable(fd)
-   * const read = fs.readSync(fd, buffer)
+   * import { PassThrough } from "node:stream"
+   *
+   * const stream = new PassThrough()
+   * const program = Effect.gen(function* () {
+   *   const loop = yield* Loop
+   *   loop.callSoon(() => stream.write("hello"))
+   *   yield* Loop.readable(stream)
+   *   return String(stream.read())
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(program))) // => hello
    */
   static readable(
     fd: Watchable
@@ -253,8 +271,14 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * `Loop.readable` for writing: completes when something can be written, or the write will say why not.
    *
    * @example
-   * yield* Loop.writable(fd)
-   * const written = fs.writeSync(fd, buffer)
+   * import { PassThrough } from "node:stream"
+   *
+   * const stream = new PassThrough()
+   * const program = Effect.gen(function* () {
+   *   yield* Loop.writable(stream)
+   *   return stream.write("hello")
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(program))) // => true
    */
   static writable(
     fd: Watchable
@@ -285,12 +309,15 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * - Death by a real-time signal looks like exit code 0, because Node does not tell it.
    *
    * @example
-   * const sorted = Effect.gen(function* () {
-   *   const unzip = yield* Loop.subprocess("gzip", ["-dc", "words.gz"])
-   *   const sort = yield* Loop.subprocess("sort", ["-u"], { env: { LC_ALL: "C" } })
-   *   yield* Effect.forkScoped(Stream.run(unzip.stdout, sort.stdin))
-   *   return yield* Stream.mkString(Stream.decodeText(sort.stdout))
-   * }).pipe(Effect.scoped)
+   * const program = Effect.gen(function* () {
+   *   const words = yield* Loop.subprocess("printf", ["b\\na\\nb\\n"], { stdin: "devnull" })
+   *   const sort = yield* Loop.subprocess("sort", ["-u"], { env: { ...process.env, LC_ALL: "C" } })
+   *   yield* Effect.forkScoped(Stream.run(words.stdout, sort.stdin))
+   *   const sorted = yield* Stream.mkString(Stream.decodeText(sort.stdout))
+   *   const code = yield* sort.exitCode
+   *   return [sorted.split("\n").join(" "), code, sort.returncode]
+   * })
+   * console.log(...(await Effect.runPromise(Loop.scoped(Effect.scoped(program))))) // => a b  0 0
    */
   static subprocess(
     command: string | URL,

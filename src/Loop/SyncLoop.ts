@@ -65,8 +65,8 @@ const notAnEffect = (returned: unknown): unknown => {
  *
  * @example
  * const loop = SyncLoop.make()
- * const page = await loop.runUntilComplete(async ({ signal }) => (await fetch(url, { signal })).text())
- * await loop.runUntilComplete(Effect.log(page.length))
+ * const page = await loop.runUntilComplete(async ({ signal }) => (await fetch("data:,hello", { signal })).text())
+ * await loop.runUntilComplete(Console.log(page.length)) // => 5
  * await loop.close()
  *
  * @category models
@@ -84,6 +84,7 @@ export class SyncLoop extends EventLoop {
    *
    * @example
    * await using loop = SyncLoop.make({ name: "jobs" })
+   * console.log(loop.name) // => jobs
    */
   static make(options: LoopOptions = {}): SyncLoop {
     const settings = settingsOf(options)
@@ -106,9 +107,12 @@ export class SyncLoop extends EventLoop {
    * {@link LoopClosedError}; except for the first two, nothing has run then.
    *
    * @example
+   * const loop = SyncLoop.make()
    * const sum = await loop.runUntilComplete(function* () {
    *   return (yield* loop.sleep(10, 1)) + 1
    * })
+   * console.log(sum) // => 2
+   * await loop.close()
    */
   override runUntilComplete<A>(future: PromiseLike<A>, options?: SyncRunOptions): Promise<A>
   override runUntilComplete<A, E>(effect: Effect.Effect<A, E, Loop>, options?: SyncRunOptions): Promise<A>
@@ -131,8 +135,11 @@ export class SyncLoop extends EventLoop {
    * and as `runUntilComplete` does where the loop cannot be run.
    *
    * @example
-   * process.once("SIGINT", () => loop.stop())
+   * const loop = SyncLoop.make()
+   * loop.addSignalHandler("SIGHUP", () => loop.stop())
+   * loop.callSoon(() => process.kill(process.pid, "SIGHUP"))
    * await loop.runForever()
+   * await loop.close()
    */
   override async runForever(options: SyncRunOptions = {}): Promise<void> {
     this.#refuseRun("runForever", options)

@@ -50,9 +50,10 @@ export interface ExecutorStatistics {
  *
  * @example
  * const loop = SyncLoop.make()
- * const executor = Executor.make({ maxWorkers: 4, limiter: 2 })
+ * const executor = Executor.make({ maxWorkers: 4, limiter: 2, name: "sums" })
  * await loop.runUntilComplete(async () => {
- *   console.log(await loop.runInExecutor(executor, (a: number, b: number) => a + b, 40, 2)) // => 42
+ *   const sum = await loop.runInExecutor(executor, (a: number, b: number) => a + b, 40, 2)
+ *   console.log(executor.name, sum) // => sums 42
  * })
  * await executor.shutdown({ deadline: "5 seconds" })
  * await loop.close()

@@ -152,5 +152,17 @@ export const runDetached = <A>(loop: object, f: () => A): A =>
     return enter(undefined, undefined, undefined, f, undefined)
   })
 
-/** The async-local state of the caller, to be handed to `createTask` or `addDoneCallback`, or run in at will. */
+/**
+ * The async-local state of the caller, to be handed to `createTask` or `addDoneCallback`, or run in at will.
+ *
+ * @example
+ * import { AsyncLocalStorage } from "node:async_hooks"
+ *
+ * const user = new AsyncLocalStorage<string>()
+ * const context = user.run("ann", () => copyContext())
+ * console.log(context.run(() => user.getStore())) // => ann
+ *
+ * @category context
+ * @since 0.1.0
+ */
 export const copyContext = (): Context => new CapturedContext(ownerNow())

@@ -174,11 +174,17 @@ export class BaseEventLoop implements Scheduler {
    * work has begun outside of the loop, and cannot be cancelled.
    *
    * @example
-   * const task = loop.createTask(async ({ signal }) => (await fetch(url, { signal })).json(), { name: "load" })
-   * const other = loop.createTask(function* () {
-   *   const one = yield* loop.sleep(10, 1)
-   *   return one + 1
+   * const loop = SyncLoop.make()
+   * await loop.runUntilComplete(async () => {
+   *   const load = async ({ signal }: { signal: AbortSignal }) => (await fetch("data:,hello", { signal })).text()
+   *   const page = loop.createTask(load, { name: "load" })
+   *   const sum = loop.createTask(function* () {
+   *     const one = yield* loop.sleep(10, 1)
+   *     return one + 1
+   *   })
+   *   console.log(await page, await sum) // => hello 2
    * })
+   * await loop.close()
    */
   createTask<R>(coroutine: Coroutine<R>, options: TaskOptions = {}): Task<CoroutineValue<R>> {
     if (typeof coroutine !== "function") {

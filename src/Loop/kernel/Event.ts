@@ -8,6 +8,14 @@
 /**
  * A flag with waiters. Usable from every flavor and without a running loop: waiting is a plain promise.
  *
+ * @example
+ * const ready = new Event()
+ * const loop = SyncLoop.make()
+ * loop.callLater(10, () => ready.set())
+ * await loop.runUntilComplete(() => ready.wait())
+ * console.log(ready.isSet()) // => true
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */

@@ -38,6 +38,11 @@ import type { Cancellable, Context, Runnable, Scheduler, Settleable, Unretrieved
 /**
  * The brand by which Futures of every copy of the library know each other.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * console.log(FutureTypeId in loop.createFuture()) // => true
+ * await loop.close()
+ *
  * @category symbols
  * @since 0.1.0
  */
@@ -84,9 +89,12 @@ const isEngineMade = (f: unknown): boolean =>
  * wait for it. All but `await` on a Future that is done already come back through the loop's ready queue.
  *
  * @example
+ * const loop = SyncLoop.make({ debug: true })
  * const future = loop.createFuture<number>()
  * loop.callSoon(() => future.setResult(42))
- * console.log(await future) // => 42
+ * console.log(await loop.runUntilComplete(future)) // => 42
+ * console.log(future.sourceTraceback !== undefined) // => true
+ * await loop.close()
  *
  * @category models
  * @since 0.1.0
@@ -670,6 +678,11 @@ class Reaction<B> extends Future<B> implements Runnable {
 }
 /**
  * Whether a value is a Future, of this or of another copy of the library.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * console.log(isFuture(loop.createFuture()), isFuture(Promise.resolve())) // => true false
+ * await loop.close()
  *
  * @category guards
  * @since 0.1.0

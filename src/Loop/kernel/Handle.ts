@@ -43,6 +43,13 @@ export const checkCallback = (what: string, callback: unknown, strict: boolean):
  * Legal states: waiting, then either run or cancelled. A cancelled handle never runs; its callback and arguments are
  * let go at once (in debug mode they are kept for its text).
  *
+ * @example
+ * const loop = SyncLoop.make({ debug: true })
+ * const handle = loop.callSoon(() => console.log("never"))
+ * handle.cancel()
+ * console.log(handle.cancelled(), handle.sourceTraceback !== undefined) // => true true
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */

@@ -148,6 +148,14 @@ export const nameOf = (name: unknown): string => {
  * is not, so give it `task.signal`. A cancel that meets a foreign promise is delivered at the next await of a Future,
  * or at the end: the task never loses it.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const task = loop.createTask(async () => sleep(60_000), { name: "nap" })
+ * loop.callLater(10, () => task.cancel("no longer needed"))
+ * await loop.runUntilComplete(task).catch((error: unknown) => console.log(String(error))) // => AbortError: no longer needed
+ * console.log(task.cancelled(), task.signal.aborted) // => true true
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */
@@ -425,7 +433,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * with `asyncContext: false`, where a task cannot see what its async function awaits.
    *
    * @example
-   * await task.link(loop.sleep(1000))
+   * const loop = SyncLoop.make({ asyncContext: false })
+   * const task = loop.createTask(async (task) => task.link(loop.sleep(60_000)))
+   * loop.callLater(10, () => task.cancel())
+   * await loop.runUntilComplete(task).catch((error: unknown) => console.log(isCancelledError(error))) // => true
+   * await loop.close()
    */
   link<F extends Future<unknown>>(future: F): F {
     if (future.done()) return future

@@ -13,6 +13,14 @@ import type { Coroutine, CoroutineValue, Task, TaskOptions } from "./Task.js"
  * Legal states: open (tasks may be added, by whomever, until the last one has ended); ending (a member failed, the body
  * was cancelled, or the group was: every member has been cancelled, and all are joined); finished.
  *
+ * @example
+ * const program = fromAio(() =>
+ *   TaskGroup.run(async (group) => {
+ *     for (const name of ["a", "b"]) group.createTask(async () => console.log(name), { name })
+ *   })
+ * )
+ * await Effect.runPromise(Loop.scoped(program()))
+ *
  * @category models
  * @since 0.1.0
  */
@@ -58,11 +66,14 @@ export class TaskGroup {
    * `signal` to foreign promises.
    *
    * @example
-   * const both = await TaskGroup.run(async (group) => {
-   *   const user = group.createTask(({ signal }) => fetchUser(id, { signal }))
-   *   const cart = group.createTask(({ signal }) => fetchCart(id, { signal }))
-   *   return [await user, await cart]
-   * })
+   * const program = fromAio(() =>
+   *   TaskGroup.run(async (group) => {
+   *     const user = group.createTask(({ signal }) => fetch("data:,user", { signal }))
+   *     const cart = group.createTask(({ signal }) => fetch("data:,cart", { signal }))
+   *     return [await (await user).text(), await (await cart).text()]
+   *   })
+   * )
+   * console.log(...(await Effect.runPromise(Loop.scoped(program())))) // => user cart
    */
   static run<R>(
     body: (group: TaskGroup, task: Task<unknown>) => R,
@@ -107,14 +118,17 @@ export class TaskGroup {
    * its Future. Without effect on a group that is ending or finished. asyncio (3.15): `TaskGroup.cancel`.
    *
    * @example
-   * await TaskGroup.run(async (group) => {
-   *   for (const mirror of mirrors) {
-   *     group.createTask(async ({ signal }) => {
-   *       keep(await download(mirror, { signal }))
-   *       group.cancel() // The first one is enough.
-   *     })
-   *   }
-   * })
+   * const race = fromAio(() =>
+   *   TaskGroup.run(async (group) => {
+   *     for (const delay of [60_000, 10]) {
+   *       group.createTask(async () => {
+   *         console.log(await sleep(delay, delay)) // => 10
+   *         group.cancel() // The first one is enough.
+   *       })
+   *     }
+   *   })
+   * )
+   * await Effect.runPromise(Loop.scoped(race()))
    */
   cancel(message?: unknown): void {
     if (this.#state !== "open") return

@@ -18,6 +18,13 @@ import type { Context, Scheduler } from "./ports.js"
 /**
  * A callback that the loop will run at a time of its clock, returned by `callLater` and `callAt`.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const timer = loop.callLater(60_000, () => console.log("never"))
+ * console.log(timer.when() > loop.time()) // => true
+ * timer.cancel()
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */

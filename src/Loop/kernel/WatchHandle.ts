@@ -7,6 +7,14 @@ import type { Context, Scheduler } from "./ports.js"
  *
  * Legal states: watching (idle or queued), then cancelled. Cancelling it drops what is queued, and its registration.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const watch = loop.addSignalHandler("SIGHUP", () => console.log("never"))
+ * watch.unref() // It does not keep the process.
+ * console.log(watch.hasRef()) // => false
+ * watch.cancel()
+ * await loop.close()
+ *
  * @category models
  * @since 0.1.0
  */

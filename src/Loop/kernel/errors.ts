@@ -27,6 +27,17 @@ export const messageText = (message: unknown): string => {
  *
  * Differs: asyncio's is a `BaseException`, which `except Exception` lets pass. JavaScript has one kind of `catch`.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const future = loop.createFuture<void>()
+ * future.cancel("not needed")
+ * try {
+ *   future.result()
+ * } catch (error) {
+ *   if (error instanceof CancelledError) console.log(error.reason) // => not needed
+ * }
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -49,6 +60,17 @@ export class CancelledError extends Error {
  * The call does not fit the state: settling twice, reading a pending outcome, a task that awaits itself, closing a
  * loop from inside one of its callbacks.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const future = loop.createFuture<number>()
+ * future.setResult(1)
+ * try {
+ *   future.setResult(2)
+ * } catch (error) {
+ *   console.log(error instanceof InvalidStateError) // => true
+ * }
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -60,6 +82,15 @@ export class InvalidStateError extends Error {
 /**
  * The loop was closed, is closing, or has crashed (`cause` is then the {@link LoopCrash}) before this call could be
  * served. What to do: schedule from inside the loop's Scope.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.close()
+ * try {
+ *   loop.callSoon(() => {})
+ * } catch (error) {
+ *   console.log(error instanceof LoopClosedError) // => true
+ * }
  *
  * @category errors
  * @since 0.1.0
@@ -73,6 +104,13 @@ export class LoopClosedError extends Error {
  * A call that needs a running loop was made where none is: outside of loop callbacks and tasks.
  * What to do: call it inside `fromAio`, `runAioCoroutine` or a loop callback, or name the loop.
  *
+ * @example
+ * try {
+ *   getRunningLoop()
+ * } catch (error) {
+ *   console.log(error instanceof NoRunningLoopError) // => true
+ * }
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -85,6 +123,14 @@ export class NoRunningLoopError extends Error {
  * A Future or Task of one loop was used on another. What to do: await it on its own loop, or copy its outcome with
  * `loop.wrapFuture`.
  *
+ * @example
+ * const one = SyncLoop.make()
+ * const other = SyncLoop.make()
+ * const future = other.createFuture<void>()
+ * await one.runUntilComplete(future).catch((error: unknown) => console.log(error instanceof WrongLoopError)) // => true
+ * await other.close()
+ * await one.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -95,6 +141,16 @@ export class WrongLoopError extends Error {
 
 /**
  * The loop was opened with `queueLength`, and that many callbacks are waiting already.
+ *
+ * @example
+ * const loop = SyncLoop.make({ queueLength: 1 })
+ * loop.callSoon(() => {})
+ * try {
+ *   loop.callSoon(() => {})
+ * } catch (error) {
+ *   if (error instanceof QueueFullError) console.log(error.queueLength) // => 1
+ * }
+ * await loop.close()
  *
  * @category errors
  * @since 0.1.0
@@ -112,6 +168,17 @@ export class QueueFullError extends Error {
 /**
  * The time given to `waitFor` or `timeout` was over; what ran has been cancelled, and has ended. asyncio: `TimeoutError`.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   try {
+ *     await waitFor(() => sleep(60_000), 10)
+ *   } catch (error) {
+ *     console.log(error instanceof TimeoutError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -124,6 +191,19 @@ export class TimeoutError extends Error {
  * Children of a task group failed, or its body did: all their errors, the first one first, after all children have
  * ended. asyncio: `ExceptionGroup`.
  *
+ * @example
+ * const loop = SyncLoop.make()
+ * const group = () =>
+ *   TaskGroup.run((group) => {
+ *     group.createTask(() => {
+ *       throw new Error("no such row")
+ *     })
+ *   })
+ * await loop.runUntilComplete(group).catch((error: unknown) => {
+ *   if (error instanceof TaskGroupError) console.log(error.errors.map(String).join()) // => Error: no such row
+ * })
+ * await loop.close()
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -134,6 +214,9 @@ export class TaskGroupError extends AggregateError {
 
 /**
  * Whether a value is a {@link CancelledError}, of this or of another copy of the library.
+ *
+ * @example
+ * console.log(isCancelledError(new CancelledError()), isCancelledError(new Error("no"))) // => true false
  *
  * @category guards
  * @since 0.1.0

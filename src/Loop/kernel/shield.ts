@@ -62,8 +62,16 @@ class Shield<A> extends Follower<A> {
  * cancelled cancels the shield.
  *
  * @example
- * // However often the request is cancelled, the write ends.
- * await shield(() => save(order))
+ * const saved: Array<string> = []
+ * const save = async (order: string) => {
+ *   await sleep(10)
+ *   saved.push(order)
+ * }
+ * // However often the request is cancelled, the write goes on: until it ends, or the loop does.
+ * const request = fromAio(() => shield(() => save("an order")))
+ * const program = request().pipe(Effect.timeoutOption("1 millis"), Effect.andThen(Effect.sleep("50 millis")))
+ * await Effect.runPromise(Loop.scoped(program))
+ * console.log(saved.length) // => 1
  *
  * @category combinators
  * @since 0.1.0

@@ -7,10 +7,11 @@ import type { Future } from "./Future.js"
  * loop. Cancelling it takes its timer away. Throws {@link NoRunningLoopError} outside of loops and `RangeError` for NaN.
  *
  * @example
- * const coroutine = async () => {
- *   await sleep(100)
- *   return sleep(100, "late")
- * }
+ * const nap = fromAio(async () => {
+ *   await sleep(10)
+ *   return sleep(10, "late")
+ * })
+ * console.log(await Effect.runPromise(Loop.scoped(nap()))) // => late
  *
  * @category combinators
  * @since 0.1.0

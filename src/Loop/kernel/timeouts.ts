@@ -177,7 +177,9 @@ class Limited<A> extends Follower<A> {
  * wait for a `shield` of it.
  *
  * @example
- * const page = await waitFor(({ signal }) => fetch(url, { signal }), 5000)
+ * const load = fromAio(() => waitFor(({ signal }) => fetch("data:,hello", { signal }), 5000))
+ * const response = await Effect.runPromise(Loop.scoped(load()))
+ * console.log(await response.text()) // => hello
  *
  * @category combinators
  * @since 0.1.0
@@ -216,12 +218,18 @@ export function waitFor(awaitable: unknown, ms: number | null, options?: TaskOpt
  * **Cancel** Goes to the task of the body; the Future is done when that is. A cancel that meets the deadline wins.
  *
  * @example
- * await timeout(1000, async (scope, { signal }) => {
- *   for await (const chunk of download(url, { signal })) {
- *     scope.reschedule(getRunningLoop().time() + 1000) // a second for each chunk
- *     await store(chunk)
- *   }
- * })
+ * const chunks = async function* () {
+ *   for (const chunk of ["one", "two"]) yield await sleep(10, chunk)
+ * }
+ * const download = fromAio(() =>
+ *   timeout(1000, async (scope) => {
+ *     for await (const chunk of chunks()) {
+ *       scope.reschedule(getRunningLoop().time() + 1000) // a second for each chunk
+ *       console.log(chunk)
+ *     }
+ *   })
+ * )
+ * await Effect.runPromise(Loop.scoped(download()))
  *
  * @category combinators
  * @since 0.1.0

@@ -38,6 +38,7 @@ type Collected<R> = R extends StreamReader ? Buffer : null
  *   const cat = await loop.createSubprocessExec("cat", [], { stdin: "pipe", stdout: "pipe" })
  *   cat.stdin.write("hello\n")
  *   console.log((await cat.stdout.readline()).toString().trim()) // => hello
+ *   console.log(cat.transport.getPid() === cat.pid) // => true
  *   cat.terminate()
  *   console.log(await cat.wait()) // => -15
  * })

@@ -18,6 +18,7 @@ import type { WriteTransport } from "./Transport.js"
  *     await sort.stdin.drain()
  *   }
  *   sort.stdin.close()
+ *   console.log(sort.stdin.transport.isClosing()) // => true
  *   console.log((await sort.stdout.read()).toString().split("\n")[0]) // => a
  * })
  * await loop.close()

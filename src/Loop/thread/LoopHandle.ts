@@ -63,9 +63,11 @@ export interface LoopCaller<F extends ThreadFunctions<F>> {
  * await loop.runUntilComplete(async () => {
  *   // In a worker that was given the port as workerData.port; here it is the same thread.
  *   const handle = LoopHandle.from<typeof functions>(port)
+ *   console.log(handle.functions.join()) // => log,square
  *   handle.callSoonThreadsafe("log", "hello") // => hello
  *   console.log(await handle.runCoroutineThreadsafe("square", 7)) // => 49
  *   handle.close()
+ *   console.log(handle.closed) // => true
  * })
  * await loop.close()
  *
