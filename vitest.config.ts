@@ -1,12 +1,13 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
-import { gatheredModules } from "./test/support/compiledFolder.js"
+import { compiledSources, gatheredModules } from "./test/support/compiledFolder.js"
 import { LongestFirst } from "./test/support/longestFirst.js"
 
 export default defineConfig({
   resolve: {
     // Tests and examples may import the package by its own name; they get the sources, not dist.
     alias: [
+      ...(process.argv.includes("run") ? compiledSources : []),
       { find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       ...gatheredModules
     ]
@@ -25,10 +26,13 @@ export default defineConfig({
     pool: "forks",
     poolOptions: { forks: { isolate: true, execArgv: ["--expose-gc"] } },
     minWorkers: 1,
-    maxWorkers: 2,
+    // One more than CI has cores: many files wait for processes of their own.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/slowestFiles.ts"],
     globals: false,
+    // What compiledFolder.ts has made is loaded as it is.
+    server: { deps: { external: [/effect-aio-compiled-/] } },
     globalSetup: ["test/support/leftoverProcesses.ts", "test/support/compiledFolder.ts"],
     setupFiles: ["test/support/leftoverHandles.ts"],
     testTimeout: 20_000,

@@ -1,6 +1,6 @@
 /**
  * Every `@example` of the public API: it compiles as a reader would paste it, it runs, it prints what it says, and nothing
- * of it is left. Covers: the docs of every file that has one.
+ * of it is left.
  */
 import { spawn } from "node:child_process"
 import { mkdirSync, writeFileSync } from "node:fs"

@@ -3,7 +3,7 @@
  * where in the program it was made is worth reading then; the rest of its stack is the way of our own cancel.
  */
 import { errorText } from "../kernel/describe.js"
-import { programFrame } from "./origin.js"
+import { programFrame } from "../kernel/sites.js"
 import type { Report } from "../kernel/Report.js"
 
 let stopping = false

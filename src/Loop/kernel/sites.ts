@@ -6,6 +6,28 @@ const V8Error = Error as ErrorConstructor & { captureStackTrace?: (holder: objec
 const sites = new WeakMap<object, string>()
 
 /**
+ * This library's own folder, as stack frames show it: whatever loads the sources or has put source maps to them, frames are
+ * compared with a frame. A bundle has no such folder: there the library's frames cannot be told from the program's.
+ */
+const ownFolder = ((): string | undefined => {
+  const holder: { readonly stack?: string } = {}
+  V8Error.captureStackTrace?.(holder, undefined)
+  return /([^\s()]*)kernel\/sites\.[jt]s:\d+:\d+/.exec(holder.stack ?? "")?.[1]?.replace(/Loop\/$/, "")
+})()
+
+/** The innermost frame of the program: not of this library, not of Effect's run loop, not of Node. */
+export const programFrame = (stack: string | undefined): string | undefined =>
+  stack
+    ?.split("\n")
+    .find(
+      (frame) =>
+        !/node_modules\/effect\/|\(?node:/.test(frame) &&
+        (ownFolder === undefined || !frame.includes(ownFolder))
+    )
+    ?.trim()
+    .replace(/^at /, "")
+
+/**
  * Debug mode: remembers where `object` was created. `above` is the function whose caller counts as the creator.
  * The stack is kept beside the object, not in it, so that the normal mode pays nothing.
  */
@@ -18,9 +40,10 @@ export const rememberSite = (object: object, above: object): void => {
 /** The creation stack, innermost frame first, if it was remembered. */
 export const siteOf = (object: object): string | undefined => sites.get(object)
 
-/** The creation point, ` created at file:line`, or nothing. */
+/** The creation point in the program, ` created at file:line`, or nothing. */
 export const createdAt = (object: object): string => {
-  const frame = sites.get(object)?.split("\n")[0]
+  const stack = sites.get(object)
+  const frame = programFrame(stack) ?? stack?.split("\n")[0]
   if (frame === undefined) return ""
   const place = /\(?((?:file:\/\/)?[^()\s]+:\d+):\d+\)?$/.exec(frame)
   return ` created at ${(place?.[1] ?? frame.trim()).replace(/^file:\/\//, "")}`

@@ -6,6 +6,7 @@
  * wait; each of them comes and goes without the other.
  */
 import { type NodeStream, type Side, targetName } from "./fdOf.js"
+import { programFrame } from "../kernel/sites.js"
 import { functionName } from "../kernel/describe.js"
 import type { Future } from "../kernel/Future.js"
 import { WatchHandle } from "../kernel/WatchHandle.js"
@@ -241,5 +242,5 @@ export class Registrations<Target extends number | NodeStream> {
 
 /** Where a callback was added, as far as it is known. */
 const addedAt = (handle: WatchHandle, callback: unknown): string =>
-  handle.sourceTraceback?.split("\n")[0]?.trim().replace(/^at /, "") ??
+  programFrame(handle.sourceTraceback) ??
   `${functionName(callback)} (open the loop with debug: true to see where)`

@@ -308,7 +308,7 @@ describe("what is held", () => {
         const loop = yield* Loop
         yield* Effect.promise(async () => spawn(loop, "sleep", ["100"]))
         const [processes] = [...loop._capabilities]
-        expect(processes?.held()[0]?.createdAt).toMatch(/\.ts:\d+/)
+        expect(processes?.held()[0]?.createdAt).toMatch(/children\.ts:\d+/)
       }),
       { debug: true }
     )
