@@ -90,7 +90,7 @@ export { sleep } from "./Loop/kernel/sleep.js"
 export { TaskGroup } from "./Loop/kernel/TaskGroup.js"
 export { timeout, type Timeout, waitFor } from "./Loop/kernel/timeouts.js"
 export type { ExceptionHandler, TaskFactory } from "./Loop/kernel/BaseEventLoop.js"
-export type { Context as AioContext } from "./Loop/kernel/ports.js"
+export type { Context as AioContext } from "./Loop/kernel/Context.js"
 export type { Report, ReportKind } from "./Loop/kernel/Report.js"
 export {
   CancelledError,

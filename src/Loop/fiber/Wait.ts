@@ -8,7 +8,8 @@ import { copyContext, unmarked } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import type { Future } from "../kernel/Future.js"
-import type { Context, Runnable } from "../kernel/ports.js"
+import type { Context } from "../kernel/Context.js"
+import type { Runnable } from "../kernel/ports.js"
 
 /**
  * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of

@@ -8,7 +8,8 @@
  */
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks"
 import { enter, enterHandle, setAmbient, slot } from "../kernel/current.js"
-import type { Context, Contexts, Invocable, Local } from "../kernel/ports.js"
+import type { Context } from "../kernel/Context.js"
+import type { Contexts, Invocable, Local } from "../kernel/ports.js"
 
 const storage = new AsyncLocalStorage<Local | undefined>()
 let users = 0

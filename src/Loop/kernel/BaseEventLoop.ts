@@ -24,7 +24,8 @@ import {
   type TaskFactory
 } from "./LoopOptions.js"
 import { Passes } from "./Passes.js"
-import type { Context, Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
+import type { Context } from "./Context.js"
+import type { Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
 import {
   nameOf,

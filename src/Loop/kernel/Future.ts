@@ -27,13 +27,13 @@
  */
 import { adopt, isThenable } from "./adopt.js"
 import { abandonedCaller, local, noRunningLoop } from "./current.js"
-import { checkContext } from "./checkContext.js"
+import { checkContext, type Context } from "./Context.js"
 import { functionName, describeValue, textOf } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { CancelledError, InvalidStateError, isCancelledError, LoopClosedError } from "./errors.js"
 import { FutureIterator } from "./FutureIterator.js"
 import { checkCallback, Handle } from "./Handle.js"
-import type { Cancellable, Context, Runnable, Scheduler, Settleable, Unretrieved, Waiter } from "./ports.js"
+import type { Cancellable, Runnable, Scheduler, Settleable, Unretrieved, Waiter } from "./ports.js"
 
 /**
  * The brand by which Futures of every copy of the library know each other.

@@ -3,7 +3,8 @@ import { describeCall, describeValue, functionName, isCoroutineFunction } from "
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { isThenable } from "./adopt.js"
 import { isCancelledError, LoopClosedError } from "./errors.js"
-import type { Context, Runnable, Scheduler } from "./ports.js"
+import type { Context } from "./Context.js"
+import type { Runnable, Scheduler } from "./ports.js"
 import type { ReportKind } from "./Report.js"
 
 /** The brand of Futures, whose class is made of handles. */

@@ -17,7 +17,7 @@
  * steps all read and write `#cancel` and `#waiting`. In two files those would be open to every file.
  */
 import { isThenable } from "./adopt.js"
-import { checkContext } from "./checkContext.js"
+import { checkContext, type Context } from "./Context.js"
 import { functionName, describeValue, oneLine, tagOf, textOf } from "./describe.js"
 import { isKnownAbort } from "./echoes.js"
 import {
@@ -30,7 +30,7 @@ import {
 } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
 import type { Listed } from "./TaskList.js"
-import type { Abort, Cancellable, Context, Runnable, Scheduler, Signal, Waiter } from "./ports.js"
+import type { Abort, Cancellable, Runnable, Scheduler, Signal, Waiter } from "./ports.js"
 
 /**
  * What a task runs: an async function or a generator function, called with the task itself when the task starts. A

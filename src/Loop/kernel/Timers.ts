@@ -13,7 +13,8 @@
  * for their exact order.
  */
 import { Handle } from "./Handle.js"
-import type { Context, Scheduler } from "./ports.js"
+import type { Context } from "./Context.js"
+import type { Scheduler } from "./ports.js"
 
 /**
  * A callback that the loop will run at a time of its clock, returned by `callLater` and `callAt`.

@@ -7,7 +7,8 @@
  */
 import { textOf } from "./describe.js"
 import { siteOf } from "./sites.js"
-import type { Context, Scheduler, Unretrieved } from "./ports.js"
+import type { Context } from "./Context.js"
+import type { Scheduler, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
 
 class Failure implements Unretrieved {

@@ -1,6 +1,7 @@
 /** A callback that runs for every event of something that is watched: a file descriptor, a signal. */
 import { Handle } from "./Handle.js"
-import type { Context, Scheduler } from "./ports.js"
+import type { Context } from "./Context.js"
+import type { Scheduler } from "./ports.js"
 
 /**
  * What `addReader`, `addWriter` and `addSignalHandler` return: the callback runs each time, until it is cancelled.

@@ -3,6 +3,7 @@
  * kernel's own files, the slice of the loop that a Handle, Future or Task may see. Nobody here knows `BaseEventLoop`.
  * What is marked internal is left out of the declarations, here as in the classes that implement it.
  */
+import type { Context } from "./Context.js"
 import type { Report } from "./Report.js"
 import type { CancelledOption, CancelOption } from "./Task.js"
 
@@ -24,12 +25,6 @@ export interface Local {
   readonly loop: object
   readonly task: object | undefined
   readonly owner: unknown
-}
-
-/** Async-local state as it was when something was scheduled. Opaque to the kernel. */
-export interface Context {
-  /** Runs `f` with this async-local state; what `f` changes in it does not leak out. */
-  run<A>(f: () => A): A
 }
 
 /** A Handle, as the host sees it. */

@@ -7,7 +7,7 @@ import type { Socket } from "node:net"
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { Handle } from "../kernel/Handle.js"
-import type { Context } from "../kernel/ports.js"
+import type { Context } from "../kernel/Context.js"
 import type { PipeOwner, ReadTransport, WriteTransport } from "./Transport.js"
 import type { Home } from "../ports.js"
 

@@ -1,12 +1,12 @@
 // Values of the program that throw where the library looks at them: they end their own task or callback, never the pass.
-// Covers: checkContext
+// Covers: Context
 import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "vitest"
 import { copyContext } from "../../../src/Loop/host/AsyncContext.js"
 import type { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
 import { bounded, oneLine } from "../../../src/Loop/kernel/describe.js"
 import { Future } from "../../../src/Loop/kernel/Future.js"
-import type { Context } from "../../../src/Loop/kernel/ports.js"
+import type { Context } from "../../../src/Loop/kernel/Context.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
 import { manualLoop, nodeLoop } from "../../support/closedLoops.js"
 import { inside, reportingLoop, thrown } from "../../support/trackingHost.js"

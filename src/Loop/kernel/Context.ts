@@ -1,6 +1,11 @@
-/** What a program may give as `context`, checked before anything is scheduled. */
+/** Async-local state, and what a program may give for it, checked before anything is scheduled. */
 import { describeValue } from "./describe.js"
-import type { Context } from "./ports.js"
+
+/** Async-local state as it was when something was scheduled. Opaque to the kernel. */
+export interface Context {
+  /** Runs `f` with this async-local state; what `f` changes in it does not leak out. */
+  run<A>(f: () => A): A
+}
 
 /**
  * The async-local state that was given to `what`, or `undefined` for that of the caller. Throws `TypeError` for what
