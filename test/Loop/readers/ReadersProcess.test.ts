@@ -58,7 +58,8 @@ const run = async (
     ready(socket, child.stdin)
   })
   child.stderr!.on("data", (chunk: Buffer) => (errors += chunk.toString()))
-  const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null]
+  // Not `exit`: what it has written may come after that.
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null]
   socket.destroy()
   child.stdin?.destroy()
   children.delete(child)
