@@ -131,7 +131,7 @@ export const border: ReadonlyArray<Case> = [
     contenders: [
       ...ours(async ({ loop }, n) => {
         const unwound = new Unwound()
-        const effect = fromAio(async () => unwound.heed(currentSignal() as AbortSignal))
+        const effect = fromAio(async () => unwound.heed(currentSignal()))
         return interrupting(n, { count: () => unwound.count }, Effect.provideService(effect, Loop, loop))
       }, "signal"),
       ...ours(async ({ loop }, n) => {

@@ -59,7 +59,7 @@ const signalled = (
   work: (i: number, signal: AbortSignal) => Promise<number>
 ): ReadonlyArray<Contender> => [
   ...ours(({ run }, n) => {
-    const op: Op<Loop> = fromAio_((i: number) => work(i, currentSignal() as AbortSignal))
+    const op: Op<Loop> = fromAio_((i: number) => work(i, currentSignal()))
     return () => run(shape(n, op))
   }, "currentSignal()"),
   peer(

@@ -52,7 +52,7 @@ const client = (url: string) =>
             const { body, statusCode } = await pool.request({
               method: "GET",
               path,
-              signal: currentSignal() ?? null
+              signal: currentSignal()
             })
             return { body: await body.json(), status: statusCode }
           },
@@ -63,7 +63,7 @@ const client = (url: string) =>
         fromAio({
           name: `dawdle ${path}`,
           try: async () => {
-            const { body } = await pool.request({ method: "GET", path, signal: currentSignal() ?? null })
+            const { body } = await pool.request({ method: "GET", path, signal: currentSignal() })
             for await (const _half of body) await getRunningLoop().createFuture<never>()
           },
           catch: (cause) => new RequestFailed({ path, cause })

@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../effect.js"
 import { callSite } from "../Loop/closing/origin.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { isGenerator, type Coroutine, type CoroutineValue, type Task } from "../Loop/kernel/Task.js"
@@ -115,7 +115,7 @@ export function acquireAio<R, E = AioError>(
       "acquireAio takes { open, close }, two functions, or { open } of what disposes itself"
     )
   }
-  const name = resource.name ?? functionName(resource.open)
+  const name = resource.name ?? workName(resource.open)
   const onInterrupt = onInterruptOf({ grace: resource.grace })
   const closingOptions: ClosingOptions = {
     name,

@@ -18,7 +18,7 @@ import {
 } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { enter } from "../Loop/kernel/current.js"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
 import { isCancelledError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
@@ -28,7 +28,8 @@ import { aioError, fromFuture, thrownFor } from "../Loop/fiber/Outcome.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, joinAlways } from "./task/options.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
+import { type AioInterrupted, checkOptions, joinAlways } from "./task/options.js"
 import { guarded, refuseEffect, reportNameOf } from "./task/runTask.js"
 import type { Home } from "../Loop/ports.js"
 
@@ -195,7 +196,7 @@ class Program {
         undefined
       )
     if (typeof work === "function") {
-      return create(guarded(work as Coroutine<unknown>), work.name === "" ? undefined : work.name)
+      return create(guarded(work as Coroutine<unknown>), ownName(work))
     }
     if (isThenable(work)) return create(() => work, "promise")
     throw new TypeError(
@@ -272,8 +273,10 @@ export function allowAio(
         (isGenerator(body) ? ": give it the function, which is called for every run" : "")
     )
   }
-  const name = options.name ?? (body.name === "" ? undefined : body.name)
-  const shown = name ?? functionName(body)
+  checkOptions("allowAio", options)
+  rememberGiver(body, allowAio)
+  const name = options.name ?? ownName(body)
+  const shown = name ?? workName(body)
   const mapError = mapping(aioError(() => shown))
   return Effect.flatMap(Loop, (loop) =>
     withGraft((graft) =>

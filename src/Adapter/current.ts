@@ -78,15 +78,15 @@ export const allTasks = (loop: BaseEventLoop = getRunningLoop("allTasks")): Set<
   loop.allTasks()
 
 /**
- * The AbortSignal of the running task, to be passed to what it calls; `undefined` outside of tasks. Made when it is
- * first asked for.
+ * The AbortSignal of the running task, to be passed to what it calls. Made when it is first asked for. Throws
+ * {@link NoRunningLoopError} outside of tasks; where that may be, `currentTask()?.signal` gives `undefined`.
  *
- * **Gotchas** Under `exactOptionalPropertyTypes` an option that may not be `undefined` takes `currentSignal() ?? null`, as
- * that of `fetch` does, or the signal of the `Task` that a coroutine is given, which is always there.
+ * **Gotchas** In a loop that was opened with `asyncContext: false` the task is known up to the first `await` of an async
+ * function: ask before that, or use the Task that a coroutine is given.
  *
  * @example
  * const load = fromAio(async (url: string) => {
- *   const response = await fetch(url, { signal: currentSignal() ?? null })
+ *   const response = await fetch(url, { signal: currentSignal() })
  *   return response.text()
  * })
  * const text = await Effect.runPromise(Loop.scoped(load("data:,hello")))
@@ -94,4 +94,11 @@ export const allTasks = (loop: BaseEventLoop = getRunningLoop("allTasks")): Set<
  * @category accessors
  * @since 0.1.0
  */
-export const currentSignal = (): AbortSignal | undefined => currentTask()?.signal
+export const currentSignal = (): AbortSignal => {
+  const task = currentTask()
+  if (task !== null) return task.signal
+  throw new NoRunningLoopError(
+    "currentSignal() was called outside of a task, which alone has a signal: call it in what fromAio or createTask runs, " +
+      "before the first await where the loop has asyncContext: false; where there may be no task, use currentTask()?.signal"
+  )
+}

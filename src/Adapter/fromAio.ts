@@ -4,10 +4,11 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { callableEffect, EffectAndStream } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
 import type { LoopClosedError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
@@ -24,7 +25,7 @@ import {
 import { isDisposable, scopedDisposable } from "./task/disposal.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, type AioOptions, onInterruptOf } from "./task/options.js"
+import { type AioInterrupted, type AioOptions, checkOptions, onInterruptOf } from "./task/options.js"
 import { type AioFunction, guarded, type Runner, runTask } from "./task/runTask.js"
 
 /**
@@ -93,7 +94,7 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  *
  * @example
  * const load = fromAio(async (id: number) => {
- *   const response = await fetch(`data:,user ${id}`, { signal: currentSignal() ?? null })
+ *   const response = await fetch(`data:,user ${id}`, { signal: currentSignal() })
  *   return response.text()
  * })
  * const program = load(7).pipe(Effect.timeout("2 seconds"))
@@ -133,6 +134,7 @@ export function fromAio<D extends AsyncDisposable | Disposable>(
   options?: Pick<AioOptions, "name" | "grace">
 ): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope>
 export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}): unknown {
+  checkOptions("fromAio", options)
   if (typeof aio === "function") return wrapAio(aio as AioFunction, undefined, options)
   if (isFuture(aio)) return runAioFuture(aio, options)
   if (isThenable(aio)) return runPromise(aio, options)
@@ -140,7 +142,12 @@ export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}
   if (typeof aio === "object" && aio !== null && "try" in aio) {
     const both = aio as FromAioOptions<unknown, Array<unknown>, unknown, unknown>
     if (typeof both.try !== "function" || typeof both.catch !== "function") {
-      throw new TypeError("fromAio({ try, catch }) takes two functions")
+      throw new TypeError(
+        both.catch === undefined && typeof both.try === "function"
+          ? "fromAio({ try }) has no catch, which is to map what try throws to the Effect's error: add one, or give the " +
+              "function alone, fromAio(fn), whose Effect fails with AioError"
+          : `fromAio({ try, catch }) takes two functions, not ${describeValue(both.try)} and ${describeValue(both.catch)}`
+      )
     }
     return wrapAio(both.try, both.catch, both)
   }
@@ -164,11 +171,12 @@ const wrapAio = (
   mapError: ((error: unknown) => unknown) | undefined,
   options: IterableOptions
 ): unknown => {
-  const name = options.name ?? (fn.name === "" ? undefined : fn.name)
+  const name = options.name ?? ownName(fn)
+  rememberGiver(fn, fromAio)
   const wrapped: WrappedAio = {
     name,
     body: fn,
-    mapError: mapping(mapError ?? aioError(() => name ?? functionName(fn))),
+    mapError: mapping(mapError ?? aioError(() => name ?? workName(fn))),
     onInterrupt: onInterruptOf(options),
     chunkSize: chunkSizeOf(options),
     streams: Object.prototype.toString.call(fn) === "[object AsyncGeneratorFunction]"
@@ -202,7 +210,7 @@ class AioCall extends EffectAndStream<unknown, unknown, Loop> {
   override stream(): Stream.Stream<unknown, unknown, Loop> {
     const { wrapped } = this
     const call = guarded(() => wrapped.body.apply(this.self, this.args))
-    const name = wrapped.name ?? functionName(wrapped.body)
+    const name = wrapped.name ?? workName(wrapped.body)
     return pumpedStream({
       ...wrapped,
       name,

@@ -1,7 +1,7 @@
 /** Functions that take an error-first callback, as functions returning an Effect. */
 import { callableEffect } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
 import { isAnswer } from "../Loop/kernel/echoes.js"
 import type { AioError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
@@ -9,7 +9,8 @@ import { aioError } from "../Loop/fiber/Outcome.js"
 import { getRunningLoop } from "./current.js"
 import type { FromAio } from "./fromAio.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioOptions, checkFunctionOptions, onInterruptOf } from "./task/options.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
+import { type AioOptions, checkFunctionOptions, checkOptions, onInterruptOf } from "./task/options.js"
 import { type AioFunction, guarded, refuseEffect, type Runner, runTask } from "./task/runTask.js"
 
 /** A function of any parameters, the last of which is its callback. */
@@ -152,6 +153,7 @@ export const fromCallback = <
 }
 
 const checkedCallbackOptions = (options: AnyCallbackOptions): AnyCallbackOptions => {
+  checkOptions("fromCallback", options)
   const { values = "first" } = options
   if (values !== "first" && values !== "all") {
     throw new RangeError(`fromCallback's values is "first" or "all", not ${describeValue(values)}`)
@@ -163,8 +165,9 @@ const checkedCallbackOptions = (options: AnyCallbackOptions): AnyCallbackOptions
 
 const wrapCallback = (fn: AioFunction, given: AnyCallbackOptions): unknown => {
   const options = checkedCallbackOptions(given)
-  const name = options.name ?? (fn.name === "" ? undefined : fn.name)
-  const shown = name ?? functionName(fn)
+  rememberGiver(fn, fromCallback)
+  const name = options.name ?? ownName(fn)
+  const shown = name ?? workName(fn)
   const runner: Runner<unknown> = {
     name,
     body: fn,

@@ -1,14 +1,15 @@
 /** Waiting in Effect for what runs on the loop: a Future that exists, or a coroutine that is started for the Effect. */
 import * as Effect from "effect/Effect"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
 import { WrongLoopError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import type { Coroutine, CoroutineValue } from "../Loop/kernel/Task.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, type AioOptions, onInterruptOf } from "./task/options.js"
+import { type AioInterrupted, type AioOptions, checkOptions, onInterruptOf } from "./task/options.js"
 import { awaitJoined, guarded, runTask } from "./task/runTask.js"
 
 /**
@@ -35,6 +36,7 @@ export const runAioFuture = <A>(
   options: AioOptions = {}
 ): Effect.Effect<A, AioError | AioInterrupted, Loop> => {
   if (!isFuture(future)) throw new TypeError(`runAioFuture takes a Future, not ${describeValue(future)}`)
+  checkOptions("runAioFuture", options)
   const onInterrupt = onInterruptOf(options)
   const name = (): string => options.name ?? future.toString()
   const mapError = aioError(name)
@@ -80,11 +82,13 @@ export const runAioCoroutine = <R>(
       `runAioCoroutine takes an async or generator function, not ${describeValue(coroutine)}`
     )
   }
-  const name = options.name ?? (coroutine.name === "" ? undefined : coroutine.name)
+  checkOptions("runAioCoroutine", options)
+  const name = options.name ?? ownName(coroutine)
+  rememberGiver(coroutine, runAioCoroutine)
   return runTask(guarded(coroutine), {
     name,
     body: coroutine,
-    mapError: mapping(aioError(() => name ?? functionName(coroutine))),
+    mapError: mapping(aioError(() => name ?? workName(coroutine))),
     onInterrupt: onInterruptOf(options)
   })
 }

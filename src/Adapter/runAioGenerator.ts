@@ -1,13 +1,14 @@
 /** Async iterables as Streams. */
 import * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
 import type { Task } from "../Loop/kernel/Task.js"
 import type { Loop } from "../Loop/Loop.js"
 import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
 import { type FromIterableOptions, iterableStream, itemsStream } from "./reading/streams.js"
-import type { AioInterrupted } from "./task/options.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
+import { type AioInterrupted, checkOptions } from "./task/options.js"
 import { refuseEffect } from "./task/runTask.js"
 
 /** The refusal of `u`, which is to be an async iterable; `what` begins the sentence. */
@@ -50,8 +51,10 @@ export const runAioGenerator = <A, E = AioError>(
   iterable: AsyncItems<A> | ((task: Task<unknown>) => AsyncItems<A>),
   options: FromIterableOptions<E> = {}
 ): Stream.Stream<A, E | AioInterrupted, Loop> => {
+  checkOptions("runAioGenerator", options)
   if (typeof iterable === "function") {
-    const name = options.name ?? functionName(iterable)
+    rememberGiver(iterable, runAioGenerator)
+    const name = options.name ?? workName(iterable)
     return iterableStream(
       name,
       iterable,

@@ -5,9 +5,10 @@ import type * as Stream from "effect/Stream"
 import { isProgram, isStream, prefersStream } from "../effect.js"
 import { checkSignal } from "../Loop/fiber/Fibers.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { functionName, describeValue } from "../Loop/kernel/describe.js"
+import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Loop } from "../Loop/Loop.js"
+import { checkOptions } from "./task/options.js"
 import { capture } from "./visit/capture.js"
 import { type AioDisposable, toDisposable } from "./visit/toDisposable.js"
 import { type AioIterable, toIterable } from "./visit/toIterable.js"
@@ -81,6 +82,7 @@ export function toAio(
   effect: unknown,
   options: ToAioOptions<Array<never>> | ToAioVisitOptions = {}
 ): unknown {
+  checkOptions("toAio", options)
   // A function of fromAio is both, and more of a function; a service tag is both, and less.
   const streams = prefersStream(effect)
   if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
@@ -104,7 +106,7 @@ type EffectFunction = (this: unknown, ...args: Array<never>) => Effect.Effect<un
 
 const toFunction = (
   fn: EffectFunction,
-  { name = functionName(fn), signal }: ToAioOptions<Array<never>>
+  { name = workName(fn), signal }: ToAioOptions<Array<never>>
 ): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> =>
   Effect.map(
     capture<unknown>(),

@@ -153,10 +153,11 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
    * everything in order, the second one reports what is left and exits at once, and kills the child processes. The same
    * signal within 200 ms counts once. Exit codes: 0 success, 1 failure, 130 SIGINT, 143 SIGTERM, unless the program failed
    * itself. Uncaught exceptions and unhandled rejections go to the exception handler, which crashes the loop where the
-   * program has set none. So does standard output that cannot be written any more. Resolves with the Exit.
+   * program has set none. So does standard output that cannot be written any more. The program may need a Scope, which is
+   * closed before the loop. Resolves with the Exit.
    */
   static run<A, E>(
-    effect: Effect.Effect<A, E, Loop>,
+    effect: Effect.Effect<A, E, Loop | Scope.Scope>,
     options: RunOptions = {}
   ): Promise<Exit.Exit<A, E | LoopCrash>> {
     if (!Effect.isEffect(effect)) {
@@ -166,7 +167,7 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
     if (options.teardown !== undefined && typeof options.teardown !== "function") {
       throw new TypeError(`teardown is a function, not ${String(options.teardown)}`)
     }
-    return runMain((opened) => openAround(effect, settings, opened), {
+    return runMain((opened) => openAround(Effect.scoped(effect), settings, opened), {
       ...settings,
       teardown: options.teardown
     })

@@ -71,10 +71,11 @@ describe("currentFlavor", () => {
     )
   )
 
-  it("is undefined outside of both", async () => {
+  it("is nobody outside of both", async () => {
     expect(currentFlavor()).toBe(undefined)
     expect(currentTask()).toBe(null)
-    expect(currentSignal()).toBe(undefined)
+    expect(thrown(() => currentSignal())).toBeInstanceOf(NoRunningLoopError)
+    expect(currentTask()?.signal).toBe(undefined)
     expect(thrown(() => getRunningLoop())).toBeInstanceOf(NoRunningLoopError)
     await Promise.resolve()
     expect(currentFlavor()).toBe(undefined)

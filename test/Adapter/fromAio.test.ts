@@ -2,16 +2,20 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
 import type { AioError } from "../../src/index.js"
 import {
+  allowAio,
   CancelledError,
   currentFlavor,
   currentSignal,
   currentTask,
   fromAio,
+  fromCallback,
   getRunningLoop,
   isCancelledError,
   Loop,
   LoopClosedError,
   QueueFullError,
+  runAioCoroutine,
+  runAioGenerator,
   runEffect,
   type Task,
   toAio,
@@ -378,7 +382,7 @@ describe("joining", () => {
           const awaited = loop.createFuture()
           const fiber = yield* Effect.fork(
             fromAio(async () => {
-              const signal = currentSignal() as AbortSignal
+              const signal = currentSignal()
               signal.addEventListener("abort", () => log.push("aborted", isCancelledError(signal.reason)))
               await awaited
             })()
@@ -398,7 +402,7 @@ describe("joining", () => {
         const log: Array<unknown> = []
         const fiber = yield* Effect.fork(
           fromAio(async () => {
-            currentSignal()?.addEventListener("abort", () => {
+            currentSignal().addEventListener("abort", () => {
               log.push(currentFlavor(), getRunningLoop() === loop)
               runEffect(Effect.sync(() => log.push("effect ran"))).addDoneCallback(() => log.push("done"))
             })
@@ -418,7 +422,7 @@ describe("joining", () => {
       Effect.gen(function* () {
         const fiber = yield* Effect.fork(
           fromAio(() => {
-            const signal = currentSignal() as AbortSignal
+            const signal = currentSignal()
             return new Promise((_, reject) =>
               signal.addEventListener("abort", () => reject(new DOMException("stopped", "AbortError")))
             )
@@ -806,7 +810,7 @@ describe("abandoning", () => {
         expect(reports).toHaveLength(1)
         expect(reports[0]).toMatchObject({ kind: "slowJoin" })
         expect(reports[0]?.message).toMatch(
-          /^an interrupted fiber has waited 1000ms for slow \(age 11000ms, created at openLate, started by a fiber\), which/
+          /^an interrupted fiber has waited 1000ms for slow \(age 11000ms, created at \S*fromAio\.test\.ts:\d+:\d+\), which/
         )
         gate.open?.()
         yield* Fiber.join(interrupting)
@@ -961,8 +965,56 @@ describe("mistakes", () => {
     expect(wrong(42)).toThrow(TypeError)
     expect(wrong("text")).toThrow(TypeError)
     expect(wrong({})).toThrow(TypeError)
-    expect(wrong({ try: () => 1 })).toThrow(/fromAio\(\{ try, catch \}\) takes two functions/)
+    expect(wrong({ try: () => 1 })).toThrow(/^fromAio\(\{ try \}\) has no catch, .* fromAio\(fn\)/)
+    expect(wrong({ try: 1, catch: 2 })).toThrow(
+      /fromAio\(\{ try, catch \}\) takes two functions, not 1 and 2/
+    )
     expect(wrong({ try: 1, catch: () => 1 })).toThrow(TypeError)
+  })
+
+  it.each([7, "name", null, true])(
+    "B2 refuses %s as options, as where a list is mapped with it",
+    (options) => {
+      const refused = /the options of \w+ are an object, not/
+      const fn = async () => 1
+      expect(() => fromAio(fn, options as never)).toThrow(refused)
+      expect(() => [fn].map(fromAio as never)).toThrow(refused)
+      expect(() => fromAio(Promise.resolve(1), options as never)).toThrow(refused)
+      expect(() => runAioCoroutine(fn, options as never)).toThrow(refused)
+      expect(() => runAioGenerator(async function* () {}, options as never)).toThrow(refused)
+      expect(() => allowAio(function* () {}, options as never)).toThrow(refused)
+      expect(() => fromCallback((done: () => void) => done(), options as never)).toThrow(refused)
+      expect(() => toAio(() => Effect.void, options as never)).toThrow(refused)
+    }
+  )
+
+  it.effect("J6 work that nobody has named is called by what it does, and by the line that gave it", () => {
+    const { exceptionHandler, reports } = collecting()
+    const never = { query: () => new Promise(() => {}) }
+    const reason = (cause: unknown) => new Error("no", { cause })
+    return scoped(
+      Effect.gen(function* () {
+        for (const work of [
+          fromAio({ try: () => never.query(), catch: reason }),
+          runAioCoroutine(async () => {
+            return never.query()
+          })
+        ]) {
+          const fiber = yield* Effect.fork(work)
+          yield* settle
+          const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+          yield* settle
+          yield* TestClock.adjust("2 seconds")
+          yield* Fiber.join(interrupting)
+        }
+        const named = /for never\.query\(\) \(age \d+ms, created at \S*fromAio\.test\.ts:\d+:\d+\)/
+        expect(reports.filter(({ kind }) => kind === "slowJoin").map(({ message }) => message)).toEqual([
+          expect.stringMatching(named),
+          expect.stringMatching(named)
+        ])
+      }),
+      { exceptionHandler, slowJoin: "1 second", grace: "1500 millis" }
+    )
   })
 
   it("B2 refuses options out of range where they are given", () => {

@@ -91,7 +91,7 @@ describe("fromCallback", () => {
             currentFlavor(),
             getRunningLoop() === loop,
             currentTask()?.getName(),
-            currentSignal()?.aborted
+            currentSignal().aborted
           ])
           done(null)
         }
@@ -210,7 +210,7 @@ describe("fromCallback", () => {
             const before = loop.statistics().late
             const wrapped = fromCallback(
               (path: string, callback: Done<string>) => {
-                currentSignal()?.addEventListener("abort", () => log.push("signal"))
+                currentSignal().addEventListener("abort", () => log.push("signal"))
                 return work(path, callback)
               },
               {

@@ -242,11 +242,12 @@ describe("Loop", () => {
     >()
   })
 
-  it("run takes a program that needs nothing but the Loop", () => {
+  it("run takes a program that needs nothing but the Loop and a Scope", () => {
     const effect = {} as Effect.Effect<number, NotFound, Loop>
     // @ts-expect-error nobody provides Db
     void (() => Loop.run({} as Effect.Effect<number, NotFound, Db | Loop>))
     void (() => Loop.run(effect))
+    void (() => Loop.run({} as Effect.Effect<number, NotFound, Loop | Scope.Scope>))
   })
 
   it("is the EventLoop in Effect code", () => {

@@ -48,6 +48,12 @@ export const onInterruptOf = ({ grace, onInterrupt = "join" }: AioOptions): OnIn
   return { mode: onInterrupt, grace: grace === undefined ? undefined : toMillis("grace", grace) }
 }
 
+/** Throws `TypeError` for options of `operation` that are none, as where a list is mapped with it. */
+export const checkOptions = (operation: string, options: unknown): void => {
+  if (typeof options === "object" && options !== null) return
+  throw new TypeError(`the options of ${operation} are an object, not ${describeValue(options)}`)
+}
+
 /** Throws `TypeError` for an option of `operation` that is to be a function and is something else. */
 export const checkFunctionOptions = (operation: string, options: Readonly<Record<string, unknown>>): void => {
   for (const [key, given] of Object.entries(options)) {

@@ -12,7 +12,7 @@ import type { Home, Leftover, LoopFiber, Phase } from "../ports.js"
 
 const rowOf = (task: Task<unknown>): Leftover => ({
   what: "task",
-  name: task.getName(),
+  name: task._name,
   age: task.age(),
   state: task._stateWord(),
   waitingOn: task.waitingOn().join(", ") || "a foreign promise",

@@ -1,19 +1,24 @@
 /** Where in the program a task was created, or a call was made, for reports. */
 import { functionName } from "../kernel/describe.js"
-import { programFrame } from "../kernel/sites.js"
+import { giverOf, programFrame } from "../kernel/sites.js"
 import type { Task } from "../kernel/Task.js"
 
 /** `Error` as V8 has it. */
 const V8Error = Error as ErrorConstructor & { captureStackTrace?: (holder: object, above: unknown) => void }
 
 /**
- * Where a task was created, as far as it is known. A fiber that starts one leaves no frame of the program: then, and
- * without debug mode, the function that it runs stands in.
+ * Where a task was created, as far as it is known. A fiber that starts one leaves no frame of the program: then it is where
+ * its function was given to the border. Where that is not known either, the function stands in.
  */
 export const originOf = (task: Task<unknown>): string => {
-  const body = functionName(task.getCoro())
-  if (task.sourceTraceback === undefined) return `${body} (open the loop with debug: true to see where)`
-  return programFrame(task.sourceTraceback) ?? `${body}, started by a fiber`
+  const coroutine = task.getCoro()
+  const giver = typeof coroutine === "function" ? giverOf(coroutine) : undefined
+  const frame = programFrame(task.sourceTraceback) ?? giver
+  if (frame !== undefined) return frame
+  const body = functionName(coroutine)
+  return task.sourceTraceback === undefined
+    ? `${body} (open the loop with debug: true to see where)`
+    : `${body}, started by a fiber`
 }
 
 /**

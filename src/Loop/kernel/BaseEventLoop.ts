@@ -10,7 +10,7 @@
 import { isThenable } from "./adopt.js"
 import { abandonedCaller, local, noRunningLoop } from "./current.js"
 import { bounded, describeValue, functionName, isClass, textOf } from "./describe.js"
-import { rememberSite, siteOf } from "./sites.js"
+import { beginDebugging, rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
 import { Future, isFuture } from "./Future.js"
@@ -108,6 +108,7 @@ export class BaseEventLoop implements Scheduler {
       (runnable, took) => this.#measured(runnable, took),
       (runnable, error) => this.#threw(runnable, error)
     )
+    if (options.debug === true) beginDebugging()
     this.slowCallbackDuration = slowCallbackDuration
     if (exceptionHandler !== undefined) this.setExceptionHandler(exceptionHandler)
   }
@@ -337,6 +338,7 @@ export class BaseEventLoop implements Scheduler {
 
   setDebug(enabled: boolean): void {
     this.#passes.debug = enabled
+    if (enabled) beginDebugging()
   }
 
   /** Whether callbacks are being run: neither stopped nor closed. */

@@ -18,7 +18,7 @@
  */
 import { isThenable } from "./adopt.js"
 import { checkContext, type Context } from "./Context.js"
-import { functionName, describeValue, oneLine, tagOf, textOf } from "./describe.js"
+import { describeValue, functionName, oneLine, tagOf, textOf, workName } from "./describe.js"
 import { isKnownAbort } from "./echoes.js"
 import {
   CancelledError,
@@ -225,9 +225,9 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     return true
   }
 
-  /** @internal */
+  /** @internal Reports call a task that nobody has named by what it does: its number says nothing to who reads them. */
   override get _name(): string {
-    return oneLine(this.getName())
+    return this.#name === undefined ? workName(this.#body) : oneLine(this.#name)
   }
 
   getName(): string {

@@ -41,9 +41,14 @@ export const textOf = (thing: { toString(): string }): string => {
   }
 }
 
-/** A function's name; bound functions show the inner one, anonymous ones the start of their source. */
-export const functionName = (f: unknown): string => {
-  if (typeof f !== "function") return describeValue(f)
+/** Options of this library that are functions. What is written in their place is called so by JavaScript, which says nothing. */
+const slots = new Set(["try", "open", "close", "default", "anonymous"])
+
+const sourceOf = (f: (...args: never) => unknown): string => Function.prototype.toString.call(f).slice(0, 400)
+
+/** The name that a function has of its own; bound functions have the inner one's. */
+export const ownName = (f: unknown): string | undefined => {
+  if (typeof f !== "function") return undefined
   // A class may have a static `name` of any type, and a proxy may throw.
   let own: unknown
   try {
@@ -51,10 +56,42 @@ export const functionName = (f: unknown): string => {
   } catch {
     own = undefined
   }
-  const name = typeof own === "string" ? own.replace(/^(bound )+/, "") : ""
-  if (name !== "") return oneLine(name)
-  const source = Function.prototype.toString.call(f).slice(0, 400).replace(/\s+/g, " ")
-  return `<anonymous ${oneLine(source, 40)}>`
+  const name = typeof own === "string" ? oneLine(own.replace(/^(bound )+/, "")) : ""
+  if (name === "") return undefined
+  if (!slots.has(name)) return name
+  // A function that was declared by such a name, as those of node:fs were, has it for what it does.
+  const declared = /^(?:async )?function\b[ *]*([\w$]+)|^function .*\[native code\]/.exec(
+    sourceOf(f as () => unknown)
+  )
+  return declared === null || name === "anonymous" || name === "default" ? undefined : name
+}
+
+/** A function's name; anonymous ones show the start of their source. */
+export const functionName = (f: unknown): string => {
+  if (typeof f !== "function") return describeValue(f)
+  return ownName(f) ?? `<anonymous ${oneLine(sourceOf(f as () => unknown).replace(/\s+/g, " "), 40)}>`
+}
+
+/** What a function does first, from its source: what its arrow gives, or the first line of its block. */
+const firstStep = (source: string): string => {
+  const arrow = source.indexOf("=>")
+  const isArrow = arrow !== -1 && !/^(?:async )?function\b/.test(source)
+  const rest = (isArrow ? source.slice(arrow + 2) : source.slice(Math.max(0, source.indexOf("{")))).trim()
+  if (!rest.startsWith("{")) return rest
+  const [line = "", ...more] = rest.slice(1).trimStart().split("\n")
+  const whole = more.length === 0
+  return (whole ? line.replace(/\}\s*$/, "") : line)
+    .trim()
+    .replace(/;$/, "")
+    .replace(/^return\b\s*/, "")
+}
+
+/** What work is called that nobody has named: by its function's name, or by what that does. */
+export const workName = (f: unknown): string => {
+  const name = ownName(f)
+  if (name !== undefined || typeof f !== "function") return name ?? describeValue(f)
+  const source = sourceOf(f as () => unknown)
+  return oneLine((firstStep(source) || source).replace(/\s+/g, " "), 60)
 }
 
 const short = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)

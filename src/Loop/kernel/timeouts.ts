@@ -1,6 +1,6 @@
 /** Work with a deadline: at the deadline it is cancelled, and joined. */
 import { type BaseEventLoop, runningLoop, runningTask } from "./BaseEventLoop.js"
-import { functionName, describeValue, textOf } from "./describe.js"
+import { describeValue, textOf, workName } from "./describe.js"
 import { rememberSite } from "./sites.js"
 import { type CancelledError, InvalidStateError, TimeoutError } from "./errors.js"
 import { Follower, tellToStop } from "./Follower.js"
@@ -247,7 +247,7 @@ export const timeout = <R>(
         `waitFor`
     )
   }
-  const scope = new Timeout(loop, `timeout of ${functionName(body)}`, delay)
+  const scope = new Timeout(loop, `timeout of ${workName(body)}`, delay)
   const task = scope._begin(() => loop.createTask((self) => body(scope, self), { body, ...options }))
   // The deadline's own cancel is one request; whatever goes beyond it came from elsewhere.
   const outer = new Limited<CoroutineValue<R>>(task, scope, () => task.cancelling() > 1)

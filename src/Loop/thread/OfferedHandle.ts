@@ -246,7 +246,7 @@ export class OfferedHandle {
       if (outcome !== "error" || this.#loop.isClosed()) return
       return this.#loop.callExceptionHandler({
         kind: "late",
-        message: `${task.getName()} failed when the thread that had asked for it was gone`,
+        message: `${task._name} failed when the thread that had asked for it was gone`,
         exception: task._error(),
         task
       })

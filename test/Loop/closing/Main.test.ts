@@ -51,6 +51,25 @@ describe.concurrent("Loop.run, in a process of its own", () => {
   }
 
   it(
+    "gives the program a Scope, which closes after it and before the loop (S3)",
+    { timeout: TIMEOUT },
+    async () => {
+      const program = start("resource")
+      await program.until("ready")
+      program.kill("SIGTERM")
+      const ended = await program.ended
+      expect(ended.code).toBe(143)
+      expect(said(ended)).toEqual([
+        "ready",
+        "inner finalizer",
+        "outer finalizer",
+        "outer database closed",
+        "exit Failure"
+      ])
+    }
+  )
+
+  it(
     "names a finalizer that never settles and exits at the deadline (S3, S2, P8)",
     { timeout: TIMEOUT },
     async () => {

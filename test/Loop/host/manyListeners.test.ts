@@ -12,7 +12,7 @@ it("T4 many calls with one signal, of the program or of a task, print no warning
     const loop = yield* Loop
     const futures = Array.from({ length: 30 }, () => loop.effectAsFuture(Effect.never, { signal }))
     yield* fromAio(async () => {
-      for (let i = 0; i < 30; i++) currentSignal()?.addEventListener("abort", () => {})
+      for (let i = 0; i < 30; i++) currentSignal().addEventListener("abort", () => {})
       await loop.sleep(1)
     })()
     for (const future of futures) future.cancel()

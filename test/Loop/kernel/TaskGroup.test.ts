@@ -244,7 +244,9 @@ describe.each(kinds)("TaskGroup (%s)", (_, as) => {
     expect((future.exception() as TaskGroupError).errors[0]).toBe(boom)
     expect(outcome(future)).toEqual(["errors", [boom]])
     expect(tasks.map((task) => task.cancelled())).toEqual([false, true])
-    expect((future.exception() as Error).message).toMatch(/^the task group Task-\d+ failed: Error: boom$/)
+    expect((future.exception() as Error).message).toMatch(
+      /^the task group as\(.*\)\(task\) failed: Error: boom$/
+    )
   })
 
   it("tasks-087 does the same when the body has ended already", async () => {

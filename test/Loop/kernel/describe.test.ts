@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import { describeCall, errorText, functionName, describeValue } from "../../../src/Loop/kernel/describe.js"
+import { open } from "node:fs"
+import {
+  describeCall,
+  describeValue,
+  errorText,
+  functionName,
+  ownName,
+  workName
+} from "../../../src/Loop/kernel/describe.js"
 import { createdAt } from "../../../src/Loop/kernel/sites.js"
 
 describe("texts for people", () => {
@@ -29,6 +37,34 @@ describe("texts for people", () => {
     expect(describeValue(Object.create(null))).toBe("<object>")
     expect(describeValue(Object.create(hostile))).toBe("<unprintable>")
     expect(describeValue("x".repeat(100))).toBe(`"${"x".repeat(60)}…"`)
+  })
+
+  it("J6 work is called by its function's own name, else by the first thing that it does", () => {
+    const query = async (_id?: number): Promise<number> => 1
+    // prettier-ignore
+    const table: ReadonlyArray<readonly [unknown, string]> = [
+      [query, "query"],
+      [query.bind(null), "query"],
+      [open, "open"],
+      [() => query(7), "query(7)"],
+      [async ({ id = 1 }) => query(id), "query(id)"],
+      [{ try: () => query() }.try, "query()"],
+      [{ open: async () => { await query(1); return query(2) } }.open, "await query(1)"],
+      [{ try() { return query(3) } }.try, "query(3)"],
+      [async () => {
+        const one = await query(4)
+        return one
+      }, "const one = await query(4)"],
+      [(() => function () { return query(5) })(), "query(5)"],
+      [() => {}, "() => {}"],
+      [3, "3"]
+    ]
+    for (const [work, name] of table) expect(workName(work).replace("{ }", "{}")).toBe(name)
+    const long = workName(() =>
+      query("a very long argument that goes on and on and on and on".length + 1_000_000)
+    )
+    expect(long.length).toBeLessThanOrEqual(61)
+    expect([{ try: query.bind(null) }.try, { try: () => 1 }.try].map(ownName)).toEqual(["query", undefined])
   })
 
   it("functions show their name, bound ones the inner name, anonymous ones the start of their source", () => {
