@@ -278,6 +278,12 @@ export const handleCause: <A, E, R, B, E2, R2>(
   f: (cause: Cause.Cause<E>) => Effect.Effect<B, E2, R2>
 ) => Effect.Effect<A | B, E2, R | R2> = Effect.catchAllCause
 
+/** The same for a Stream's failure. */
+export const handleStreamCause: <A, E, R, B, E2, R2>(
+  stream: Stream.Stream<A, E, R>,
+  f: (cause: Cause.Cause<E>) => Stream.Stream<B, E2, R2>
+) => Stream.Stream<A | B, E2, R | R2> = Stream.catchAllCause
+
 /** Whether a value is a Stream. On this line every Effect is one, too. */
 export const isStream = (u: unknown): u is Stream.Stream<unknown, unknown, unknown> =>
   prefersStream(u) || (typeof u === "object" && u !== null && Stream.StreamTypeId in u)

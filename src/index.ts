@@ -44,6 +44,7 @@ export type {
 export { toThread } from "./Adapter/toThread.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 
+export type { Bind } from "./Loop/fiber/bind.js"
 export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
 export type { EffectOptions } from "./Loop/ports.js"
 export { EventLoop, type LoopStatistics } from "./Loop/EventLoop.js"

@@ -105,6 +105,7 @@ const types = [
   "AskOptions",
   "AsyncItems",
   "BaseTransport",
+  "Bind",
   "CancelOption",
   "CancelledOption",
   "Coroutine",

@@ -4,8 +4,9 @@ import type * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
+import { type Bind, bindTo } from "./fiber/bind.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
@@ -172,6 +173,37 @@ export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
       teardown: options.teardown
     })
   }
+
+  /**
+   * The loop of the caller as a function that takes it out of programs: what it is given needs no `Loop` any more, and no
+   * longer fails with `CancelledError`, `LoopClosedError` or `QueueFullError`. For services that are made with a loop and
+   * live no longer than it: their users neither know of it nor can do anything about its end.
+   *
+   * It takes an Effect, a Stream, or a function that gives one, as `fromAio` makes them. **Cancel** is as before. Work that
+   * somebody has cancelled, or whose loop is closing, interrupts the caller. **Loop closed**, crashed or full: a defect, which
+   * is that error.
+   *
+   * @example
+   * class Users extends Context.Tag("Users")<Users, { readonly find: (id: number) => Effect.Effect<string, AioError> }>() {}
+   * const users = Layer.effect(
+   *   Users,
+   *   Effect.gen(function* () {
+   *     const bind = yield* Loop.binder
+   *     return { find: bind(fromAio(async (id: number) => `user ${id}`)) }
+   *   })
+   * )
+   * const program = Effect.flatMap(Users, (users) => users.find(7))
+   * const layer = Layer.provide(users, Loop.layer())
+   * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => user 7
+   */
+  static readonly binder: Effect.Effect<Bind<Loop>, never, Loop> = Effect.suspend(() =>
+    Effect.map(Loop, (loop) =>
+      bindTo<Loop>(loop, {
+        effect: (effect) => Effect.provideService(effect, Loop, loop),
+        stream: (stream) => Stream.provideService(stream, Loop, loop)
+      })
+    )
+  )
 
   /** Completes when every callback queued before it has run. Does not wait for timers, nor for what those queue. */
   static readonly synchronize: Effect.Effect<void, never, Loop> = Effect.suspend(() =>

@@ -1,4 +1,4 @@
-import { Context, Data, Effect, type Scope } from "effect"
+import { Context, Data, Effect, type Scope, type Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import {
   acquireAio,
@@ -301,5 +301,21 @@ describe("Future and Task", () => {
     loop.callSoon((n: number, s: string) => n + s.length, 1)
     // @ts-expect-error a wrong argument
     loop.callLater(1, (n: number) => n, "1")
+  })
+})
+
+describe("Loop.binder", () => {
+  it("takes the Loop out of R and the three ways of being broken off out of E", () => {
+    const bind = success(Loop.binder)
+    const find = fromAio({ try: async (id: number) => `${id}`, catch: () => new NotFound({ id: 1 }) })
+    expectTypeOf(bind(find)).toEqualTypeOf<(id: number) => Effect.Effect<string, NotFound>>()
+    expectTypeOf(bind(find(1))).toEqualTypeOf<Effect.Effect<string, NotFound>>()
+    expectTypeOf(bind({} as Effect.Effect<1, NotFound | LoopClosedError, Db | Loop>)).toEqualTypeOf<
+      Effect.Effect<1, NotFound, Db>
+    >()
+    const rows = fromAio(async function* (_from: number) {
+      yield "row"
+    })
+    expectTypeOf(bind(rows)(1)).toEqualTypeOf<Stream.Stream<string, AioError>>()
   })
 })
