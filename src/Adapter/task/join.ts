@@ -8,8 +8,9 @@ import { originOf } from "../../Loop/closing/origin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import { after, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
-import { enter } from "../../Loop/kernel/current.js"
+import { asOwn, enter } from "../../Loop/kernel/current.js"
 import { textOf } from "../../Loop/kernel/describe.js"
+import { Canceller } from "../../Loop/kernel/errors.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Report } from "../../Loop/kernel/Report.js"
 import { Task } from "../../Loop/kernel/Task.js"
@@ -26,12 +27,14 @@ const describe = (future: Future<unknown>, origin: (() => string) | undefined): 
 const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
   future instanceof Task ? { future, task: future } : { future }
 
+const interrupted = new Canceller("the fiber that waited for it was interrupted")
+
 /** Cancelling is aio code: what it calls (listeners of a signal, an `onCancel`) is on the loop, and in no fiber. */
 export const cancel = (loop: Home, name: () => string, future: Future<unknown>): void => {
   const owner = currentFiberState()
   outsideFibers(() => {
     try {
-      enter(loop, undefined, owner, () => future.cancel(), undefined)
+      enter(loop, undefined, owner, () => asOwn(() => future.cancel(interrupted)), undefined)
     } catch (exception) {
       // It was told, and may still end; a failure to tell it does not make waiting for it wrong.
       loop.callExceptionHandler({

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import { isProgram } from "../../effect.js"
 import { awaitFuture } from "../../Loop/fiber/Wait.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
-import { oneLine, textOf } from "../../Loop/kernel/describe.js"
+import { textOf } from "../../Loop/kernel/describe.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import type { Coroutine } from "../../Loop/kernel/Task.js"
+import { type Coroutine, Task } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
 import { cancelAndJoin } from "./join.js"
@@ -45,9 +45,7 @@ export const guarded =
 
 /** What a Future is called in reports: a task by its name. */
 export const reportNameOf = (future: Future<unknown>): string =>
-  "getName" in future && typeof future.getName === "function"
-    ? oneLine(String(future.getName()))
-    : textOf(future)
+  future instanceof Task ? future._name : textOf(future)
 
 /** Waits for the Future that `begin` makes; interruption cancels it and joins. `name` is what it is called in reports. */
 export const awaitJoined = <A, E>(

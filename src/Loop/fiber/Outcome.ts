@@ -18,7 +18,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { defects, failures, isInterrupted, isInterruptedOnly } from "../../effect.js"
-import { CancelledError, isCancelledError, LoopClosedError } from "../kernel/errors.js"
+import { CancelledError, Canceller, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
@@ -113,12 +113,15 @@ export const afterInterrupt = (
   }
 }
 
+/** Who has cancelled, where a fiber ended by interruption and nobody has said why. */
+const interrupted = new Canceller("the fiber was interrupted")
+
 /**
  * What an Effect that failed throws into the generator of `allowAio`, which is Effect code too: its error as it is, wrappers
  * included, or CancelledError where it was interrupted.
  */
 export const thrownFor = (cause: Cause.Cause<unknown>): unknown =>
-  isInterruptedOnly(cause) ? new CancelledError() : Cause.squash(cause)
+  isInterruptedOnly(cause) ? new CancelledError(interrupted) : Cause.squash(cause)
 
 /** The error that aio code sees for a Cause: one error as it is, wrappers of this library taken off. */
 const errorOf = (cause: Cause.Cause<unknown>): unknown => {
@@ -131,7 +134,7 @@ export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>
   if (future.done()) return
   if (Exit.isSuccess(exit)) return future._settleValue(exit.value)
   const { cause } = exit
-  if (isInterruptedOnly(cause)) return future._settleCancelled(message)
+  if (isInterruptedOnly(cause)) return future._settleCancelled(message ?? interrupted)
   const error = errorOf(cause)
   if (
     typeof error === "object" &&

@@ -3,6 +3,7 @@
  * cancel comes too late, and is refused, once the other has ended: its outcome is on the way, and a task that awaits it
  * keeps the cancel for itself. asyncio has that rule for `gather` (3.13, `_GatheringFuture`).
  */
+import { asOwn } from "./current.js"
 import { textOf } from "./describe.js"
 import { Future, type OnCancel } from "./Future.js"
 import type { Runnable } from "./ports.js"
@@ -13,7 +14,7 @@ import type { Runnable } from "./ports.js"
  */
 export const tellToStop = (future: Future<unknown>, message: unknown): boolean => {
   try {
-    return future.cancel(message)
+    return asOwn(() => future.cancel(message))
   } catch (exception) {
     future._scheduler.callExceptionHandler({
       kind: "late",

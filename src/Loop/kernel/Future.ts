@@ -26,7 +26,7 @@
  * know of them, and a Future could not be read without it.
  */
 import { adopt, isThenable } from "./adopt.js"
-import { abandonedCaller, local, noRunningLoop } from "./current.js"
+import { abandonedCaller, canceller, local, noRunningLoop } from "./current.js"
 import { checkContext, type Context } from "./Context.js"
 import { functionName, describeValue, textOf } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
@@ -169,6 +169,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
       this._markRetrieved()
       return false
     }
+    message ??= canceller()
     if (this.#onCancel !== undefined) {
       // Foreign code that is told to stop may cancel this Future again, or settle it.
       if ((this.#flags & CANCELLING) !== 0) return true

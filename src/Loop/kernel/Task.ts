@@ -16,12 +16,14 @@
  * Longer than 400 lines, because the states above are private fields of one class: what cancels, what waits and what
  * steps all read and write `#cancel` and `#waiting`. In two files those would be open to every file.
  */
+import { canceller, isOwn, notOwn } from "./current.js"
 import { isThenable } from "./adopt.js"
 import { checkContext, type Context } from "./Context.js"
 import { describeValue, functionName, oneLine, tagOf, textOf, workName } from "./describe.js"
 import { isKnownAbort } from "./echoes.js"
 import {
   CancelledError,
+  givenTo,
   InvalidStateError,
   isAbortError,
   isCancelledError,
@@ -183,6 +185,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   #requests = 0
   /** The message of the first of the cancel requests. */
   #message: unknown = undefined
+  /** The library itself has cancelled it: whoever cleans up after that is not told a second time (J13). */
+  #toldByUs = false
   /** `cancel` is on the stack: a circle of waits, or a listener of the signal, must not enter it again. */
   #cancelling = false
   /** The cancel that no await has seen yet. */
@@ -280,6 +284,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       this._markRetrieved()
       return false
     }
+    message ??= canceller()
     let next = this.#request(message)
     if (next === undefined) return true
     // Tasks that await each other in a long chain are walked, not recursed into.
@@ -303,13 +308,16 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** One cancel request for one task. Returns the task it is to be passed on to, if that is all there is to do. */
   #request(message: unknown): Task<unknown> | undefined {
     if (this.#requests++ === 0) this.#message = message
-    if (this.#cancelling) return undefined
+    const again = this.#toldByUs && isOwn()
+    this.#toldByUs ||= isOwn()
+    if (this.#cancelling || again) return undefined
     const waiting = this.#waiting
     let passedOn = false
     this.#cancelling = true
     try {
       if (waiting === undefined) this.#keep(message)
-      this.#abort?.abort(this.#cancel ?? new CancelledError(message))
+      const abort = this.#abort
+      if (abort !== undefined) notOwn(() => abort.abort(this.#cancel ?? new CancelledError(message)))
       if (waiting === undefined || this.done()) return undefined
       if (waiting instanceof Set) {
         let delivered = false
@@ -336,7 +344,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this.#stopping = "ended"
     const reason = this.#cancel ?? new CancelledError(this.#message)
     const call = (): void => {
-      const returned = cancel(reason, this as Task<unknown>)
+      let returned: unknown
+      notOwn(() => (returned = cancel(reason, this as Task<unknown>)))
       if (!isThenable(returned)) return
       this.#stopping = "pending"
       Promise.resolve(returned).then(
@@ -414,6 +423,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       this.#cancel = undefined
       this.#abort = undefined
       this.#message = undefined
+      this.#toldByUs = false
     }
     return this.#requests
   }
@@ -486,7 +496,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal */
   _deliver(future: Cancellable): void {
-    if (this.#cancel !== undefined && future.cancel(this.#cancel.reason)) this.#cancel = undefined
+    if (this.#cancel !== undefined && future.cancel(givenTo(this.#cancel))) this.#cancel = undefined
   }
 
   /** @internal */

@@ -2,7 +2,8 @@
  * Who runs now. Inside a callback or a task's step this is a plain variable, set by `enter` and nobody else. After an
  * `await` the variable is empty and the host's async-local state answers, where it is in use.
  */
-import { NoRunningLoopError } from "./errors.js"
+import { oneLine, textOf } from "./describe.js"
+import { Canceller, NoRunningLoopError } from "./errors.js"
 import type { Host, Invocable, Local, Waiter } from "./ports.js"
 
 /** The synchronous part. `loop === undefined` means that no loop code is on the stack. */
@@ -78,3 +79,52 @@ export const noRunningLoop = (what: string): NoRunningLoopError =>
     `${what} needs a running loop, and there is no current event loop here; call it inside fromAio, ` +
       `runAioCoroutine, a task or a loop callback, or name the loop`
   )
+
+const nameOf = (named: object): string =>
+  "_name" in named && typeof named._name === "string"
+    ? named._name
+    : "name" in named && typeof named.name === "string"
+      ? oneLine(named.name)
+      : textOf(named)
+
+/** The caller, in words, as who cancels. Made when it does, and not kept: an error must not keep a task. */
+export const canceller = (): Canceller => {
+  const here = local()
+  if (here === undefined) return new Canceller("cancelled by code that is on no loop")
+  return new Canceller(
+    here.task === undefined
+      ? `cancelled by a callback of ${nameOf(here.loop)}`
+      : `cancelled by the task ${nameOf(here.task)}`
+  )
+}
+
+/** The library itself cancels: on the stack while it does. */
+let own = false
+
+/**
+ * Runs `cancel` as the library's own: for a deadline, for an interrupted fiber, because a loop closes. One of these that comes
+ * after another is only counted, since whoever cleans up after the first must not be broken off in it by the second.
+ */
+export const asOwn = <A>(cancel: () => A): A => {
+  const outer = own
+  own = true
+  try {
+    return cancel()
+  } finally {
+    own = outer
+  }
+}
+
+/** Whether a cancel that begins now is the library's own. */
+export const isOwn = (): boolean => own
+
+/** Runs code of the program while the library cancels: what that cancels is its own affair. */
+export const notOwn = (f: () => void): void => {
+  const outer = own
+  own = false
+  try {
+    f()
+  } finally {
+    own = outer
+  }
+}

@@ -19,11 +19,23 @@ export const messageText = (message: unknown): string => {
 }
 
 /**
+ * @internal Who has cancelled, where no reason was given: what the CancelledError says, and nobody's `reason`. A library's word,
+ * so it is a class: a program may give any value.
+ */
+export class Canceller {
+  constructor(readonly text: string) {}
+}
+
+/** What was given to the cancel that `error` tells of, to be handed on with another cancel. */
+export const givenTo = (error: CancelledError): unknown => error.reason ?? new Canceller(error.message)
+
+/**
  * The work was cancelled: `cancel()` was called on the Future or Task, or on the Task that awaited it.
  *
  * Raised by: every wait on a cancelled Future. What to do: clean up and let it pass; a Task that swallows it goes on.
  * It is an `Error` in JavaScript, so a catch-all sees it: rethrow the same object. `name` and `code` are those of an
- * `AbortError`, so that libraries which ignore aborts ignore this too. It carries no stack: cancelling is not a bug.
+ * `AbortError`, so that libraries which ignore aborts ignore this too. It carries no stack: cancelling is not a bug. Its
+ * message is what was given to `cancel(message)`, else who has cancelled.
  *
  * Differs: asyncio's is a `BaseException`, which `except Exception` lets pass. JavaScript has one kind of `catch`.
  *
@@ -50,9 +62,9 @@ export class CancelledError extends Error {
   constructor(reason?: unknown, options?: ErrorOptions) {
     const limit = V8Error.stackTraceLimit
     V8Error.stackTraceLimit = 0
-    super(messageText(reason), options)
+    super((reason instanceof Canceller ? reason.text : messageText(reason)) || "cancelled", options)
     V8Error.stackTraceLimit = limit
-    this.reason = reason ?? undefined
+    this.reason = reason instanceof Canceller ? undefined : (reason ?? undefined)
   }
 }
 

@@ -143,7 +143,11 @@ describe("Future: pending, then done once", () => {
     expect(thrown(() => withMessage.exception())).toBe(error)
     const without = loop.createFuture()
     without.cancel()
-    expect(thrown(() => without.result())).toMatchObject({ message: "", reason: undefined })
+    // The text says who has cancelled; it is no message of anybody's.
+    expect(thrown(() => without.result())).toMatchObject({
+      message: "cancelled by code that is on no loop",
+      reason: undefined
+    })
   })
 
   it("throws the CancelledError that was given to cancel() as it is", () => {

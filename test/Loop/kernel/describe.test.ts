@@ -56,6 +56,9 @@ describe("texts for people", () => {
         return one
       }, "const one = await query(4)"],
       [(() => function () { return query(5) })(), "query(5)"],
+      [async () => {
+        try { return await query(6) } finally { await query() }
+      }, "await query(6)"],
       [() => {}, "() => {}"],
       [3, "3"]
     ]

@@ -58,8 +58,9 @@ describe("CancelledError", () => {
   it("takes a message of any type, also one without a text", () => {
     const unprintable = Object.create(null) as object
     const cases: Array<[unknown, string, unknown]> = [
-      [undefined, "", undefined],
-      [null, "", undefined],
+      [undefined, "cancelled", undefined],
+      [null, "cancelled", undefined],
+      ["", "cancelled", ""],
       [5, "5", 5],
       [Symbol.for("s"), "Symbol(s)", Symbol.for("s")],
       [unprintable, "<unprintable>", unprintable]
