@@ -442,9 +442,9 @@ describe("joining", () => {
           const loop = yield* Loop
           let made = 0
           const abort = loop.host.abort.bind(loop.host)
-          loop.host.abort = () => {
+          loop.host.abort = (spins) => {
             made++
-            return abort()
+            return abort(spins)
           }
           yield* fromAio(async () => 1)()
           yield* fromAio(async (...args: Array<number>) => args)(1, 2)

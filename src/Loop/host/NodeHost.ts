@@ -1,12 +1,12 @@
 /** The kernel's Host on Node: turns, one wake-up timer, AbortControllers. Its clock is an Effect Clock. */
 import { AsyncResource } from "node:async_hooks"
-import { setMaxListeners } from "node:events"
 // The global of the same name is a getter, which costs as much as the clock.
 import { performance } from "node:perf_hooks"
 import { contextOf, currentFiberState, type LoopClock } from "../../effect.js"
 import { local } from "../kernel/current.js"
 import { AsyncContexts, PlainContexts } from "./AsyncContext.js"
 import { isInside } from "./Inside.js"
+import { TaskAbort } from "./TaskAbort.js"
 import type { Abort, Host } from "../kernel/ports.js"
 import type { Report } from "../kernel/Report.js"
 
@@ -89,11 +89,8 @@ export class NodeHost implements Host {
     cancelSleep?.()
   }
 
-  abort(): Abort {
-    const controller = new AbortController()
-    // Whatever the task calls may listen to it. Not `manyListeners`: this one is new.
-    setMaxListeners(0, controller.signal)
-    return controller
+  abort(spins: () => void): Abort {
+    return new TaskAbort(spins)
   }
 
   inFiber(): boolean {

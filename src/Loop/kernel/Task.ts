@@ -182,6 +182,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   _mayGoOn = false
   /** The coroutine has gone on after that, and it was said. */
   #parked = false
+  /** It has spun on its aborted signal, and it was said. */
+  #spun = false
   #requests = 0
   /** The message of the first of the cancel requests. */
   #message: unknown = undefined
@@ -265,7 +267,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    */
   get signal(): Signal {
     if (this.#abort === undefined) {
-      this.#abort = this._scheduler.host.abort()
+      this.#abort = this._scheduler.host.abort(() => this.#spins())
       if (this.#requests > 0) this.#abort.abort(this.#cancel ?? new CancelledError(this.#message))
     }
     return this.#abort.signal
@@ -527,6 +529,19 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this._mayGoOn = this.#started && this.#generator === undefined && this.#waiting === undefined
     this.#leave()
     super._closed(error)
+  }
+
+  /** It was cancelled, and calls one thing after another that its aborted signal refuses. Said once. */
+  #spins(): void {
+    if (this.#spun) return
+    this.#spun = true
+    this._scheduler.callExceptionHandler({
+      kind: "slowJoin",
+      message:
+        `${this._name} was cancelled and has not ended: it goes on calling what its aborted signal refuses, without a turn ` +
+        `for anybody else. For the rest of each such turn the signal says that it is not aborted`,
+      task: this
+    })
   }
 
   /** @internal */

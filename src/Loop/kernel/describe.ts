@@ -78,7 +78,11 @@ const firstStep = (source: string): string => {
   const isArrow = arrow !== -1 && !/^(?:async )?function\b/.test(source)
   const rest = (isArrow ? source.slice(arrow + 2) : source.slice(Math.max(0, source.indexOf("{")))).trim()
   if (!rest.startsWith("{")) return rest
-  const [line = "", ...more] = rest.slice(1).trimStart().replace(/^(?:try \{\s*)+/, "").split("\n")
+  const [line = "", ...more] = rest
+    .slice(1)
+    .trimStart()
+    .replace(/^(?:try \{\s*)+/, "")
+    .split("\n")
   const whole = more.length === 0
   return (whole ? line.replace(/\}\s*$/, "") : line)
     .trim()

@@ -77,7 +77,8 @@ export interface Host {
   /** Calls `fire` once the clock has reached `when`, never before; replaces what was armed. */
   arm(when: number, fire: () => void): void
   disarm(): void
-  abort(): Abort
+  /** `spins` is to be called where somebody asks an aborted signal again and again, and nobody else gets a turn. */
+  abort(spins: () => void): Abort
   /** Whether the code of a fiber is calling: what it waits for from now on, a fiber waits for. */
   inFiber(): boolean
   /** Whether a callback, a task or a fiber of `loop` is calling; also true where that cannot be told. */

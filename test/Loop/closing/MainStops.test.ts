@@ -44,6 +44,18 @@ describe.concurrent("a program that was told to stop", () => {
     }
   )
 
+  it.each(["pollsTimers", "pollsEvents", "pollsItself"])(
+    "names a task that swallows its cancel and spins on its aborted signal, and stops at the deadline: %s (S2)",
+    { timeout: TIMEOUT },
+    async (name) => {
+      const ended = await stopped(name)
+      expect(ended).toMatchObject({ code: 143, signal: null })
+      expect(said(ended)).toEqual(["ready", "outer finalizer", "exit Failure"])
+      expect(count(ended.output, "deaf poller was cancelled and has not ended: it goes on calling")).toBe(1)
+      expect(ended.output).toMatch(/^task +deaf poller/m)
+    }
+  )
+
   it(
     "exits with the signal's code where another loop of it has reported the late error (S7)",
     { timeout: TIMEOUT },

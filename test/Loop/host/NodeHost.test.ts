@@ -271,7 +271,7 @@ describe("NodeHost, turns", () => {
 
   it("abort() gives a controller, and its clock is performance.now() when live", () => {
     const host = new NodeHost({ live: true, now: () => NaN, after: () => () => {} }, true, () => {})
-    const controller = host.abort()
+    const controller = host.abort(() => {})
     controller.abort("why")
     expect((controller.signal as AbortSignal).reason).toBe("why")
     const before = performance.now()
