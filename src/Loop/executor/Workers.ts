@@ -29,6 +29,19 @@ export interface WorkersOptions {
 /** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
 const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
 
+/** The run of a job that piscina has. */
+interface Run {
+  /** No thread was ready for it. */
+  readonly starting: boolean
+  /**
+   * Takes the job back from piscina, which takes its thread out of the pool and terminates it. A thread that was
+   * terminated without piscina's knowledge would be given the next job if the reply of this one was on its way by then.
+   */
+  readonly abort: AbortController
+  /** The thread that was terminated because of the job, when it had not said yet which one it is in. */
+  terminated: Worker | undefined
+}
+
 /** A worker thread, as it is known here. */
 interface Thread {
   readonly id: number
@@ -48,8 +61,8 @@ export class Workers {
   #pool: Piscina<JobMessage, JobReply> | undefined
   /** The threads that have not ended. */
   readonly #threads = new Map<Worker, Thread>()
-  /** The slots of the jobs that piscina has; for a job for which no thread was ready, what takes it back. */
-  readonly #running = new Map<number, AbortController | undefined>()
+  /** The jobs that piscina has, by their slots. */
+  readonly #running = new Map<number, Run>()
   #closing = false
   #onEmpty: Array<() => void> = []
 
@@ -80,22 +93,22 @@ export class Workers {
         if (thread !== undefined) thread.last = { name, loop }
         done(ending)
       }
+      let run: Run | undefined
       const gone = (error: unknown): void =>
-        this.#whenGone(slot, () => end({ died: starting?.signal.reason ?? error }))
-      let starting: AbortController | undefined
+        this.#whenGone(slot, run, () => end({ died: run?.abort.signal.reason ?? error }))
       try {
         const pool = (this.#pool ??= this.#open())
-        starting = pool.idleThreads === 0 ? new AbortController() : undefined
-        this.#running.set(slot, starting)
-        pool.run(message, { transferList: [...list], ...(starting && { signal: starting.signal }) }).then(
+        run = { starting: pool.idleThreads === 0, abort: new AbortController(), terminated: undefined }
+        this.#running.set(slot, run)
+        pool.run(message, { transferList: [...list], signal: run.abort.signal }).then(
           // A thread that died of `throw null` looks like a reply.
           (reply: JobReply | null) => (reply ? end({ reply }) : gone(reply)),
           gone
         )
-        if (starting !== undefined) this.#meetThreads(pool)
+        if (run.starting) this.#meetThreads(pool)
       } catch (error) {
         // No thread could be made at all.
-        this.#running.get(slot)?.abort(error)
+        run?.abort.abort(error)
         queueMicrotask(() => end({ died: error }))
       }
     })
@@ -112,15 +125,16 @@ export class Workers {
     Atomics.notify(this.#slots, flagOf(slot))
   }
 
-  /** Terminates the thread of a job. */
+  /** Ends the run of a job: the thread that it is in is terminated, and takes no other job. */
   terminate(slot: number): void {
-    const id = this.threadOf(slot)
-    if (id === 0) this.#running.get(slot)?.abort(new Error("its thread had not started in time"))
-    for (const [worker, thread] of this.#threads) {
-      // A job that has not begun in a thread that was ready: something else holds that up.
-      const held = id === 0 && thread.ready && !this.#isBusy(thread.id)
-      if (thread.id === id || held) void worker.terminate()
-    }
+    const pool = this.#pool
+    const run = this.#running.get(slot)
+    if (pool === undefined || run === undefined) return
+    this.#meetThreads(pool)
+    const before = pool.threads
+    run.abort.abort(new Error("its thread had not started in time"))
+    // Where it waits for a thread there is none to end.
+    run.terminated = before.find((worker) => !pool.threads.includes(worker))
   }
 
   /** Ends all threads, which have no jobs any more, and waits for them. */
@@ -188,8 +202,8 @@ export class Workers {
     // The last one: earlier ones are the first to get what other threads there are.
     const [starting] = [...this.#running]
       .reverse()
-      .filter(([slot, abort]) => abort && this.threadOf(slot) === 0)
-    starting?.[1]?.abort(error)
+      .filter(([slot, run]) => run.starting && this.threadOf(slot) === 0)
+    starting?.[1].abort.abort(error)
   }
 
   /** A thread died between jobs: that is nobody's failure, and must not be silent. */
@@ -218,9 +232,10 @@ export class Workers {
     return [...this.#running.keys()].some((slot) => this.threadOf(slot) === threadId)
   }
 
-  #whenGone(slot: number, f: () => void): void {
-    const worker = this.#threadWith(this.threadOf(slot))?.[0]
-    if (worker === undefined) f()
+  /** Calls `f` when the thread of a run has ended. */
+  #whenGone(slot: number, run: Run | undefined, f: () => void): void {
+    const worker = this.#threadWith(this.threadOf(slot))?.[0] ?? run?.terminated
+    if (worker === undefined || !this.#threads.has(worker)) f()
     else worker.once("exit", f)
   }
 

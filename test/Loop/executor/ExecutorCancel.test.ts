@@ -14,6 +14,7 @@ import {
   Loop,
   type JobContext,
   runAioFuture,
+  transfer,
   WorkerDiedError
 } from "../../../src/index.js"
 import {
@@ -266,6 +267,30 @@ describe("cancelling a job", () => {
       expect(futures.every((future) => future.done())).toBe(true)
       expect(limiter.statistics()).toEqual({ total: 2, taken: 0, waiting: 0 })
       expect(await loop.runInExecutor(executor, () => 1)).toBe(1)
+    })
+  })
+
+  it("of which the reply is on its way leaves the next job to another thread, with what was moved to it", async () => {
+    await onLoop(async (loop) => {
+      await using executor = Executor.make({ maxWorkers: 1, name: "aio-test", grace: 0 })
+      for (let round = 0; round < 10; round++) {
+        const gate = new Gate()
+        const replies = (cells: Int32Array) => void Atomics.add(cells, 0, 1)
+        const first = loop.runInExecutor(executor, replies, gate.cells)
+        const bytes = new Uint8Array([round, 2, 3])
+        const next = loop.runInExecutor(
+          executor,
+          (moved: Uint8Array) => moved[0],
+          transfer(bytes, [bytes.buffer])
+        )
+        // The grace ends before Node looks at what has come from the thread, and by then the reply has.
+        await new Promise((resolve) => setImmediate(resolve))
+        while (!gate.hasEntered) await new Promise((resolve) => setImmediate(resolve))
+        first.cancel()
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+        expect(await next).toBe(round)
+        await settled(first)
+      }
     })
   })
 
