@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../../effect.js"
 import { executorSettings, type ExecutorOptions, type ExecutorSettings } from "./ExecutorOptions.js"
+import { closeMoved } from "./closeMoved.mjs"
 import { Job } from "./Job.js"
 import { packArguments, shipmentOf } from "./shipment.js"
 import { inRealTime, type Timer, timerOf } from "./Timer.js"
@@ -300,7 +301,7 @@ export class Executor {
     this.#waiting.delete(job)
     this.#running.add(job)
     job.state = "running"
-    this.#workers.run(loop, { slot, name, job: shipment.job, args }, list, (ending) => {
+    this.#workers.run(loop, { slot, name, job: shipment.job, args, moved: list }, list, (ending) => {
       this.#settle(job, ending)
       this.#running.delete(job)
       this.#slots.push(slot)
@@ -314,6 +315,8 @@ export class Executor {
   #forget(job: Job): void {
     job.state = "ended"
     job.disarm()
+    // Only what never began has them still.
+    closeMoved(job.unpack().list)
     job.onEnd(job)
     if (this.#busy) return
     for (const idle of this.#onIdle.splice(0)) idle()

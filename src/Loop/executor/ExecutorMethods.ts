@@ -29,7 +29,8 @@ export interface ExecutorMethods {
    *
    * Cancelling the Future takes a queued job out of the line at once. A running one is told through `this.signal` and
    * `this.cancelled()`, and its thread is terminated after the executor's `grace`; the Future is pending until the job
-   * has ended. A value or error that it still gives is delivered, unless it is an AbortError.
+   * has ended. A value or error that it still gives is delivered, unless it is an AbortError. What was moved to a job that
+   * never ran is closed.
    *
    * **Gotchas**
    * - What a function refers to outside of itself is missing only when it comes to use it: JobRefusedError then names

@@ -7,6 +7,7 @@ import { AsyncResource } from "node:async_hooks"
 import { createRequire } from "node:module"
 import type { ResourceLimits, Worker } from "node:worker_threads"
 import type { Piscina } from "piscina"
+import { closeMoved } from "./closeMoved.mjs"
 import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
 import { tellSlow } from "../fiber/SlowJoin.js"
@@ -89,6 +90,8 @@ export class Workers {
       Atomics.store(this.#slots, threadOf(slot), 0)
       const end = (ending: Ending): void => {
         this.#running.delete(slot)
+        // It was never sent, or nobody has looked at it: a message that is not received closes what it carries.
+        if (this.threadOf(slot) === 0) closeMoved(list)
         const thread = this.#threadWith(this.threadOf(slot))?.[1]
         if (thread !== undefined) thread.last = { name, loop }
         done(ending)

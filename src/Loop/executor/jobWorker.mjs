@@ -7,6 +7,7 @@ import { writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"
 import { threadId, workerData } from "node:worker_threads"
+import { closeMoved } from "./closeMoved.mjs"
 import { flagOf, threadOf, threads } from "./jobSlots.mjs"
 import { packError } from "../parcel/packError.mjs"
 
@@ -20,6 +21,7 @@ import { packError } from "../parcel/packError.mjs"
  * @property {string} name
  * @property {Source | Export} job
  * @property {ReadonlyArray<unknown>} args
+ * @property {ReadonlyArray<unknown>} moved What of the arguments was moved here.
  */
 
 /**
@@ -258,6 +260,7 @@ export const runJob = async (message) => {
   try {
     body = await bodyOf(message)
   } catch (error) {
+    closeMoved(message.moved)
     return error instanceof Refusal
       ? {
           kind: "refused",
@@ -266,7 +269,10 @@ export const runJob = async (message) => {
         }
       : { kind: "refused", why: "its source does not compile there", error: packError(error) }
   }
-  if (context.cancelled()) return { kind: "cancelled" }
+  if (context.cancelled()) {
+    closeMoved(message.moved)
+    return { kind: "cancelled" }
+  }
   try {
     return answer(await body.apply(context, [...message.args]))
   } catch (thrown) {

@@ -27,7 +27,10 @@ export interface Transfer<A> {
 
 /**
  * Moves parts of an argument or result of a job to the other thread instead of copying them: what is in `list` cannot be
- * used here any more, from the moment of the call to `runInExecutor` on. In a job, `this.transfer` does the same.
+ * used here any more, from the moment of the call to `runInExecutor` on. If the job never runs (it is cancelled in the
+ * queue, or refused), what was moved is closed: a FileHandle or MessagePort closed, a readable stream cancelled, a writable
+ * one aborted. In a job, `this.transfer` does the same for its result.
+ *
  * Throws `TypeError` where `list` is no array.
  *
  * @example
