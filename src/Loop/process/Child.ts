@@ -7,6 +7,7 @@ import { createdAt, rememberSite } from "../kernel/sites.js"
 import { ProcessLookupError, SignalError } from "../errors.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
+import { onReaderGone } from "./readerGone.js"
 import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
 import { after, tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover } from "../ports.js"
@@ -47,6 +48,7 @@ export class Child {
   readonly #startedAt: number
   #state: "running" | "terminating" | "killed" = "running"
   #returncode: number | null = null
+  #readerGone: Error | undefined
   #ended = false
   /** A `stop` waits for the end, and will say so if that takes long. */
   #reports = false
@@ -83,8 +85,15 @@ export class Child {
     if (loop.getDebug()) rememberSite(this, Child)
     processes.add(this)
     process.once("exit", this.#exited)
-    // Node would destroy it at the exit, with what the child has taken to the last byte: see `#exited`.
+    // Node would destroy it at the exit, with what the child has taken to the last byte: see `#endStdin`.
     process.stdin = null
+    const stdin = pipes.get(0)
+    if (stdin !== undefined) {
+      onReaderGone(stdin, (why) => {
+        this.#readerGone = why
+        this.#endStdin()
+      })
+    }
     for (const pipe of pipes.values()) {
       // What fails in a pipe is told to whoever uses it. Without these an EPIPE would be nobody's, and uncaught.
       pipe.on("error", nothing)
@@ -101,6 +110,11 @@ export class Child {
   /** The exit code, the negative number of the signal that ended it, or `null` while it runs. */
   get returncode(): number | null {
     return this.#returncode
+  }
+
+  /** Set once nobody reads its stdin any more. */
+  get readerGone(): Error | undefined {
+    return this.#readerGone
   }
 
   /** Whether the process has exited, and nothing of its own group is left; or its loop has let go of it. */
@@ -181,7 +195,8 @@ export class Child {
     this.checkGroup()
     if (this.#ended) return then()
     this.#onEnd.push(then)
-    if (this.#state !== "running") return
+    // Where it was told before there was anybody to wait, nobody has looked for its end since.
+    if (this.#state !== "running") return this.#watch(CHECK_FIRST)
     this.#state = "terminating"
     this.#signal(TERM)
     this.#signal(CONT)
@@ -196,26 +211,29 @@ export class Child {
     this.#watch(CHECK_FIRST)
   }
 
-  /** SIGKILL at once, for it and its group; its pipes are closed. `then` is as in `end`. */
+  /** SIGKILL at once, for it and its group; then its pipes are closed. `then` is as in `end`. */
   discard(then: () => void): void {
-    this.checkGroup()
-    this.closePipes()
-    if (this.#ended) return then()
-    this.#onEnd.push(then)
-    this.#kill()
+    this.abandon()
+    if (!this.#ended) this.#onEnd.push(then)
     this.#watch(CHECK_FIRST)
+    this.closePipes()
+    if (this.#ended) then()
   }
 
   /** @internal The loop lets go of it: SIGKILL, no waiting, and nothing of it keeps the process. */
   release(): void {
+    if (!this.#ended) {
+      this.#kill()
+      this.#process.unref()
+      this.#end()
+    }
     this.closePipes()
-    if (this.#ended) return
-    this.#kill()
-    this.#process.unref()
-    this.#end()
   }
 
-  /** @internal The process leaves, and nobody can be waited for: SIGKILL, for it and its group. */
+  /**
+   * @internal SIGKILL, for it and its group, without waiting. Whoever closes its pipes as well does so after this: a child
+   * that finds the end of its input takes what it has got for all of it, and would act on that.
+   */
   abandon(): void {
     this.checkGroup()
     if (!this.#ended) this.#kill()
@@ -245,14 +263,21 @@ export class Child {
 
   readonly #exited = (code: number | null, signal: NodeJS.Signals | null): void => {
     this.#returncode = returncodeOf(code, signal)
-    // What it has taken counts as written. What it has not fails by itself, unless a grandchild reads on.
-    this.pipes.get(0)?.end()
+    this.#endStdin()
     const listeners = this.#onExit.splice(0)
     this.#loop._afterQueued(() => {
       for (const f of listeners) f()
     })
     this.checkGroup()
     this.#watch(CHECK_FIRST)
+  }
+
+  /**
+   * Nobody reads its stdin, or the process that was given it has gone. What it has taken counts as written. What it has not
+   * fails by itself, unless a grandchild reads on.
+   */
+  #endStdin(): void {
+    this.pipes.get(0)?.end()
   }
 
   /** Sends a signal to all of its own group, else to the process; nothing happens to what has gone. */

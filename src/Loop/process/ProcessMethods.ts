@@ -24,7 +24,16 @@ export interface ProcessMethods {
    * then.
    *
    * Cancelling it kills what may have been started, and waits until that has ended. The process itself belongs to the
-   * loop: closing that terminates it, kills it after `killGrace`, and waits for it.
+   * loop: closing that terminates it, kills it after `killGrace`, and waits for it. What the program has started is not
+   * ended with it, unless it leads a group of its own (`detached: true`). However it is ended, its pipes are closed after
+   * that: it cannot take the end of its input for the end of what it was to do.
+   *
+   * **Gotchas**
+   * - Pipes are pairs of sockets, as Node makes them, and Linux lets nobody open a socket by name: `/dev/stdin`,
+   *   `/dev/stdout` and `/dev/stderr` give the child ENXIO. In a shell say `>&2` for `> /dev/stderr`; for programs that open
+   *   them, put a `cat` between (`prog /dev/stdin` becomes `sh -c 'cat | prog /dev/stdin'`), or give them a file. asyncio has
+   *   the same of stdin.
+   * - A descriptor that is given by its number must be open when the child starts: else SpawnError with EBADF.
    *
    * @example
    * const loop = SyncLoop.make()
@@ -48,9 +57,17 @@ export interface ProcessMethods {
   ): Future<[transport: SubprocessTransport, protocol: P]>
 
   /**
-   * `subprocessExec` for a command line, which `/bin/sh` runs (on Windows `cmd.exe`).
+   * `subprocessExec` for a command line, which `/bin/sh` runs (on Windows `cmd.exe`). The shell leads a session and group of
+   * its own unless the options say `detached: false`: `close()` of the transport, a cancelled start and the closing of the
+   * loop end all of that, what the shell has put into the background included.
    *
-   * **Gotchas** The shell reads the line: never put text into it that came from outside.
+   * Differs: in asyncio what the shell has started runs on. `terminate`, `kill` and `sendSignal` are to the shell alone, as
+   * there.
+   *
+   * **Gotchas**
+   * - The shell reads the line: never put text into it that came from outside.
+   * - In a session of its own it has no terminal: Ctrl-C does not reach it, but for the loop that closes, and `/dev/tty`
+   *   cannot be opened. What talks to a person wants `detached: false`.
    */
   subprocessShell<P extends SubprocessProtocol>(
     protocolFactory: () => P,

@@ -1,6 +1,6 @@
 /** A child process as Effect code sees it: owned by a Scope, its pipes Streams and Sinks, its exit an Effect. */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import { callback, dyingSink, dyingStream } from "../../effect.js"
@@ -58,7 +58,8 @@ export class Subprocess {
   readonly command: string
   /**
    * Writes what the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when
-   * the Stream that was run into it has ended, however. Fails with {@link BrokenPipeError} where the child has closed
+   * the Stream that was run into it has ended, however; where that was for an error or an interruption that leaves the
+   * Scope of the process as well, the child is ended before. Fails with {@link BrokenPipeError} where the child has closed
    * it or ended before it had been given everything. Used once.
    */
   readonly stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
@@ -73,14 +74,16 @@ export class Subprocess {
   readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
   readonly #loop: Home
   readonly #child: Child
+  readonly #scope: Scope.Scope
   readonly #extra = new Map<number, SubprocessPipe>()
   readonly #users = new Map<number, Set<string>>()
   #toldUnread = false
 
-  /** @internal `Loop.subprocess` makes one. */
-  constructor(loop: Home, child: Child) {
+  /** @internal `Loop.subprocess` makes one, which `scope` owns. */
+  constructor(loop: Home, child: Child, scope: Scope.Scope) {
     this.#loop = loop
     this.#child = child
+    this.#scope = scope
     this.pid = child.pid
     this.command = child.command
     for (const fd of child.pipes.keys()) {
@@ -205,6 +208,7 @@ export class Subprocess {
             socket,
             name: this.#name(fd),
             bothWays: fd > 2,
+            ending: () => this.#child.told || this.#loop._closing.begun || isClosing(this.#scope),
             watchUnread: (waits) =>
               this.#watchUnread(() => (waits() ? `a Stream of ${fdName(fd)}` : undefined))
           },
@@ -245,6 +249,18 @@ export class Subprocess {
   }
 }
 
+/** Whether a Scope closes or is closed: then what is added to it runs at once. */
+const isClosing = (scope: Scope.Scope): boolean => {
+  let atOnce = false
+  Effect.runSync(
+    Scope.addFinalizer(
+      scope,
+      Effect.sync(() => (atOnce = true))
+    )
+  )
+  return atOnce
+}
+
 /** Ends the process and its group, waits for that, and closes its pipes; also on a loop that is closed meanwhile. */
 const end = (loop: Home, child: Child): Effect.Effect<void> =>
   callback<void>((resume) => {
@@ -263,7 +279,7 @@ export const subprocess = (
   args: ReadonlyArray<string | URL>,
   options: SubprocessOptions
 ): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
-  Effect.map(
+  Effect.flatMap(
     Effect.acquireRelease(
       Effect.catchTag(
         awaitFuture(
@@ -281,5 +297,5 @@ export const subprocess = (
       ),
       (child) => end(loop, child)
     ),
-    (child) => new Subprocess(loop, child)
+    (child) => Effect.map(Effect.scope, (scope) => new Subprocess(loop, child, scope))
   )

@@ -9,8 +9,9 @@ import { describeValue } from "../kernel/describe.js"
 
 /**
  * Where a file descriptor of a child leads: to a pipe whose other end is the parent's, to `/dev/null`, to the parent's
- * own descriptor of the same number, or to a file, socket or terminal that is open. What is given away so is shared with
- * the child, and stays the caller's to close once the child has started.
+ * own descriptor of the same number, or to a file, socket or terminal that is open, else the start fails with EBADF. What
+ * is given away so is shared with the child, and stays the caller's to close once the child has started. A pipe is a pair of sockets, which cannot
+ * be opened by name (`/dev/stdin`): see the Gotchas of `subprocessExec`.
  *
  * @category models
  * @since 0.1.0
@@ -42,7 +43,10 @@ export interface SubprocessOptions {
    * both.
    */
   readonly fds?: Readonly<Record<number, Redirect>> | undefined
-  /** Whether the child leads a session and process group of its own, which is ended with it. On Windows there is none. */
+  /**
+   * Whether the child leads a session and process group of its own, which is ended with it. On Windows there is none.
+   * Default: it does where a shell runs a command line, and in `Loop.subprocess`; a program of the Exec forms does not.
+   */
   readonly detached?: boolean | undefined
   /** The user whom the child runs as. Default: the parent's. */
   readonly uid?: number | undefined

@@ -142,19 +142,15 @@ export class SubprocessTransport implements BaseTransport {
   }
 
   /**
-   * Closes the pipes at once, and kills the process if it runs. The protocol is still told of all of that. Idempotent;
-   * allowed at any time.
+   * Kills the process if it runs, with the group that it leads if it leads one, and then closes the pipes, at once: it
+   * cannot take the end of its input for the end of what it was to do. The protocol is still told of all of that.
+   * Idempotent; allowed at any time.
    */
   close(): void {
     if (this.#closing) return
     this.#closing = true
+    this.#child.abandon()
     for (const pipe of this.#pipes.values()) pipe.abort()
-    if (this.#child.returncode !== null) return
-    try {
-      this.#child.kill()
-    } catch {
-      // It has just ended, or is another user's: it ends when it finds its pipes closed, or with the loop.
-    }
   }
 
   /** Whether it was closed, or the end of everything was told. */
@@ -232,8 +228,9 @@ export class SubprocessTransport implements BaseTransport {
   }
 
   /** @internal The error of a write to a pipe that has no reader. */
-  _brokenPipe(fd: number, cause: Error | undefined): BrokenPipeError {
-    const { command, pid, returncode } = this.#child
+  _brokenPipe(fd: number, failed: Error | undefined): BrokenPipeError {
+    const { command, pid, readerGone, returncode } = this.#child
+    const cause = failed ?? (fd === 0 ? readerGone : undefined)
     const why =
       returncode !== null
         ? `it has ended with ${returncode}`

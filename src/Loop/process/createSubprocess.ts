@@ -7,7 +7,7 @@ import { type Command, startFor } from "./startSubprocess.js"
 import { checkLimit, defaultLimit, type StreamReader } from "../stream/StreamReader.js"
 import type { StreamWriter } from "../stream/StreamWriter.js"
 import type { SubprocessTransport } from "./SubprocessTransport.js"
-import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
+import type { SubprocessOptions } from "./SubprocessOptions.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -46,12 +46,7 @@ export type ProcessOf<O> = Process<
 export type Known<O> = O & { readonly [K in Exclude<keyof O, keyof ProcessOptions>]: never }
 
 /** Where the options of `createSubprocessExec` and `createSubprocessShell` say nothing. */
-const inherited: SubprocessDefaults = {
-  stdin: "inherit",
-  stdout: "inherit",
-  stderr: "inherit",
-  detached: false
-}
+const inherited = { stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const
 
 /** What `createSubprocessExec` and `createSubprocessShell` do. */
 export const createSubprocess = <O extends ProcessOptions>(

@@ -20,6 +20,8 @@ export interface Pipe {
   readonly name: string
   /** Whether the child may read from it and write to it. */
   readonly bothWays: boolean
+  /** Whether the process is being ended, or is about to be: its Scope or the loop closes. */
+  readonly ending: () => boolean
   /** Reports once if others of the process's pipes are full and unread while this one `waits`; the result ends that. */
   readonly watchUnread: (waits: () => boolean) => () => void
 }
@@ -136,24 +138,33 @@ class PipeSink {
     return Effect.flatMap(this.#bell.next(), () => this.#finished)
   })
 
-  /** The Sink is left: the child must not wait for more. What is in the buffer of this process still is dropped. */
+  /**
+   * The Sink is left: the child must not wait for more. What is in the buffer of this process still is dropped.
+   *
+   * Not at once: who leaves it for an error or an interruption may be about to leave the Scope of the process or the loop
+   * as well, and a child that finds the end of its input before it is ended takes what it has got for all of it.
+   */
   left(): void {
     this.#bell.off()
-    const { bothWays, socket } = this.pipe
+    const { bothWays, ending, socket } = this.pipe
     if (socket.writableFinished) return
-    if (bothWays) socket.end()
-    else socket.destroy()
+    setImmediate(() => {
+      if (ending()) return
+      if (bothWays) socket.end()
+      else socket.destroy()
+    })
   }
 
   #broken(): Effect.Effect<never, BrokenPipeError | LoopClosedError> {
     const { child, loop, name, socket } = this.pipe
     if (loop.isClosed()) return Effect.fail(loop._closedError(`${name} was not written to its end`))
-    const { returncode } = child
+    const { readerGone, returncode } = child
+    const cause = socket.errored ?? readerGone
     return Effect.fail(
       new BrokenPipeError(
         `${name} has no reader: ` +
           (returncode === null ? "the process has closed it" : `the process has ended with ${returncode}`),
-        socket.errored === null ? undefined : { cause: socket.errored }
+        cause === undefined ? undefined : { cause }
       )
     )
   }

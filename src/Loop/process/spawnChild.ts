@@ -1,6 +1,6 @@
 /** Starting a child process: the plan carried out, and what the system says when it cannot be. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs"
+import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, statSync } from "node:fs"
 import type { Socket } from "node:net"
 import { resolve } from "node:path"
 import type { Stream } from "node:stream"
@@ -65,6 +65,23 @@ const spawnError = (cause: unknown, plan: SpawnPlan): SpawnError => {
   return new SpawnError({ command: plan.command, cwd: plan.cwd, code, why: why(code, plan), cause })
 }
 
+/**
+ * Throws the system's EBADF for a descriptor that is given away and is not open. To be called before anything is opened
+ * for the start: that might get the number, and the child would be given something that is the library's.
+ */
+const checkOpen = ({ fds, stderr, stdin, stdout }: SpawnPlan): void => {
+  const given: ReadonlyArray<readonly [number, Redirect | "stdout"]> = [
+    [0, stdin],
+    [1, stdout],
+    [2, stderr],
+    ...fds
+  ]
+  for (const [fd, to] of given) {
+    if (typeof to === "number") fstatSync(to)
+    else if (to === "inherit") fstatSync(fd)
+  }
+}
+
 /** What Node takes for the child's file descriptors, and the ones that were opened for that. */
 const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<number>): Array<StdioEntry> => {
   const entry = (to: Redirect, fd: number): StdioEntry => {
@@ -115,12 +132,20 @@ class Spawning extends Future<Child> {
     this.#processes = processes
     this.#what = what
     this.#plan = plan
-    if (plan.stderr === "stdout" && plan.stdout === "pipe") {
-      this.#pair = socketPair((error, ours, theirs) => {
-        if (error === undefined) this.#start(ours, theirs)
-        else this.#fail(error)
-      })
-    } else this.#start()
+    if (plan.stderr === "stdout" && plan.stdout === "pipe") this.#join()
+    else this.#start()
+  }
+
+  #join(): void {
+    try {
+      checkOpen(this.#plan)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#pair = socketPair((error, ours, theirs) => {
+      if (error === undefined) this.#start(ours, theirs)
+      else this.#fail(error)
+    })
   }
 
   #start(ours?: Socket, theirs?: Socket): void {
@@ -129,6 +154,7 @@ class Spawning extends Future<Child> {
     try {
       if (this.done()) return
       this.#processes.refuseReleased(this.#what)
+      checkOpen(this.#plan)
       const child = spawn(file, args, {
         argv0,
         cwd,

@@ -11,12 +11,15 @@ import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.
 import type { Home } from "../ports.js"
 
 /** Where the options of `subprocessExec` and `subprocessShell` say nothing. */
-const piped: SubprocessDefaults = { stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: false }
+const piped = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const
 
-/** A program and its arguments. */
-export type Command = readonly [program: string | URL, args: ReadonlyArray<string | URL>]
+/** A program and its arguments, and whether it leads a group of its own where the options do not say. */
+export type Command = readonly [program: string | URL, args: ReadonlyArray<string | URL>, leads?: boolean]
 
-/** The program and the arguments that run a command line. Throws `TypeError` for what is none. */
+/**
+ * The program and the arguments that run a command line: a shell, which leads a group, so that what it starts is ended
+ * with it. Throws `TypeError` for what is no command line.
+ */
 export const shellCommand = (command: unknown): Command => {
   if (typeof command !== "string") {
     throw new TypeError(
@@ -25,7 +28,7 @@ export const shellCommand = (command: unknown): Command => {
   }
   return process.platform === "win32"
     ? [process.env["ComSpec"] ?? "cmd.exe", ["/d", "/s", "/c", command]]
-    : ["/bin/sh", ["-c", command]]
+    : ["/bin/sh", ["-c", command], true]
 }
 
 /**
@@ -89,11 +92,14 @@ export const startFor = <A>(
   loop: Home,
   what: string,
   protocol: SubprocessProtocol,
-  [program, args]: Command,
+  [program, args, leads = false]: Command,
   options: SubprocessOptions,
-  defaults: SubprocessDefaults,
+  defaults: Omit<SubprocessDefaults, "detached">,
   make: (transport: SubprocessTransport) => A
-): Future<A> => new Starting(loop, spawnChild(loop, what, program, args, options, defaults), protocol, make)
+): Future<A> => {
+  const child = spawnChild(loop, what, program, args, options, { ...defaults, detached: leads })
+  return new Starting(loop, child, protocol, make)
+}
 
 /** What `subprocessExec` and `subprocessShell` do. */
 export const startSubprocess = <P extends SubprocessProtocol>(

@@ -2,10 +2,17 @@
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import { Future } from "../kernel/Future.js"
 
+/**
+ * After so many drains that were done at once, one takes a trip round the loop: nothing but microtasks runs between a
+ * write and its drain, and who does nothing else must not keep timers, signals and the news of a lost pipe from everybody.
+ */
+const ROUNDS = 256
+
 /** Legal states: open, paused (drains wait), lost. A lost connection stays lost. */
 export class FlowControl {
   #paused = false
   #lost: { readonly error: Error | null } | undefined
+  #rounds = 0
   readonly #drains = new Set<Future<void>>()
   readonly #ends = new Set<Future<void>>()
 
@@ -43,7 +50,8 @@ export class FlowControl {
    */
   drain(closing: boolean): Future<void> {
     const drain = this.#waiter(this.#drains)
-    if (closing && this.#lost === undefined && !this.broken()) {
+    this.#rounds = (this.#rounds + 1) % ROUNDS
+    if ((closing || this.#rounds === 0) && this.#lost === undefined && !this.broken()) {
       this.loop._afterQueued(() => {
         if (!drain.done()) this.#answer(drain)
       })

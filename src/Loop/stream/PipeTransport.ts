@@ -105,7 +105,7 @@ export class PipeTransport implements ReadTransport, WriteTransport {
 
   /** @internal The error that broke the pipe, where the system has said. */
   get _cause(): Error | undefined {
-    return this.#error
+    return this.#error ?? this.#socket.errored ?? undefined
   }
 
   close(): void {
@@ -262,9 +262,12 @@ export class PipeTransport implements ReadTransport, WriteTransport {
 
   /** @internal Whether the other end has gone, or Node has closed it. `connectionLost` follows, or has come. */
   _broken(): boolean {
+    const { destroyed, errored, writable } = this.#socket
     // The process has ended, and its input with it.
-    const ended = this.#socket.writableEnded && !this.#eofWritten
-    return this.#lost || this.#error !== undefined || this.#socket.destroyed || ended
+    const ended = this.#writes && !this.#closing && !this.#eofWritten && !writable
+    // `errored` is there at once, where a write has failed. The event comes when no microtask is left: who writes and
+    // drains by turns would never hear of it.
+    return this.#lost || this.#error !== undefined || destroyed || errored !== null || ended
   }
 
   #written(length: number): void {

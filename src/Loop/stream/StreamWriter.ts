@@ -61,7 +61,8 @@ export class StreamWriter {
 
   /**
    * Done when more may be written: at once, unless too much waits to be taken. Fails with BrokenPipeError once the other
-   * end has gone, or this end was closed. Cancelling it ends the waiting and nothing else.
+   * end has gone, or this end was closed. Of many that need not wait, one now and then takes a trip round the loop, so that
+   * a loop of writes does not keep out everything else. Cancelling it ends the waiting and nothing else.
    */
   drain(): Future<void> {
     const failure = this.#reader?.exception()

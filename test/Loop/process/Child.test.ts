@@ -449,6 +449,31 @@ describe("what the system refuses", () => {
   bad("a file that may not be run", "EACCES", /permission denied/, file, [], {})
   bad("an argument that is too long", "E2BIG", /too long/, "ls", ["x".repeat(3_000_000)], {})
   bad("a descriptor that is not open", "EBADF", /is not open/, "ls", [], { fds: { 3: 1023 } })
+
+  const given: Readonly<Record<string, (fd: number) => SubprocessOptions>> = {
+    "as stdin": (fd) => ({ stdin: fd }),
+    "as stdout": (fd) => ({ stdout: fd }),
+    "as stderr": (fd) => ({ stderr: fd }),
+    "as stdin, and stdout and stderr share a pipe": (fd) => ({ stdin: fd, stderr: "stdout" }),
+    "as another one": (fd) => ({ fds: { 3: fd } }),
+    "as another one, beside one that is opened for the start": (fd) => ({ fds: { 3: "devnull", 4: fd } }),
+    "as an object": (fd) => ({ stdin: { fd } }),
+    "as the parent's own": (fd) => ({ fds: { [fd]: "inherit" } })
+  }
+  for (const [how, options] of Object.entries(given)) {
+    it.live(`a number that was just closed is a SpawnError with EBADF: ${how}`, () =>
+      onLoop(async (loop) => {
+        const before = openFds()
+        const fd = openSync("/dev/null", "r")
+        closeSync(fd)
+        const error = await failure(loop, "ls", [], { stdin: "pipe", ...options(fd) })
+        expect(error).toBeInstanceOf(SpawnError)
+        expect(error).toMatchObject({ code: "EBADF" })
+        await until(() => openFds().length === before.length)
+      })
+    )
+  }
+
   if (process.getuid?.() !== 0) bad("another user", "EPERM", /not permitted/, "ls", [], { uid: 0 })
 
   it.live("EMFILE, with no descriptor left, is a SpawnError, and the next start works", () =>
@@ -476,6 +501,26 @@ describe("what the system refuses", () => {
       const error = (await failure(loop, "no-such-program", ["y".repeat(5_000_000)])) as SpawnError
       expect(error.command.length).toBeLessThan(90)
     })
+  )
+})
+
+describe("the names of its own descriptors", () => {
+  // The Gotcha of `subprocessExec`. If Node comes to make real pipes, it can go.
+  it.live.runIf(process.platform === "linux")(
+    "cannot be opened where they are pipes; a cat between helps",
+    () =>
+      onLoop(async (loop) => {
+        const feed = async (command: string): Promise<string> => {
+          const child = await shell(loop, command, { stdin: "pipe", stderr: "stdout" })
+          child.pipes.get(0)?.end("text")
+          return read(child)
+        }
+        expect(await feed("cat /dev/stdin")).toMatch(/No such device or address/)
+        expect(await feed("echo x > /dev/stdout")).toMatch(/No such device or address/)
+        expect(await feed("cat | cat /dev/stdin")).toBe("text")
+        expect(await feed("{ echo x > /dev/stdout; } | cat")).toBe("x\n")
+        expect(await feed("echo x >&2")).toBe("x\n")
+      })
   )
 })
 
