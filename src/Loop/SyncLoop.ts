@@ -263,7 +263,10 @@ export class SyncLoop extends EventLoop {
       })
       if (signal !== undefined) manyListeners(signal).addEventListener("abort", breakOff, { once: true })
       future?._add(finish)
-      if (this.#stopNext) super.stop()
+      if (this.#stopNext) {
+        super.stop()
+        this._stopAfterPass()
+      }
       this.#stopNext = false
     })
   }

@@ -268,24 +268,29 @@ describe("runForever and stop", () => {
     expect(loop.statistics()).toMatchObject({ state: "stopped", ready: 0 })
   })
 
-  it("callbacks-008 runs what is queued in the same pass as stop(), and keeps what comes later for the next run", async () => {
+  it("callbacks-008 runs what was queued before stop(), and keeps what is queued after it for the next run", async () => {
     await using loop = make()
     const log: Array<string> = []
     loop.callSoon(() => {
       log.push("first")
+      loop.callSoon(() => void log.push("before"))
       loop.stop()
       loop.callSoon(() => {
-        log.push("same pass")
+        log.push("after")
         loop.callSoon(() => void log.push("later"))
       })
     })
+    loop.callSoon(() => void log.push("same pass"))
     await loop.runForever()
-    expect(log).toEqual(["first", "same pass"])
+    expect(log).toEqual(["first", "same pass", "before"])
     await settle()
-    expect(log).toEqual(["first", "same pass"])
+    expect(log).toEqual(["first", "same pass", "before"])
     loop.stop()
     await loop.runForever()
-    expect(log).toEqual(["first", "same pass", "later"])
+    expect(log).toEqual(["first", "same pass", "before", "after"])
+    loop.stop()
+    await loop.runForever()
+    expect(log).toEqual(["first", "same pass", "before", "after", "later"])
   })
 
   it("callbacks-009 runs one pass after a stop() that came before, which is spent then", async () => {
@@ -675,9 +680,9 @@ describe("a signal", () => {
     const boom = new Error("boom")
     const future = loop.createFuture<void>()
     loop.callSoon(() => {
+      loop.callSoon(() => future.setException(boom))
       loop.stop()
       aborting.abort("enough")
-      loop.callSoon(() => future.setException(boom))
     })
     expect(await rejection(loop.runUntilComplete(future, { signal: aborting.signal }))).toBe("enough")
     expect(future.done()).toBe(true)

@@ -60,6 +60,7 @@ class Model {
   #named = 0
   #asked = false
   #stopping = false
+  #wholePass = false
 
   /** A callback, which gets its name when it is scheduled. */
   callback(body: Body): () => void {
@@ -95,7 +96,10 @@ class Model {
     this.run = run
     if (wanted?.done === true) this.#tell(run)
     else if (wanted !== undefined) wanted.by = run
-    if (this.kept) this.#ask()
+    if (this.kept) {
+      this.#ask()
+      this.#wholePass = true
+    }
     this.kept = false
   }
 
@@ -116,12 +120,17 @@ class Model {
     return this.timers[0] !== undefined && this.timers[0].when <= this.now
   }
 
-  /** asyncio's order: what is ready first, then what has fallen due; what either adds waits for the next pass. */
+  /**
+   * asyncio's order: what is ready first, then what has fallen due; what either adds waits for the next pass. A stop ends it
+   * where it stands in the queue, unless it was asked for at rest.
+   */
   #pass(): void {
     while (this.#due()) this.queue.push((this.timers.shift() as { run: () => void }).run)
-    for (const callback of this.queue.splice(0)) callback()
+    const pass = this.queue.splice(0)
+    while (pass.length > 0 && (this.#wholePass || !this.#stopping)) pass.shift()?.()
+    this.queue.unshift(...pass)
     if (!this.#stopping) return
-    this.#asked = this.#stopping = false
+    this.#asked = this.#stopping = this.#wholePass = false
     const { broken, wanted } = this.run as Run
     ;(this.run as Run).over = true
     this.run = undefined

@@ -365,6 +365,11 @@ export class BaseEventLoop implements Scheduler {
     return this.#passes.stop(event)
   }
 
+  /** @internal The stop that was asked for is one whole pass. */
+  _stopAfterPass(): void {
+    this.#passes.stopAfterPass()
+  }
+
   /**
    * Closes the loop at once: drops what is queued, cancels the timers, and settles every wait that is still pending
    * with {@link LoopClosedError}. Nobody is asked to stop and nobody is waited for; leaving the loop's Scope does that

@@ -84,6 +84,7 @@ export class Passes {
   #stopAsked = false
   /** The pass that is going on is the last one. */
   #stopping = false
+  #wholePass = false
 
   /** Neither of the two may throw: `onMeasured` is told how long something took, `onThrown` what it threw. */
   constructor(
@@ -135,7 +136,12 @@ export class Passes {
     return true
   }
 
-  /** Stops after everything queued so far; the result is set then, at once if nothing runs. */
+  /**
+   * Stops after everything queued so far, and before anything that is queued later; the result is set then, at once if
+   * nothing runs. The place in the queue is trio-asyncio's (0.16, `_queue_handle`).
+   *
+   * Differs: asyncio ends the pass that is going on, and what that has queued before it called stop() waits, too.
+   */
   stop(event: Event | undefined): Event {
     const stopped = this.#stopped
     if (event !== undefined && event !== stopped) {
@@ -144,9 +150,20 @@ export class Passes {
     }
     if (this.running && !this.#stopAsked) {
       this.#stopAsked = true
-      this.push({ resumes: false, run: () => void (this.#stopping = true) })
+      this.push({ resumes: false, run: () => this.#stopHere() })
     }
     return event ?? stopped
+  }
+
+  /** The stop that was asked for at rest is one whole pass, as asyncio's: what is queued by now, and the timers that are due. */
+  stopAfterPass(): void {
+    this.#wholePass = true
+  }
+
+  #stopHere(): void {
+    this.#stopping = true
+    // What is left of the pass is in the queue still, and waits there.
+    if (!this.#wholePass) this.#left = 0
   }
 
   /** Cancels the timers, and gives back what was queued. `tellStopped` is to follow. */
@@ -161,7 +178,7 @@ export class Passes {
   }
 
   tellStopped(): void {
-    this.#stopAsked = this.#stopping = false
+    this.#stopAsked = this.#stopping = this.#wholePass = false
     this.#stopped.set()
   }
 
