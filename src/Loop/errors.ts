@@ -416,8 +416,8 @@ export class JobRefusedError extends Error {
 }
 
 /**
- * The worker thread died under its job: it ran out of memory, called `process.exit`, or was terminated. Other jobs and
- * other workers are not affected.
+ * The worker thread died under its job: it ran out of memory, called `process.exit`, was terminated, or could not be
+ * started because the system has no more threads, memory or descriptors. Other jobs and other workers are not affected.
  *
  * Raised by `runInExecutor`, as the failure of the Future. What to do: see the message and `cause`; a job that needs
  * more memory gets it with the `resourceLimits` of its executor.

@@ -5,6 +5,7 @@
  */
 import { AsyncResource } from "node:async_hooks"
 import { createRequire } from "node:module"
+import { promiseHooks } from "node:v8"
 import type { ResourceLimits, Worker } from "node:worker_threads"
 import type { Piscina } from "piscina"
 import { closeMoved } from "./closeMoved.mjs"
@@ -26,6 +27,14 @@ export interface WorkersOptions {
   readonly idleTimeout: number
   readonly resourceLimits: ResourceLimits | undefined
 }
+
+let file: string | undefined
+
+/**
+ * The file of piscina. It is found early, though loaded late: Node remembers for ever that there is none if it looks for it
+ * while there is no descriptor left.
+ */
+const findPiscina = (): string => (file ??= createRequire(import.meta.url).resolve("piscina"))
 
 /** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
 const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
@@ -68,6 +77,11 @@ export class Workers {
   #onEmpty: Array<() => void> = []
 
   constructor(options: WorkersOptions) {
+    try {
+      findPiscina()
+    } catch {
+      // The first job will say so.
+    }
     this.#options = options
     this.#slots = makeSlots(options.maxWorkers)
   }
@@ -99,20 +113,28 @@ export class Workers {
       let run: Run | undefined
       const gone = (error: unknown): void =>
         this.#whenGone(slot, run, () => end({ died: run?.abort.signal.reason ?? error }))
+      const unowned: Array<Promise<unknown>> = []
       try {
         const pool = (this.#pool ??= this.#open())
         run = { starting: pool.idleThreads === 0, abort: new AbortController(), terminated: undefined }
         this.#running.set(slot, run)
-        pool.run(message, { transferList: [...list], signal: run.abort.signal }).then(
+        const { signal } = run.abort
+        const given = { transferList: [...list], signal }
+        const running = run.starting
+          ? ownedBy(unowned, () => pool.run(message, given))
+          : pool.run(message, given)
+        running.then(
           // A thread that died of `throw null` looks like a reply.
           (reply: JobReply | null) => (reply ? end({ reply }) : gone(reply)),
           gone
         )
         if (run.starting) this.#meetThreads(pool)
       } catch (error) {
-        // No thread could be made at all.
+        // No thread could be made at all. What piscina has made of the job is taken back, and with it a promise rejected
+        // that it has given to nobody.
+        for (const promise of unowned) promise.catch(() => {})
         run?.abort.abort(error)
-        queueMicrotask(() => end({ died: error }))
+        queueMicrotask(() => end({ died: new Error("no thread could be started for it", { cause: error }) }))
       }
     })
   }
@@ -154,7 +176,7 @@ export class Workers {
   #open(): Piscina<JobMessage, JobReply> {
     const { idleTimeout, maxWorkers, name, resourceLimits } = this.#options
     // Loading it takes 20 milliseconds, which nobody pays for who has no jobs.
-    const { Piscina: Pool } = createRequire(import.meta.url)("piscina") as { Piscina: typeof Piscina }
+    const { Piscina: Pool } = createRequire(import.meta.url)(findPiscina()) as { Piscina: typeof Piscina }
     const pool = new Pool<JobMessage, JobReply>({
       filename: new URL("./jobWorker.mjs", import.meta.url).href,
       name: "runJob",
@@ -201,12 +223,17 @@ export class Workers {
    */
   #neverReady(error: unknown): void {
     const pool = this.#pool
-    if (pool === undefined || this.#closing || this.#running.size <= pool.threads.length) return
+    if (pool === undefined || this.#closing) return
+    // Several may end in one turn: a job that was told already is none that waits.
+    const waiting = [...this.#running].filter(
+      ([slot, run]) => this.threadOf(slot) === 0 && !run.abort.signal.aborted
+    )
+    if (waiting.length <= pool.threads.filter(({ threadId }) => !this.#isBusy(threadId)).length) return
     // The last one: earlier ones are the first to get what other threads there are.
-    const [starting] = [...this.#running]
+    waiting
       .reverse()
-      .filter(([slot, run]) => run.starting && this.threadOf(slot) === 0)
-    starting?.[1].abort.abort(error)
+      .find(([, run]) => run.starting)?.[1]
+      .abort.abort(error)
   }
 
   /** A thread died between jobs: that is nobody's failure, and must not be silent. */
@@ -245,6 +272,16 @@ export class Workers {
   #threadWith(id: number): readonly [Worker, Thread] | undefined {
     for (const known of this.#threads) if (known[1].id === id) return known
     return undefined
+  }
+}
+
+/** Runs `f`, and keeps the promises that it makes. */
+const ownedBy = <A>(promises: Array<Promise<unknown>>, f: () => A): A => {
+  const stop = promiseHooks.onInit((promise) => promises.push(promise))
+  try {
+    return f()
+  } finally {
+    stop()
   }
 }
 

@@ -4,6 +4,7 @@ import { accessSync, closeSync, constants, existsSync, fstatSync, openSync, stat
 import type { Socket } from "node:net"
 import { resolve } from "node:path"
 import type { Stream } from "node:stream"
+import { checkRoom } from "./checkRoom.js"
 import { Child } from "./Child.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { SpawnError } from "../errors.js"
@@ -139,6 +140,8 @@ class Spawning extends Future<Child> {
   #join(): void {
     try {
       checkOpen(this.#plan)
+      // What listens, and both ends.
+      checkRoom(3)
     } catch (error) {
       return this.#fail(error)
     }
@@ -155,12 +158,16 @@ class Spawning extends Future<Child> {
       if (this.done()) return
       this.#processes.refuseReleased(this.#what)
       checkOpen(this.#plan)
+      const stdio = entriesFor(this.#plan, theirs, opened)
+      const pipes = stdio.filter((entry) => entry === "pipe").length
+      // Both ends of each, and of the one by which the child tells why its program cannot be run.
+      if (pipes > 0) checkRoom(2 * pipes + 2)
       const child = spawn(file, args, {
         argv0,
         cwd,
         env,
         detached,
-        stdio: entriesFor(this.#plan, theirs, opened),
+        stdio,
         windowsHide: true,
         ...(uid === undefined ? {} : { uid }),
         ...(gid === undefined ? {} : { gid })

@@ -520,6 +520,53 @@ describe("threads that die", () => {
     }
   })
 
+  it("a thread that cannot even be made fails its own job, with what the system said, and nothing else", async () => {
+    const { Worker } = threads
+    const refused: ReadonlyArray<ReadonlyArray<number>> = [
+      [1],
+      [2],
+      [3],
+      [1, 2],
+      [2, 3],
+      [1, 2, 3],
+      [1, 3, 4, 5]
+    ]
+    for (const which of refused) {
+      let starts = 0
+      threads.Worker = class extends Worker {
+        constructor(file: string | URL, options?: WorkerOptions) {
+          // As Node says it where there are no more threads.
+          if (which.includes(++starts))
+            throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" })
+          super(file, options)
+        }
+      }
+      try {
+        await onLoop(async (loop) => {
+          await using executor = Executor.make({ maxWorkers: 3, name: "aio-test", grace: 0 })
+          const gates = Array.from({ length: 3 }, () => new Gate())
+          const first = gates.map((gate) => loop.runInExecutor(executor, hold, gate.cells))
+          const ends = Promise.all(first.map(settled))
+          // One that nobody lets go is ended by force, while what could not start is forgotten.
+          gates[0]?.open()
+          gates[1]?.open()
+          first[2]?.cancel()
+          const failed = (await ends).filter((end) => end instanceof WorkerDiedError)
+          expect(failed).toHaveLength(which.filter((start) => start <= 3).length)
+          for (const { cause, message } of failed) {
+            expect(message).toContain("no thread could be started for it (cause: Error: EAGAIN)")
+            expect(cause).toMatchObject({ cause: { code: "ERR_WORKER_INIT_FAILED" } })
+          }
+          expect(executor.statistics()).toMatchObject({ running: 0, queued: 0 })
+          starts = 10
+          expect(await loop.runInExecutor(executor, (n: number) => n, 42)).toBe(42)
+        })
+      } finally {
+        threads.Worker = Worker
+      }
+    }
+  })
+
   it("what a job left behind is reported when it fails between jobs, and the next job has a new thread", async () => {
     const reports: Array<{ kind?: string; message: string }> = []
     await onLoop(

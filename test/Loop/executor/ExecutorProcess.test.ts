@@ -10,9 +10,9 @@ const root = fileURLToPath(new URL("../../../", import.meta.url))
 const options = { timeout: 60_000 }
 
 /** Runs one program of the fixture; `signal` is sent when it has printed "ready". */
-const run = (program: string, signal?: NodeJS.Signals) =>
+const run = (program: string, signal?: NodeJS.Signals, limits = "") =>
   new Promise<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resolve) => {
-    const child = spawn(process.execPath, [fixture, program], {
+    const child = spawn("sh", ["-c", `${limits} exec "$0" "$@"`, process.execPath, fixture, program], {
       cwd: root,
       stdio: ["ignore", "pipe", "inherit"],
       env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }
@@ -43,6 +43,13 @@ describe.concurrent("an executor, in a process of its own", () => {
 
   it("S3 a signal cancels the jobs, joins them, and ends the process", options, async () => {
     expect(await run("signal", "SIGTERM")).toEqual({ code: 143, said: ["ready", "joined"] })
+  })
+
+  it("too few descriptors for a thread fail its own job, and the next job has one", options, async () => {
+    expect(await run("noDescriptors", undefined, "ulimit -n 500;")).toEqual({
+      code: 0,
+      said: ["all told true"]
+    })
   })
 
   it("the pool is loaded with the first job", options, async () => {
