@@ -13,6 +13,7 @@ import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
 import { tellSlow } from "../fiber/SlowJoin.js"
 import { LONGEST } from "../host/NodeHost.js"
+import { Run } from "./Run.js"
 import type { Transferred } from "./transfer.js"
 import type { Home } from "../ports.js"
 
@@ -38,19 +39,6 @@ const findPiscina = (): string => (file ??= createRequire(import.meta.url).resol
 
 /** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
 const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
-
-/** The run of a job that piscina has. */
-interface Run {
-  /** No thread was ready for it. */
-  readonly starting: boolean
-  /**
-   * Takes the job back from piscina, which takes its thread out of the pool and terminates it. A thread that was
-   * terminated without piscina's knowledge would be given the next job if the reply of this one was on its way by then.
-   */
-  readonly abort: AbortController
-  /** The thread that was terminated because of the job, when it had not said yet which one it is in. */
-  terminated: Worker | undefined
-}
 
 /** A worker thread, as it is known here. */
 interface Thread {
@@ -112,14 +100,13 @@ export class Workers {
       }
       let run: Run | undefined
       const gone = (error: unknown): void =>
-        this.#whenGone(slot, run, () => end({ died: run?.abort.signal.reason ?? error }))
+        this.#whenGone(slot, run, () => end({ died: run?.reason ?? error }))
       const unowned: Array<Promise<unknown>> = []
       try {
         const pool = (this.#pool ??= this.#open())
-        run = { starting: pool.idleThreads === 0, abort: new AbortController(), terminated: undefined }
+        run = new Run(pool.idleThreads === 0)
         this.#running.set(slot, run)
-        const { signal } = run.abort
-        const given = { transferList: [...list], signal }
+        const given = { transferList: [...list], signal: run }
         const running = run.starting
           ? ownedBy(unowned, () => pool.run(message, given))
           : pool.run(message, given)
@@ -133,7 +120,7 @@ export class Workers {
         // No thread could be made at all. What piscina has made of the job is taken back, and with it a promise rejected
         // that it has given to nobody.
         for (const promise of unowned) promise.catch(() => {})
-        run?.abort.abort(error)
+        run?.abort(error)
         queueMicrotask(() => end({ died: new Error("no thread could be started for it", { cause: error }) }))
       }
     })
@@ -157,7 +144,7 @@ export class Workers {
     if (pool === undefined || run === undefined) return
     this.#meetThreads(pool)
     const before = pool.threads
-    run.abort.abort(new Error("its thread had not started in time"))
+    run.abort(new Error("its thread had not started in time"))
     // Where it waits for a thread there is none to end.
     run.terminated = before.find((worker) => !pool.threads.includes(worker))
   }
@@ -225,15 +212,13 @@ export class Workers {
     const pool = this.#pool
     if (pool === undefined || this.#closing) return
     // Several may end in one turn: a job that was told already is none that waits.
-    const waiting = [...this.#running].filter(
-      ([slot, run]) => this.threadOf(slot) === 0 && !run.abort.signal.aborted
-    )
+    const waiting = [...this.#running].filter(([slot, run]) => this.threadOf(slot) === 0 && !run.aborted)
     if (waiting.length <= pool.threads.filter(({ threadId }) => !this.#isBusy(threadId)).length) return
     // The last one: earlier ones are the first to get what other threads there are.
     waiting
       .reverse()
       .find(([, run]) => run.starting)?.[1]
-      .abort.abort(error)
+      .abort(error)
   }
 
   /** A thread died between jobs: that is nobody's failure, and must not be silent. */

@@ -1,5 +1,5 @@
 // Jobs that are cancelled, and threads that end under them.
-// Covers: Workers
+// Covers: Run, Workers
 import { execFileSync } from "node:child_process"
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
