@@ -15,6 +15,7 @@ import { ExecutorClosedError, JobRefusedError, WorkerDiedError } from "../errors
 import { tableOf } from "../closing/Leftovers.js"
 import { millis } from "../Settings.js"
 import { tellIfSlow } from "../fiber/SlowJoin.js"
+import { checkThreadFiles } from "./threadFiles.js"
 import { type Ending, Workers } from "./Workers.js"
 import { unpackError } from "../parcel/unpackError.js"
 import type { Home } from "../ports.js"
@@ -185,6 +186,7 @@ export class Executor {
       throw new ExecutorClosedError(`${what}(): ${this.name} was shut down, and takes no more jobs`)
     }
     const shipment = shipmentOf(what, work)
+    checkThreadFiles(shipment.name)
     const job = new Job(this, loop, shipment, packArguments(shipment.name, args), onEnd)
     this.#queue.add(job)
     this.#pump()

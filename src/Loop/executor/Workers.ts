@@ -14,6 +14,7 @@ import type { JobMessage, JobReply } from "./jobWorker.mjs"
 import { tellSlow } from "../fiber/SlowJoin.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { Run } from "./Run.js"
+import { threadFiles } from "./threadFiles.js"
 import type { Transferred } from "./transfer.js"
 import type { Home } from "../ports.js"
 
@@ -28,14 +29,6 @@ export interface WorkersOptions {
   readonly idleTimeout: number
   readonly resourceLimits: ResourceLimits | undefined
 }
-
-let file: string | undefined
-
-/**
- * The file of piscina. It is found early, though loaded late: Node remembers for ever that there is none if it looks for it
- * while there is no descriptor left.
- */
-const findPiscina = (): string => (file ??= createRequire(import.meta.url).resolve("piscina"))
 
 /** Threads outlive the code that happened to ask for them first: nothing of its async-local state is kept. */
 const home = new AsyncResource("effect-aio", { requireManualDestroy: true })
@@ -66,7 +59,7 @@ export class Workers {
 
   constructor(options: WorkersOptions) {
     try {
-      findPiscina()
+      threadFiles()
     } catch {
       // The first job will say so.
     }
@@ -163,9 +156,10 @@ export class Workers {
   #open(): Piscina<JobMessage, JobReply> {
     const { idleTimeout, maxWorkers, name, resourceLimits } = this.#options
     // Loading it takes 20 milliseconds, which nobody pays for who has no jobs.
-    const { Piscina: Pool } = createRequire(import.meta.url)(findPiscina()) as { Piscina: typeof Piscina }
+    const { piscina, worker } = threadFiles()
+    const { Piscina: Pool } = createRequire(piscina)(piscina) as { Piscina: typeof Piscina }
     const pool = new Pool<JobMessage, JobReply>({
-      filename: new URL("./jobWorker.mjs", import.meta.url).href,
+      filename: worker,
       name: "runJob",
       minThreads: 0,
       maxThreads: maxWorkers,
