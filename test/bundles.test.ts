@@ -1,12 +1,12 @@
-// The library as a part of a bundle: what does not need files of its own works, and what does says so. Covers:
-// executor/threadFiles.
+// The library as a part of a bundle: what does not need files of its own works, and what does says so.
+// Covers: threadFiles
 import { execFile } from "node:child_process"
 import { isAbsolute, join } from "node:path"
 import { promisify } from "node:util"
 import { build, stop } from "esbuild"
 import { rollup } from "rollup"
 import { afterAll, describe, expect, it } from "vitest"
-import { compiled, compiledRoot } from "../support/compiled.js"
+import { compiled, compiledRoot } from "./support/compiled.js"
 
 const door = compiled("src/index.ts")
 const folder = join(compiledRoot, "bundles")

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 
-const readme = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8")
+const readme = readFileSync(fileURLToPath(new URL("../README.md", import.meta.url)), "utf8")
 
 describe("README.md", () => {
   it("has no link that leads nowhere on the page of the package", () => {
