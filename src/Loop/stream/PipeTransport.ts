@@ -263,8 +263,8 @@ export class PipeTransport implements ReadTransport, WriteTransport {
   /** @internal Whether the other end has gone, or Node has closed it. `connectionLost` follows, or has come. */
   _broken(): boolean {
     const { destroyed, errored, writable } = this.#socket
-    // The process has ended, and its input with it.
-    const ended = this.#writes && !this.#closing && !this.#eofWritten && !writable
+    // The process has ended, and its input with it; or this end was closed.
+    const ended = this.#writes && !this.#eofWritten && !writable
     // `errored` is there at once, where a write has failed. The event comes when no microtask is left: who writes and
     // drains by turns would never hear of it.
     return this.#lost || this.#error !== undefined || destroyed || errored !== null || ended

@@ -15,7 +15,7 @@ import {
   StreamWriter
 } from "../../../src/index.js"
 import { FlowControl } from "../../../src/Loop/stream/FlowControl.js"
-import { onLoop } from "../../fixtures/subprocess/recording.js"
+import { onLoop, until } from "../../fixtures/subprocess/recording.js"
 import { collecting } from "../../support/scopedLoops.js"
 
 /** Two connected sockets. */
@@ -163,6 +163,18 @@ describe("a StreamWriter", () => {
       writer.write("x")
       expect(await failure(writer.drain())).toMatchObject({ _tag: "BrokenPipeError", code: "EPIPE" })
       writer.close()
+    })
+  )
+
+  it.live("after close() a drain fails, also while what was written before is on its way", () =>
+    onLoop(async (loop) => {
+      const { received, take, writer } = await open(loop)
+      writer.write(Buffer.alloc(1_000_000))
+      writer.close()
+      expect(await failure(writer.drain())).toBeInstanceOf(BrokenPipeError)
+      take()
+      await writer.waitClosed()
+      await until(() => received() === 1_000_000)
     })
   )
 
