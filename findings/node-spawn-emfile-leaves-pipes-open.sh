@@ -3,8 +3,8 @@
 #
 # Guess: a child that could not be started has no pid and no streams, so nothing of it is left but the "error" event.
 # Behaviour: where the descriptors run out after its pipes were made, their ends in the parent stay open for ever: three
-# sockets each time. `lib/internal/child_process.js` returns early for EMFILE and ENFILE, before what closes them; the child has
-# no `stdio` by which a program could.
+# sockets each time. `lib/internal/child_process.js` returns early for EMFILE and ENFILE, before what closes them; the child
+# has no `stdio` by which a program could.
 # Remedy: see before whether as many descriptors as the start takes can be opened: two for each pipe, and two more.
 #
 # Exits 0 while that is so, 1 where it has changed.

@@ -5,9 +5,9 @@
 import type { Worker } from "node:worker_threads"
 
 /**
- * Legal states: piscina has it, aborted, over. Aborting it takes the job back from piscina, which takes its thread, if it has
- * one, out of the pool and terminates it. A thread that was terminated without piscina's knowledge would be given the next
- * job if the reply of this one was on its way by then.
+ * Legal states: piscina has it, aborted, over. Aborting it takes the job back from piscina, which takes its thread, if it
+ * has one, out of the pool and terminates it. A thread that was terminated without piscina's knowledge would be given the
+ * next job if the reply of this one was on its way by then.
  */
 export class Run {
   aborted = false

@@ -30,9 +30,9 @@ export interface ProcessMethods {
    *
    * **Gotchas**
    * - Pipes are pairs of sockets, as Node makes them, and Linux lets nobody open a socket by name: `/dev/stdin`,
-   *   `/dev/stdout` and `/dev/stderr` give the child ENXIO. In a shell say `>&2` for `> /dev/stderr`; for programs that open
-   *   them, put a `cat` between (`prog /dev/stdin` becomes `sh -c 'cat | prog /dev/stdin'`), or give them a file. asyncio has
-   *   the same of stdin.
+   *   `/dev/stdout` and `/dev/stderr` give the child ENXIO. In a shell say `>&2` for `> /dev/stderr`; for programs that
+   *   open them, put a `cat` between (`prog /dev/stdin` becomes `sh -c 'cat | prog /dev/stdin'`), or give them a file.
+   *   asyncio has the same of stdin.
    * - A descriptor that is given by its number must be open when the child starts: else SpawnError with EBADF.
    *
    * @example
@@ -57,9 +57,9 @@ export interface ProcessMethods {
   ): Future<[transport: SubprocessTransport, protocol: P]>
 
   /**
-   * `subprocessExec` for a command line, which `/bin/sh` runs (on Windows `cmd.exe`). The shell leads a session and group of
-   * its own unless the options say `detached: false`: `close()` of the transport, a cancelled start and the closing of the
-   * loop end all of that, what the shell has put into the background included.
+   * `subprocessExec` for a command line, which `/bin/sh` runs (on Windows `cmd.exe`). The shell leads a session and group
+   * of its own unless the options say `detached: false`: `close()` of the transport, a cancelled start and the closing of
+   * the loop end all of that, what the shell has put into the background included.
    *
    * Differs: in asyncio what the shell has started runs on. `terminate`, `kill` and `sendSignal` are to the shell alone, as
    * there.

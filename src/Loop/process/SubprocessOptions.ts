@@ -10,8 +10,8 @@ import { describeValue } from "../kernel/describe.js"
 /**
  * Where a file descriptor of a child leads: to a pipe whose other end is the parent's, to `/dev/null`, to the parent's
  * own descriptor of the same number, or to a file, socket or terminal that is open, else the start fails with EBADF. What
- * is given away so is shared with the child, and stays the caller's to close once the child has started. A pipe is a pair of sockets, which cannot
- * be opened by name (`/dev/stdin`): see the Gotchas of `subprocessExec`.
+ * is given away so is shared with the child, and stays the caller's to close once the child has started. A
+ * pipe is a pair of sockets, which cannot be opened by name (`/dev/stdin`): see the Gotchas of `subprocessExec`.
  *
  * @category models
  * @since 0.1.0
