@@ -820,6 +820,29 @@ describe("abandoning", () => {
     )
   })
 
+  it.effect("J5 what was given up after its grace does not hold the closing: it was reported", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      const log: Array<string> = []
+      yield* scoped(
+        Effect.gen(function* () {
+          const fiber = yield* Effect.fork(fromAio(forever, { name: "deaf", grace: 50 })())
+          yield* settle
+          const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
+          yield* settle
+          yield* TestClock.adjust(50)
+          yield* Fiber.join(interrupting)
+          log.push("given up")
+        }),
+        { exceptionHandler }
+      )
+      // The clock stands still: nothing has waited for a deadline.
+      log.push("closed")
+      expect([log, reports.map(({ kind }) => kind)]).toEqual([["given up", "closed"], ["leftover"]])
+      expect(reports[0]?.message).toMatch(/^abandoned after a grace of 50ms: deaf /)
+    })
+  )
+
   it.effect("J6 slowJoin is an option of the loop", () => {
     const { exceptionHandler, reports } = collecting()
     return scoped(

@@ -129,6 +129,7 @@ export const askAndJoin = (
               })
               abandoned?.()
               abandon()
+              if (future instanceof Task) future._graceIsOver = true
               resume(Effect.void)
             })
       future._await(waiting)

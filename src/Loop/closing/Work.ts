@@ -64,7 +64,7 @@ export class Work implements Phase {
   #here(): { readonly tasks: ReadonlyArray<Task<unknown>>; readonly effects: ReadonlyArray<LoopFiber> } {
     const later = lives(this.loop)
     return {
-      tasks: [...this.loop.allTasks()].filter((task) => !later.has(task)),
+      tasks: [...this.loop.allTasks()].filter((task) => !later.has(task) && !task._graceIsOver),
       effects: [...this.loop._effects].filter(({ future }) => future === undefined || !later.has(future))
     }
   }

@@ -21,7 +21,7 @@ export class TaskAbort implements Abort {
   constructor(spins: () => void) {
     this.#spins = spins
     // Whatever the task calls may listen to it. Not `manyListeners`: this one is new.
-    setMaxListeners(0, this.#controller.signal)
+    setMaxListeners(Infinity, this.#controller.signal)
   }
 
   get signal(): AbortSignal {

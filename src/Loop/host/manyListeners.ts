@@ -10,7 +10,8 @@ const known = new WeakSet<AbortSignal>()
 export const manyListeners = (signal: AbortSignal): AbortSignal => {
   if (!known.has(signal)) {
     known.add(signal)
-    setMaxListeners(0, signal)
+    // Not 0, which means the same: getMaxListeners of Node 20 throws for it, and undici asks that.
+    setMaxListeners(Infinity, signal)
   }
   return signal
 }

@@ -177,6 +177,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
   /** @internal A cancel that no await has seen does not take its value: who has cancelled it asks for that. */
   _keepsValue = false
+  /** @internal Who has waited for it has waited long enough, and has reported it: nobody else waits for it alone. */
+  _graceIsOver = false
   /** @internal Closing the loop has given up on the coroutine, which had begun. */ _abandoned = false
   /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
   _mayGoOn = false

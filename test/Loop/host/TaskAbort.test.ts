@@ -1,5 +1,7 @@
+import { getMaxListeners } from "node:events"
 import { setTimeout as after } from "node:timers/promises"
 import { describe, expect, it } from "vitest"
+import { manyListeners } from "../../../src/Loop/host/manyListeners.js"
 import { TaskAbort } from "../../../src/Loop/host/TaskAbort.js"
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
@@ -18,6 +20,14 @@ describe("the signal of a task", () => {
     expect(() => signal.throwIfAborted()).toThrow("why")
     expect(AbortSignal.any([signal]).aborted).toBe(true)
     await expect(after(60_000, undefined, { signal })).rejects.toMatchObject({ name: "AbortError" })
+  })
+
+  it("can be asked for its limit of listeners, as undici does before it listens", () => {
+    const { signal } = new TaskAbort(() => {})
+    expect([getMaxListeners(signal), getMaxListeners(manyListeners(new AbortController().signal))]).toEqual([
+      Infinity,
+      Infinity
+    ])
   })
 
   it("S2 says that it is not aborted to who asks a thousand times in one turn, until the next", async () => {
