@@ -20,16 +20,17 @@ import {
 } from "./task/disposal.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, onInterruptOf } from "./task/options.js"
+import { type AioInterrupted, onInterruptOf, type StopOptions, stopsOf, givenName } from "./task/options.js"
 import { guarded } from "./task/runTask.js"
 
 /**
- * How a resource is opened and closed. Both are coroutines: async, generator or plain functions.
+ * How a resource is opened and closed. Both are coroutines: async, generator or plain functions. `cancel` and `cancelled` are
+ * for the opening: nobody cancels a close.
  *
  * @category models
  * @since 0.1.0
  */
-export interface AioResource<R, E> {
+export interface AioResource<R, E> extends StopOptions {
   readonly open: Coroutine<R>
   /** Closes it. Nobody cancels it, and it runs once; a failure is a defect of the Scope's closing. */
   readonly close: (resource: CoroutineValue<R>, task: Task<unknown>) => unknown
@@ -47,7 +48,7 @@ export interface AioResource<R, E> {
  * @category models
  * @since 0.1.0
  */
-export interface DisposableResource<R, E> {
+export interface DisposableResource<R, E> extends StopOptions {
   readonly open: Coroutine<R>
   readonly close?: undefined
   /** Maps what `open` threw. */
@@ -115,8 +116,9 @@ export function acquireAio<R, E = AioError>(
       "acquireAio takes { open, close }, two functions, or { open } of what disposes itself"
     )
   }
-  const name = resource.name ?? workName(resource.open)
+  const name = givenName(resource) ?? workName(resource.open)
   const onInterrupt = onInterruptOf({ grace: resource.grace })
+  const { cancel, cancelled } = stopsOf("acquireAio", resource)
   const closingOptions: ClosingOptions = {
     name,
     grace: onInterrupt.grace,
@@ -150,7 +152,12 @@ export function acquireAio<R, E = AioError>(
     return awaitFuture(
       loop,
       () =>
-        loop.createTask(open, { name, body: resource.open }) as Future<unknown> as Future<CoroutineValue<R>>,
+        loop.createTask(open, {
+          name,
+          body: resource.open,
+          cancel,
+          cancelled
+        }) as Future<unknown> as Future<CoroutineValue<R>>,
       (task) => {
         if (task._peek() === "value") {
           given = true

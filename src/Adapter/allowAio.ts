@@ -22,14 +22,28 @@ import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
 import { isCancelledError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
-import { type Coroutine, type CoroutineValue, isGenerator, Task } from "../Loop/kernel/Task.js"
+import {
+  type Coroutine,
+  type CoroutineValue,
+  isGenerator,
+  Task,
+  type TaskOptions
+} from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture, thrownFor } from "../Loop/fiber/Outcome.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
-import { type AioInterrupted, checkOptions, joinAlways } from "./task/options.js"
+import {
+  type AioInterrupted,
+  checkOptions,
+  givenName,
+  type AioOptions,
+  joinAlways,
+  type StopOptions,
+  stopsOf
+} from "./task/options.js"
 import { guarded, refuseEffect, reportNameOf } from "./task/runTask.js"
 import type { Home } from "../Loop/ports.js"
 
@@ -60,6 +74,14 @@ export interface AllowAio {
   <A>(awaitable: PromiseLike<A>): AioStep<A>
   <R>(coroutine: Coroutine<R>): AioStep<CoroutineValue<R>>
 }
+
+/**
+ * What a program is called in reports, and how it is stopped where its signal does not reach.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AllowAioOptions extends Pick<AioOptions, "name">, StopOptions {}
 
 /** The failures of the Effects among what a generator yields. */
 type FailureOf<Y> = Y extends YieldedEffect<infer E, infer _R> ? E : never
@@ -187,18 +209,21 @@ class Program {
 
   /** Starts a task for aio work: a task of its own joins a promise that no cancel can reach, and has a signal for a coroutine that heeds it. */
   #start(task: Task<unknown>, work: unknown): Future<unknown> {
-    const create = (coroutine: Coroutine<unknown>, name: string | undefined): Task<unknown> =>
+    const create = (coroutine: Coroutine<unknown>, options: TaskOptions): Task<unknown> =>
       enter(
         this.loop,
         task,
         this.state,
-        () => this.loop.createTask(coroutine, { name, body: work }),
+        () => this.loop.createTask(coroutine, { body: work, ...options }),
         undefined
       )
     if (typeof work === "function") {
-      return create(guarded(work as Coroutine<unknown>), ownName(work))
+      return create(guarded(work as Coroutine<unknown>), { name: ownName(work) })
     }
-    if (isThenable(work)) return create(() => work, "promise")
+    // A promise was begun by the body, with the signal of the program, if with any.
+    if (isThenable(work)) {
+      return create(() => work, { name: "promise", cancelled: (error) => task._isEcho(error) })
+    }
     throw new TypeError(
       `${this.name} yielded ${describeValue(work)}: in allowAio, yield* Effects and $(...), or yield a promise or Future`
     )
@@ -257,15 +282,15 @@ class Program {
  */
 export function allowAio<Y, A>(
   body: ($: AllowAio) => Generator<Y, A, unknown>,
-  options?: { readonly name?: string | undefined }
+  options?: AllowAioOptions
 ): Effect.Effect<A, FailureOf<Y> | AioError | AioInterrupted, NeedOf<Y> | Loop>
 export function allowAio<A>(
   body: ($: AllowAio) => PromiseLike<A>,
-  options?: { readonly name?: string | undefined }
+  options?: AllowAioOptions
 ): Effect.Effect<A, AioError | AioInterrupted, Loop>
 export function allowAio(
   body: ($: AllowAio) => unknown,
-  options: { readonly name?: string | undefined } = {}
+  options: AllowAioOptions = {}
 ): Effect.Effect<unknown, unknown, Loop> {
   if (typeof body !== "function") {
     throw new TypeError(
@@ -275,9 +300,10 @@ export function allowAio(
   }
   checkOptions("allowAio", options)
   rememberGiver(body, allowAio)
-  const name = options.name ?? ownName(body)
+  const name = givenName(options) ?? ownName(body)
   const shown = name ?? workName(body)
   const mapError = mapping(aioError(() => shown))
+  const stops = stopsOf("allowAio", options)
   return Effect.flatMap(Loop, (loop) =>
     withGraft((graft) =>
       Effect.flatMap(Effect.context<never>(), (context) =>
@@ -286,7 +312,7 @@ export function allowAio(
             const program = new Program(loop, shown, body, context, graft, state)
             return awaitFuture(
               loop,
-              () => loop.createTask((task) => program.run(task), { name, body }) as Future<unknown>,
+              () => loop.createTask((task) => program.run(task), { name, body, ...stops }) as Future<unknown>,
               (task) =>
                 Effect.flatMap(program.inherited, () =>
                   program.escaped === undefined

@@ -10,9 +10,8 @@ import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
-import { Loop } from "../Loop/Loop.js"
-import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
-import { awaitFuture, oncePassed } from "../Loop/fiber/Wait.js"
+import type { Loop } from "../Loop/Loop.js"
+import { aioError } from "../Loop/fiber/Outcome.js"
 import { runAioFuture } from "./runAio.js"
 import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
 import {
@@ -23,9 +22,16 @@ import {
   pumpedStream
 } from "./reading/streams.js"
 import { isDisposable, scopedDisposable } from "./task/disposal.js"
-import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, type AioOptions, checkOptions, onInterruptOf } from "./task/options.js"
+import {
+  type AioInterrupted,
+  checkOptions,
+  type AioOptions,
+  onInterruptOf,
+  stopsOf,
+  givenName
+} from "./task/options.js"
+import { runPromise } from "./task/runPromise.js"
 import { type AioFunction, guarded, type Runner, runTask } from "./task/runTask.js"
 
 /**
@@ -90,7 +96,9 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  * **Flavor** Effect. Starts: in the loop's next pass, once per run. Cancel: interruption cancels the task, and the
  * fiber ends when that has ended. Loop closed: fails with LoopClosedError.
  *
- * **Gotchas** Inside, `currentSignal()` is the AbortSignal to pass on, and `currentTask()` the task.
+ * **Gotchas**
+ * - A call that takes no signal is stopped by what its `cancel` does: `fromAio(call, { cancel: () => page.close() })`.
+ * - Inside, `currentSignal()` is the AbortSignal to pass on, and `currentTask()` the task.
  *
  * @example
  * const load = fromAio(async (id: number) => {
@@ -137,7 +145,9 @@ export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}
   checkOptions("fromAio", options)
   if (typeof aio === "function") return wrapAio(aio as AioFunction, undefined, options)
   if (isFuture(aio)) return runAioFuture(aio, options)
-  if (isThenable(aio)) return runPromise(aio, options)
+  if (isThenable(aio)) {
+    return runPromise(aio, () => givenName(options) ?? "promise", options, stopsOf("fromAio", options))
+  }
   if (isAsyncItems(aio)) return itemsStream(aio, options)
   if (typeof aio === "object" && aio !== null && "try" in aio) {
     const both = aio as FromAioOptions<unknown, Array<unknown>, unknown, unknown>
@@ -171,13 +181,14 @@ const wrapAio = (
   mapError: ((error: unknown) => unknown) | undefined,
   options: IterableOptions
 ): unknown => {
-  const name = options.name ?? ownName(fn)
   rememberGiver(fn, fromAio)
+  const name = givenName(options) ?? ownName(fn)
   const wrapped: WrappedAio = {
     name,
     body: fn,
     mapError: mapping(mapError ?? aioError(() => name ?? workName(fn))),
     onInterrupt: onInterruptOf(options),
+    stops: stopsOf("fromAio", options),
     chunkSize: chunkSizeOf(options),
     streams: Object.prototype.toString.call(fn) === "[object AsyncGeneratorFunction]"
   }
@@ -221,24 +232,4 @@ class AioCall extends EffectAndStream<unknown, unknown, Loop> {
       }
     })
   }
-}
-
-/** An Effect of a promise. Its work has begun already: the task that waits for it is never kept from starting, only told. */
-const runPromise = (promise: PromiseLike<unknown>, options: AioOptions): unknown => {
-  const name = options.name ?? "promise"
-  const mapError = aioError(() => name)
-  const onInterrupt = onInterruptOf(options)
-  return Effect.flatMap(Loop, (loop) =>
-    awaitFuture(
-      loop,
-      () => loop.createTask(() => promise, { name }) as Future<unknown>,
-      (task) => fromFuture(task, mapError),
-      (task) => {
-        const joined = cancelAndJoin(loop, () => name, onInterrupt, task)
-        return onInterrupt.mode === "join" && !task.done()
-          ? Effect.flatMap(oncePassed(loop), () => joined)
-          : joined
-      }
-    )
-  )
 }

@@ -1,8 +1,8 @@
 /** Functions that take an error-first callback, as functions returning an Effect. */
+import * as Effect from "effect/Effect"
 import { callableEffect } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
-import { isAnswer } from "../Loop/kernel/echoes.js"
 import type { AioError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
@@ -10,7 +10,14 @@ import { getRunningLoop } from "./current.js"
 import type { FromAio } from "./fromAio.js"
 import { mapping } from "./task/mistakes.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
-import { type AioOptions, checkFunctionOptions, checkOptions, onInterruptOf } from "./task/options.js"
+import {
+  type AioOptions,
+  checkOptions,
+  checkFunctionOptions,
+  onInterruptOf,
+  refuseProgram,
+  givenName
+} from "./task/options.js"
 import { type AioFunction, guarded, refuseEffect, type Runner, runTask } from "./task/runTask.js"
 
 /** A function of any parameters, the last of which is its callback. */
@@ -88,22 +95,22 @@ export interface FromCallbackOptions<
   F extends CallbackFunction,
   Values extends "first" | "all" = "first",
   E = AioError
-> extends AioOptions {
+> extends Omit<AioOptions, "cancel"> {
   /** `"first"` (the default) gives the callback's first value, `"all"` a tuple of them. */
   readonly values?: Values | undefined
-  /** Called once when the work is cancelled, with what the function returned: a request, a child process, a timer. */
-  readonly cancel?: ((returned: ReturnType<F>, ...args: ArgsOf<F>) => void) | undefined
-  /** Whether an error that comes after the cancel is nothing but its result. Default: whether it is an AbortError. */
-  readonly cancelled?: ((error: unknown) => boolean) | undefined
+  /**
+   * Called once when the work is cancelled, with what the function returned: a request, a child process, a timer. A promise
+   * that it returns is waited for, too. Otherwise as that of {@link AioOptions}.
+   */
+  readonly cancel?: ((returned: ReturnType<F>, ...args: ArgsOf<F>) => unknown) | undefined
   /** Maps the error. Cancellation does not come here. */
   readonly catch?: ((error: unknown) => E) | undefined
 }
 
 /** {@link FromCallbackOptions} of a function of which nothing is known. */
-interface AnyCallbackOptions extends AioOptions {
+interface AnyCallbackOptions extends Omit<AioOptions, "cancel"> {
   readonly values?: "first" | "all" | undefined
-  readonly cancel?: ((returned: unknown, ...args: Array<unknown>) => void) | undefined
-  readonly cancelled?: ((error: unknown) => boolean) | undefined
+  readonly cancel?: ((returned: unknown, ...args: Array<unknown>) => unknown) | undefined
   readonly catch?: ((error: unknown) => unknown) | undefined
 }
 
@@ -116,7 +123,7 @@ interface AnyCallbackOptions extends AioOptions {
  * **Gotchas**
  * - The first call of the callback counts: a later error is reported as `late`, a later value is counted.
  * - A function that never calls back keeps an interrupted fiber waiting; `grace` puts an end to that.
- * - After a cancel, an error other than an AbortError is a failure of the cleanup, unless `cancelled` says that it is not.
+ * - After a cancel, an error other than an abort is a failure of the cleanup, unless `cancelled` says that it is not.
  * - Of an overloaded function the types know the last four signatures; another is chosen by a function that has only that.
  *
  * @example
@@ -166,81 +173,73 @@ const checkedCallbackOptions = (options: AnyCallbackOptions): AnyCallbackOptions
 const wrapCallback = (fn: AioFunction, given: AnyCallbackOptions): unknown => {
   const options = checkedCallbackOptions(given)
   rememberGiver(fn, fromCallback)
-  const name = options.name ?? ownName(fn)
+  const name = givenName(options) ?? ownName(fn)
   const shown = name ?? workName(fn)
-  const runner: Runner<unknown> = {
+  const runner: Omit<Runner<unknown>, "stops"> = {
     name,
     body: fn,
     mapError: mapping(options.catch ?? aioError(() => shown)),
     onInterrupt: onInterruptOf(options)
   }
   return callableEffect(function (this: unknown, ...args: Array<unknown>) {
-    return runTask(
-      guarded(() => call(shown, fn, this, args, options)),
-      runner
-    )
+    return Effect.suspend(() => {
+      const call = new Call(shown, options, args)
+      const cancel = options.cancel === undefined ? undefined : () => call.stop()
+      return runTask(
+        guarded(() => call.begin(fn, this)),
+        { ...runner, stops: { cancel, cancelled: options.cancelled } }
+      )
+    })
   })
 }
 
-/** Calls the function. The Future is pending until it calls back, also after a cancel: so the task joins it. */
-const call = (
-  name: string,
-  fn: AioFunction,
-  self: unknown,
-  args: Array<unknown>,
-  { cancel, cancelled = isAnswer, values }: AnyCallbackOptions
-): Future<unknown> => {
-  const loop = getRunningLoop("fromCallback")
-  let asked: { readonly message: unknown } | undefined
-  let returned: unknown
-  const future = new Future<unknown>(loop, (message) => {
-    if (asked !== undefined) return true
-    asked = { message }
-    try {
-      cancel?.(returned, ...args)
-    } catch (exception) {
-      loop.callExceptionHandler({ kind: "late", message: `cancelling ${name} failed`, exception, future })
-    }
-    return true
-  })
-  const fail = (error: unknown, how: string): void => {
-    if (!future.done()) {
-      if (asked !== undefined && isResult(error)) future._settleCancelled(asked.message)
-      else future._settleError(error)
-      return
-    }
-    loop.callExceptionHandler({
-      kind: "late",
-      message: `${name} ${how} after it had called its callback`,
-      exception: error,
-      future
-    })
-  }
-  const isResult = (error: unknown): boolean => {
-    try {
-      return cancelled(error)
-    } catch (exception) {
+/** One call of the function. Its Future is pending until that calls back, also after a cancel: so the task joins it. */
+class Call {
+  #future: Future<unknown> | undefined
+  #returned: unknown
+
+  constructor(
+    private readonly name: string,
+    private readonly options: AnyCallbackOptions,
+    private readonly args: ReadonlyArray<unknown>
+  ) {}
+
+  /** Calls the function, in its task. */
+  begin(fn: AioFunction, self: unknown): Future<unknown> {
+    const loop = getRunningLoop("fromCallback")
+    const future = new Future<unknown>(loop, () => true)
+    this.#future = future
+    const fail = (error: unknown, how: string): void => {
+      if (!future.done()) return future._settleError(error)
       loop.callExceptionHandler({
         kind: "late",
-        message: `\`cancelled\` of ${name} failed`,
-        exception,
+        message: `${this.name} ${how} after it had called its callback`,
+        exception: error,
         future
       })
-      return false
     }
+    const done = (error?: unknown, ...results: Array<unknown>): void => {
+      // As in Node: whatever is not truthy is no error.
+      if (error) fail(error, "called it again with an error")
+      else if (future.done()) loop._countLate()
+      else future._settleValue(this.options.values === "all" ? results : results[0])
+    }
+    try {
+      this.#returned = refuseEffect(fn.apply(self, [...this.args, done]))
+    } catch (error) {
+      fail(error, "threw")
+    }
+    // An async function may take a callback, too.
+    if (isThenable(this.#returned)) {
+      Promise.resolve(this.#returned).then(undefined, (error) => fail(error, "rejected"))
+    }
+    return future
   }
-  const done = (error?: unknown, ...results: Array<unknown>): void => {
-    // As in Node: whatever is not truthy is no error.
-    if (error) fail(error, "called it again with an error")
-    else if (future.done()) loop._countLate()
-    else future._settleValue(values === "all" ? results : results[0])
+
+  /** The `cancel` of its task: what has called back needs none. */
+  stop(): void | PromiseLike<unknown> {
+    if (this.#future?.done() !== false) return undefined
+    const returned = refuseProgram(this.options.cancel?.(this.#returned, ...this.args))
+    return isThenable(returned) ? returned : undefined
   }
-  try {
-    returned = refuseEffect(fn.apply(self, [...args, done]))
-  } catch (error) {
-    fail(error, "threw")
-  }
-  // An async function may take a callback, too.
-  if (isThenable(returned)) Promise.resolve(returned).then(undefined, (error) => fail(error, "rejected"))
-  return future
 }

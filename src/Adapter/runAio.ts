@@ -9,7 +9,15 @@ import { rememberGiver } from "../Loop/kernel/sites.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { mapping } from "./task/mistakes.js"
-import { type AioInterrupted, type AioOptions, checkOptions, onInterruptOf } from "./task/options.js"
+import {
+  type AioInterrupted,
+  checkOptions,
+  type AioOptions,
+  onInterruptOf,
+  stopsOf,
+  givenName
+} from "./task/options.js"
+import { runPromise } from "./task/runPromise.js"
 import { awaitJoined, guarded, runTask } from "./task/runTask.js"
 
 /**
@@ -38,9 +46,10 @@ export const runAioFuture = <A>(
   if (!isFuture(future)) throw new TypeError(`runAioFuture takes a Future, not ${describeValue(future)}`)
   checkOptions("runAioFuture", options)
   const onInterrupt = onInterruptOf(options)
-  const name = (): string => options.name ?? future.toString()
+  const name = (): string => givenName(options) ?? future.toString()
+  const stops = stopsOf("runAioFuture", options)
   const mapError = aioError(name)
-  return Effect.flatMap(Loop, (loop) => {
+  return Effect.flatMap(Loop, (loop): Effect.Effect<A, AioError | AioInterrupted, Loop> => {
     if (future._scheduler !== loop) {
       return Effect.die(
         new WrongLoopError(
@@ -52,7 +61,10 @@ export const runAioFuture = <A>(
       future._markRetrieved()
       return fromFuture(future, mapError)
     }
-    return awaitJoined(loop, name, () => future, mapError, onInterrupt)
+    // A `cancel` belongs to a task: one that waits for the Future, and is cancelled with it.
+    return stops.cancel === undefined && stops.cancelled === undefined
+      ? awaitJoined(loop, name, () => future, mapError, onInterrupt)
+      : runPromise(future, name, options, stops)
   })
 }
 
@@ -64,7 +76,8 @@ export const runAioFuture = <A>(
  * gets CancelledError at its `yield`; an async function has its `signal` aborted and the Future it awaits cancelled;
  * then waits. Loop closed: fails with LoopClosedError.
  *
- * **Gotchas** A coroutine that ignores its signal keeps the fiber waiting; after `slowJoin` the loop says so.
+ * **Gotchas** A coroutine that ignores its signal keeps the fiber waiting; after `slowJoin` the loop says so. What takes no
+ * signal is stopped by a `cancel`.
  *
  * @example
  * const load = runAioCoroutine(({ signal }) => fetch("data:,hello", { signal }).then((response) => response.text()))
@@ -83,12 +96,13 @@ export const runAioCoroutine = <R>(
     )
   }
   checkOptions("runAioCoroutine", options)
-  const name = options.name ?? ownName(coroutine)
   rememberGiver(coroutine, runAioCoroutine)
+  const name = givenName(options) ?? ownName(coroutine)
   return runTask(guarded(coroutine), {
     name,
     body: coroutine,
     mapError: mapping(aioError(() => name ?? workName(coroutine))),
-    onInterrupt: onInterruptOf(options)
+    onInterrupt: onInterruptOf(options),
+    stops: stopsOf("runAioCoroutine", options)
   })
 }

@@ -8,7 +8,7 @@ import type { Loop } from "../Loop/Loop.js"
 import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
 import { type FromIterableOptions, iterableStream, itemsStream } from "./reading/streams.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
-import { type AioInterrupted, checkOptions } from "./task/options.js"
+import { type AioInterrupted, checkOptions, givenName } from "./task/options.js"
 import { refuseEffect } from "./task/runTask.js"
 
 /** The refusal of `u`, which is to be an async iterable; `what` begins the sentence. */
@@ -54,7 +54,7 @@ export const runAioGenerator = <A, E = AioError>(
   checkOptions("runAioGenerator", options)
   if (typeof iterable === "function") {
     rememberGiver(iterable, runAioGenerator)
-    const name = options.name ?? workName(iterable)
+    const name = givenName(options) ?? workName(iterable)
     return iterableStream(
       name,
       iterable,

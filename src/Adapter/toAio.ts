@@ -8,7 +8,7 @@ import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Loop } from "../Loop/Loop.js"
-import { checkOptions } from "./task/options.js"
+import { checkOptions, givenName } from "./task/options.js"
 import { capture } from "./visit/capture.js"
 import { type AioDisposable, toDisposable } from "./visit/toDisposable.js"
 import { type AioIterable, toIterable } from "./visit/toIterable.js"
@@ -106,9 +106,11 @@ type EffectFunction = (this: unknown, ...args: Array<never>) => Effect.Effect<un
 
 const toFunction = (
   fn: EffectFunction,
-  { name = workName(fn), signal }: ToAioOptions<Array<never>>
-): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> =>
-  Effect.map(
+  options: ToAioOptions<Array<never>>
+): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> => {
+  const { signal } = options
+  const name = givenName(options) ?? workName(fn)
+  return Effect.map(
     capture<unknown>(),
     ({ loop, start }) =>
       function (this: unknown, ...args: Array<never>): Future<unknown> {
@@ -122,6 +124,7 @@ const toFunction = (
         }
       }
   )
+}
 
 /** The Effect that a wrapped function returned; dies, of a mistake in the program, where it returned something else. */
 const anEffect = <A, E, R>(name: string, returned: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

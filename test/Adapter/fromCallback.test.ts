@@ -314,6 +314,17 @@ describe("fromCallback", () => {
           expect(interruptedOnly(yield* Fiber.interrupt(fiber))).toBe(true)
           expect(log).toEqual([])
           expect(loop.statistics().tasks).toBe(0)
+          // The task has not been told yet.
+          const other = gated()
+          const exit = Effect.exit(fromCallback(other.work, { cancel: () => log.push("cancel") })("x"))
+          const waiting = yield* Effect.fork(exit)
+          yield* settle
+          loop.callSoon(() => {
+            other.done(null, "value")
+            for (const task of loop.allTasks()) task.cancel()
+          })
+          expect(failureOf(yield* Fiber.join(waiting))).toBeInstanceOf(CancelledError)
+          expect(log).toEqual([])
         })
       )
     )

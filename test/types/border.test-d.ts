@@ -17,6 +17,7 @@ import {
   runAioFuture,
   runEffect,
   runEffectTask,
+  type StopOptions,
   type Task,
   toAio
 } from "../../src/index.js"
@@ -301,6 +302,32 @@ describe("Future and Task", () => {
     loop.callSoon((n: number, s: string) => n + s.length, 1)
     // @ts-expect-error a wrong argument
     loop.callLater(1, (n: number) => n, "1")
+  })
+})
+
+describe("cancel and cancelled", () => {
+  it("are given the reason, the task and the error, and change no type", () => {
+    const stops: StopOptions = {
+      cancel: (reason, task) => {
+        expectTypeOf(reason).toEqualTypeOf<CancelledError>()
+        expectTypeOf(task).toEqualTypeOf<Task<unknown>>()
+        return Promise.resolve(1)
+      },
+      cancelled: (error) => {
+        expectTypeOf(error).toEqualTypeOf<unknown>()
+        return false
+      }
+    }
+    const work = async (id: number) => `user ${id}`
+    expectTypeOf(fromAio(work, stops)).toEqualTypeOf(fromAio(work))
+    expectTypeOf(runAioCoroutine(async () => 1, stops)).toEqualTypeOf(runAioCoroutine(async () => 1))
+    expectTypeOf(acquireAio({ open: async () => 1, close: () => {}, ...stops })).toEqualTypeOf(
+      acquireAio({ open: async () => 1, close: () => {} })
+    )
+    // @ts-expect-error an Effect is no way to stop aio work: nobody would run it
+    fromAio(work, { cancel: () => Effect.void })
+    // @ts-expect-error what says whether it was cancelled answers with yes or no
+    fromAio(work, { cancelled: () => "yes" })
   })
 })
 

@@ -3,7 +3,7 @@ import { checkSignal } from "../../Loop/fiber/Fibers.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
 import type { AioError } from "../../Loop/errors.js"
 import { aioError } from "../../Loop/fiber/Outcome.js"
-import { checkFunctionOptions } from "../task/options.js"
+import { checkFunctionOptions, givenName } from "../task/options.js"
 
 /**
  * What has events as Node's EventEmitter does: `on` and `off`, or `addListener` and `removeListener`.
@@ -154,7 +154,7 @@ export const emitterSettings = (
     throw new RangeError(`overflow is "fail", "dropNewest" or "dropOldest", not ${describeValue(overflow)}`)
   }
   checkSignal("fromEmitter", options.signal)
-  const name = options.name ?? `${describeValue(emitter)} ${String(event)}`
+  const name = givenName(options) ?? `${describeValue(emitter)} ${String(event)}`
   return {
     name,
     events: [

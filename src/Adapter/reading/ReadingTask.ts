@@ -1,7 +1,6 @@
 /** The task behind one run of a Stream over an async iterable: it opens the iterator, reads, and closes it. */
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { isThenable } from "../../Loop/kernel/adopt.js"
-import { isAnswer } from "../../Loop/kernel/echoes.js"
 import { CancelledError, isCancelledError } from "../../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../../Loop/kernel/Future.js"
 import type { Context } from "../../Loop/kernel/Context.js"
@@ -9,6 +8,7 @@ import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Task } from "../../Loop/kernel/Task.js"
 import { type Reader, resultOf } from "./Source.js"
 import { cancel } from "../task/join.js"
+import type { Stops } from "../task/options.js"
 import { Life, type Living } from "./Life.js"
 import type { Home } from "../../Loop/ports.js"
 
@@ -23,6 +23,7 @@ export interface ReadingOptions {
   readonly opening: Opening
   /** How many items are read in one go while they come without waiting. */
   readonly chunkSize: number
+  readonly stops: Stops
 }
 
 /** For whom a task reads: the run of a Stream. */
@@ -72,10 +73,15 @@ export class ReadingTask implements Runnable, Living {
     private readonly options: ReadingOptions,
     private readonly consumer: Consumer
   ) {
-    const { body, name } = options
+    const { body, name, stops } = options
     this.#life = new Life(loop, this)
     this.#context = loop.host.contexts.capture()
-    this.task = loop.createTask((task) => this.#begin(task), { name, body, context: this.#context })
+    this.task = loop.createTask((task) => this.#begin(task), {
+      name,
+      body,
+      context: this.#context,
+      ...stops
+    })
     this.#crossing = new Crossing(loop, {
       what: "iterator",
       name,
@@ -256,7 +262,8 @@ export class ReadingTask implements Runnable, Living {
   /** Whether `error` is nothing but the echo of its cancel. */
   #wasCancelled(error: unknown): boolean {
     return (
-      this.reason !== undefined && (isCancelledError(error) || isAnswer(error) || this.task._isEcho(error))
+      this.reason !== undefined &&
+      (isCancelledError(error) || this.task._answersCancel(error, this.#reader?.stop !== undefined))
     )
   }
 

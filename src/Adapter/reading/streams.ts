@@ -7,7 +7,7 @@ import { Loop } from "../../Loop/Loop.js"
 import { aioError } from "../../Loop/fiber/Outcome.js"
 import { refused } from "../../Loop/fiber/Wait.js"
 import { mapping } from "../task/mistakes.js"
-import { type AioInterrupted, type AioOptions, onInterruptOf } from "../task/options.js"
+import { type AioInterrupted, type AioOptions, onInterruptOf, stopsOf, givenName } from "../task/options.js"
 import { Pump, type PumpOptions } from "./Pump.js"
 import type { Opening } from "./ReadingTask.js"
 import { type AsyncItems, itemsName, Source } from "./Source.js"
@@ -79,7 +79,8 @@ export const iterableStream = <A, E>(
     opening,
     chunkSize: chunkSizeOf(options),
     mapError: mapping(options.catch ?? (aioError(() => name) as unknown as (error: unknown) => E)),
-    onInterrupt: onInterruptOf(options)
+    onInterrupt: onInterruptOf(options),
+    stops: stopsOf("runAioGenerator", options)
   })
 
 /** A Stream over an iterable that is there already. */
@@ -87,6 +88,6 @@ export const itemsStream = <A, E>(
   items: AsyncItems<A>,
   options: FromIterableOptions<E>
 ): Stream.Stream<A, E | AioInterrupted, Loop> => {
-  const source = new Source(options.name ?? itemsName(items), items)
+  const source = new Source(givenName(options) ?? itemsName(items), items)
   return iterableStream(source.name, items, () => ({ reader: source.open() }), options)
 }

@@ -17,6 +17,7 @@ import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
 import { wasClosedAlready } from "./closedAlready.js"
 import { askAndJoin } from "./join.js"
+import { givenName } from "./options.js"
 import { guarded } from "./runTask.js"
 
 /** What knows how to dispose itself. */
@@ -169,12 +170,11 @@ export const closeUnowned = (loop: Home, name: string, close: Effect.Effect<void
  */
 export const scopedDisposable = <D extends Disposes>(
   resource: D,
-  {
-    grace,
-    name = describeValue(resource)
-  }: { readonly name?: string | undefined; readonly grace?: DurationInput | undefined },
+  given: { readonly name?: string | undefined; readonly grace?: DurationInput | undefined },
   above: object
 ): Effect.Effect<D, LoopClosedError, Loop | Scope.Scope> => {
+  const { grace } = given
+  const name = givenName(given) ?? describeValue(resource)
   const options: ClosingOptions = {
     name,
     grace: grace === undefined ? undefined : toMillis("grace", grace),

@@ -20,8 +20,16 @@ import type { OnInterrupt } from "./options.js"
 /** What a slow or abandoned join says of the work. */
 const describe = (future: Future<unknown>, origin: (() => string) | undefined): string =>
   future instanceof Task
-    ? `${future._name} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`})`
+    ? `${future._name} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`}` +
+      `${future._beingStopped ? "; its cancel has not ended" : ""})`
     : textOf(future)
+
+/**
+ * How long is waited where the call has not said: as long as the loop says. Work that was given a `cancel` is waited for
+ * no longer than a close is: its program has said how it is stopped, and that should have been enough.
+ */
+const graceOf = (loop: Home, future: Future<unknown>): number =>
+  loop._grace === Infinity && future instanceof Task && future._hasCancel ? loop._closeDeadline : loop._grace
 
 /** The same work, for the report's fields. */
 const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
@@ -89,7 +97,7 @@ export const cancelAndJoin = (
 export const askAndJoin = (
   loop: Home,
   future: Future<unknown>,
-  { grace = loop._grace, mode }: OnInterrupt,
+  { grace = graceOf(loop, future), mode }: OnInterrupt,
   { abandoned, ask, ended, origin, told, who }: EndRequest
 ): Effect.Effect<void> =>
   Effect.suspend(() => {

@@ -10,7 +10,7 @@ import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
 import { cancelAndJoin } from "./join.js"
 import { mistake } from "./mistakes.js"
-import type { AioInterrupted, OnInterrupt } from "./options.js"
+import type { AioInterrupted, OnInterrupt, Stops } from "./options.js"
 
 /** A function of the program, of whatever parameters. */
 export type AioFunction = (this: unknown, ...args: Array<unknown>) => unknown
@@ -24,6 +24,7 @@ export interface Runner<E> {
   /** The typed failure for what the function threw. */
   readonly mapError: (error: unknown) => E
   readonly onInterrupt: OnInterrupt
+  readonly stops: Stops
 }
 
 /** What aio code returned. Fails where that is an Effect, which would never run. */
@@ -65,13 +66,13 @@ export const awaitJoined = <A, E>(
 /** Starts a coroutine in the loop and waits for it. */
 export const runTask = <A, E>(
   coroutine: Coroutine<unknown>,
-  { body, mapError, name, onInterrupt }: Runner<E>
+  { body, mapError, name, onInterrupt, stops: { cancel, cancelled } }: Runner<E>
 ): Effect.Effect<A, E | AioInterrupted, Loop> =>
   Effect.flatMap(Loop, (loop) =>
     awaitJoined<A, E>(
       loop,
       reportNameOf,
-      () => loop.createTask(coroutine, { name, body }) as Future<unknown> as Future<A>,
+      () => loop.createTask(coroutine, { name, body, cancel, cancelled }) as Future<unknown> as Future<A>,
       mapError,
       onInterrupt
     )

@@ -5,6 +5,7 @@ import type { Future } from "../../Loop/kernel/Future.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Loop } from "../../Loop/Loop.js"
 import { type Starter, capture } from "./capture.js"
+import { givenName } from "../task/options.js"
 import { VisitCall, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
 import type { Home } from "../../Loop/ports.js"
 
@@ -144,6 +145,11 @@ const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Vi
 /** `toAio` for a scoped Effect. */
 export const toDisposable = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  { name = "effect", signal }: ToAioVisitOptions
-): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop> =>
-  Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => () => open(starter, effect, name, signal))
+  { name, signal }: ToAioVisitOptions
+): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop> => {
+  const shown = givenName({ name }) ?? "effect"
+  return Effect.map(
+    capture<Exclude<R, Scope.Scope>>(),
+    (starter) => () => open(starter, effect, shown, signal)
+  )
+}

@@ -7,6 +7,7 @@ import { Future } from "../../Loop/kernel/Future.js"
 import { Queue } from "../../Loop/kernel/Queue.js"
 import type { Loop } from "../../Loop/Loop.js"
 import { type Starter, capture } from "./capture.js"
+import { givenName } from "../task/options.js"
 import { VisitCall, failed, finished, type ToAioVisitOptions, Visit } from "./Visit.js"
 
 /**
@@ -226,8 +227,10 @@ const failureOf = ({ left, life, taken }: Visit): TellFailure | undefined => {
 /** `toAio` for a Stream. */
 export const toIterable = <A, E, R>(
   stream: Stream.Stream<A, E, R>,
-  { name = "stream", signal }: ToAioVisitOptions
-): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop> =>
-  Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => ({
-    [Symbol.asyncIterator]: () => new StreamIterator(starter, stream, name, signal)
+  { name, signal }: ToAioVisitOptions
+): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop> => {
+  const shown = givenName({ name }) ?? "stream"
+  return Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => ({
+    [Symbol.asyncIterator]: () => new StreamIterator(starter, stream, shown, signal)
   }))
+}

@@ -201,6 +201,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** Generators: what the next step throws into the coroutine, in place of an awaited outcome. */
   #throw: { readonly error: unknown } | undefined
   #abort: Abort | undefined
+  /** A signal that was read was aborted; a fresh one may be there since. */
+  #aborted = false
   readonly #stops: Stops | undefined
   /** Its `cancel` was called, and what that returned has not ended or has. */
   #stopping: "pending" | "ended" | undefined
@@ -260,7 +262,17 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** What it waits for, for reports: the text forms of the Futures it awaits. */
   waitingOn(): ReadonlyArray<string> {
     const awaited = this.#awaited().map(textOf)
-    return this.#stopping === "pending" ? [...awaited, "its cancel"] : awaited
+    return this._beingStopped ? [...awaited, "its cancel"] : awaited
+  }
+
+  /** @internal Its `cancel` was called, and has not ended. */
+  get _beingStopped(): boolean {
+    return this.#stopping === "pending" && !this.done()
+  }
+
+  /** @internal It was said how its work is stopped, by a `cancel`. */
+  get _hasCancel(): boolean {
+    return this.#stops?.cancel !== undefined
   }
 
   /**
@@ -388,10 +400,17 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal Whether an error with which its work has ended is the echo of our own cancel (J11). */
   _isEcho(error: unknown): boolean {
-    if (this.#requests === 0) return false
+    return this.#requests > 0 && this._answersCancel(error)
+  }
+
+  /**
+   * @internal `_isEcho`, for those who know that it was cancelled, also where the cancel was taken back since. `told`: its
+   * work was told to stop by other means than its signal and its `cancel`.
+   */
+  _answersCancel(error: unknown, told = false): boolean {
     const cancelled = this.#stops?.cancelled
     if (cancelled === undefined) {
-      const stopped = this.#abort !== undefined || this.#stopping !== undefined
+      const stopped = told || this.#aborted || this.#abort !== undefined || this.#stopping !== undefined
       return isAbortError(error) || (stopped && isKnownAbort(error))
     }
     try {
@@ -425,6 +444,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   uncancel(): number {
     if (this.#requests > 0 && --this.#requests === 0) {
       this.#cancel = undefined
+      this.#aborted ||= this.#abort !== undefined
       this.#abort = undefined
       this.#message = undefined
       this.#toldByUs = false
@@ -584,6 +604,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
         ? `<Task ${future._stateWord()} name=${JSON.stringify(future._name)}>`
         : textOf(future)
     )
+    if (this._beingStopped) texts.push("its cancel")
     const wait = texts.length === 0 ? "" : ` wait_for=${texts.join(", ")}`
     return `${word} name=${JSON.stringify(this._name)} coro=${functionName(this.#body)}${wait}`
   }

@@ -1,18 +1,21 @@
 /**
- * Which errors say nothing but that this library has cancelled: its own CancelledError that comes a second time, and what
- * libraries throw when the signal that we aborted, or the `cancel` that we called, has stopped them (J11).
+ * Which errors libraries throw when the signal that we aborted, or the `cancel` that we called, has stopped them (J11). What
+ * is an echo of this library's own errors says Loop/closing/told.ts.
  *
- * The table is data. Each line was read in the package of that version, at that place; a library that throws an
- * `AbortError` needs none.
+ * The table is data. Each line was seen with the package of that version, stopped in the middle of a call, in the way that
+ * the line names; a library that throws an `AbortError`, or the reason of the signal, needs none. What only looks like an
+ * abort (a deadline of the library's own, such as mongodb's MongoOperationTimeoutError) is not in it.
  */
-import { isAbortError, isCancelledError } from "./errors.js"
+import { isAbortError } from "./errors.js"
 
 /** How the aborts of one library look. All that is given has to be so. */
 export interface KnownAbort {
   readonly library: string
   readonly version: string
-  /** Where in the package the error is made. */
+  /** Where in the package, or the server, the error is made. */
   readonly source: string
+  /** What brings it about. */
+  readonly by: string
   /** The name of the error or of its class. */
   readonly name?: string
   readonly code?: string | number
@@ -21,18 +24,20 @@ export interface KnownAbort {
   readonly begins?: string
 }
 
+// Names of classes do not survive a minifier, messages do: where a message is of the abort alone, it is enough.
 // prettier-ignore
 export const knownAborts: ReadonlyArray<KnownAbort> = [
-  { library: "axios", version: "1.21.1", source: "lib/cancel/CanceledError.js", name: "CanceledError", code: "ERR_CANCELED" },
-  { library: "openai", version: "6.49.0", source: "core/error.js", name: "APIUserAbortError", message: "Request was aborted." },
-  { library: "@anthropic-ai/sdk", version: "1.14.0", source: "core/error.js", name: "APIUserAbortError", message: "Request was aborted." },
-  { library: "@grpc/grpc-js", version: "1.14.7", source: "build/src/call.js", code: 1, begins: "1 CANCELLED" },
-  { library: "undici", version: "7.30.2", source: "lib/core/errors.js", code: "UND_ERR_ABORTED" },
-  { library: "mongodb", version: "7.9.0", source: "lib/error.js", name: "MongoOperationTimeoutError" },
-  { library: "mongodb", version: "7.9.0", source: "lib/error.js", name: "MongoClientClosedError" },
-  { library: "pg", version: "8.23.1", source: "pg-protocol, DatabaseError; PostgreSQL's query_canceled", code: "57014" },
-  { library: "pg", version: "8.23.1", source: "PostgreSQL, tcop/postgres.c", message: "canceling statement due to user request" },
-  { library: "ioredis", version: "6.0.0", source: "built/constants.js", message: "Connection is closed." }
+  { library: "axios", version: "1.21.1", by: "its signal", source: "lib/cancel/CanceledError.js", name: "CanceledError", code: "ERR_CANCELED" },
+  { library: "openai", version: "6.49.0", by: "its signal", source: "core/error.js, APIUserAbortError", message: "Request was aborted." },
+  { library: "@anthropic-ai/sdk", version: "1.14.0", by: "its signal", source: "core/error.js, APIUserAbortError", message: "Request was aborted." },
+  { library: "@grpc/grpc-js", version: "1.14.7", by: "call.cancel()", source: "build/src/call.js", code: 1, begins: "1 CANCELLED" },
+  { library: "undici", version: "7.30.2", by: "an emitter as its signal, body.destroy()", source: "lib/core/errors.js, RequestAbortedError", code: "UND_ERR_ABORTED" },
+  { library: "undici", version: "7.30.2", by: "client.destroy()", source: "lib/core/errors.js, ClientDestroyedError", code: "UND_ERR_DESTROYED" },
+  { library: "mongodb", version: "7.9.0", by: "client.close()", source: "lib/error.js, made in lib/cmap/connection_pool.js", name: "MongoClientClosedError" },
+  { library: "pg", version: "8.23.1", by: "pg_cancel_backend", source: "PostgreSQL 15, query_canceled", code: "57014" },
+  { library: "pg", version: "8.23.1", by: "pg_cancel_backend, where only the message is passed on", source: "PostgreSQL 15, tcop/postgres.c", message: "canceling statement due to user request" },
+  { library: "pg", version: "8.23.1", by: "client.end()", source: "lib/client.js", message: "Connection terminated" },
+  { library: "ioredis", version: "6.0.0", by: "redis.disconnect()", source: "built/utils/index.js", message: "Connection is closed." }
 ]
 
 const matches = (error: object, known: KnownAbort): boolean => {
@@ -55,21 +60,3 @@ export const isKnownAbort = (error: unknown): boolean => {
 
 /** Whether an error is what a library answers an abort with. */
 export const isAnswer = (error: unknown): boolean => isAbortError(error) || isKnownAbort(error)
-
-/** How deep causes and reasons are looked at. */
-const DEEP = 8
-
-/**
- * Whether an error is a cancellation of this library's own, or an abort that has one as its reason or cause. Where it
- * arrives at a promise that nobody awaits it is no accident: whoever was to be told has been.
- */
-export const isEcho = (error: unknown, depth = 0): boolean => {
-  if (isCancelledError(error)) return true
-  if (depth === DEEP || !isAbortError(error)) return false
-  try {
-    const { cause, reason } = error as { cause?: unknown; reason?: unknown }
-    return isEcho(cause, depth + 1) || isEcho(reason, depth + 1)
-  } catch {
-    return false
-  }
-}

@@ -147,6 +147,8 @@ export interface Waiter {
   _deliver(future: Cancellable): void
   /** @internal The wait is over. Returns the cancellation to deliver in place of the outcome, if one came in between. */
   _resume(future: Cancellable, cancelled: boolean): Error | undefined
+  /** @internal Whether an error is the echo of the task's own cancel (J11). */
+  _isEcho(error: unknown): boolean
 }
 
 /** Something that can be asked to stop. */

@@ -1,9 +1,10 @@
 /** Foreign work (a promise, a thenable, another loop's Future) as a Future of this loop. */
 import { textOf } from "./describe.js"
+import { local } from "./current.js"
 import { isAnswer } from "./echoes.js"
 import { isCancelledError, LoopClosedError } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
-import type { Scheduler } from "./ports.js"
+import type { Scheduler, Waiter } from "./ports.js"
 
 /**
  * How to stop foreign work.
@@ -32,6 +33,7 @@ const wrapped = new WeakMap<object, Wrapped>()
 const tellLate = (
   wrapper: Future<unknown>,
   of: Wrapped,
+  isEcho: (error: unknown) => boolean,
   failure: { readonly error: unknown } | undefined
 ): void => {
   if (of.told || [...of.wrappers].some((other) => !other.done())) return
@@ -40,7 +42,7 @@ const tellLate = (
   if (failure === undefined) return scheduler._countLate()
   const { error } = failure
   if (isCancelledError(error) || error instanceof LoopClosedError) return
-  if (wrapper.cancelled() && isAnswer(error)) return
+  if (wrapper.cancelled() && isEcho(error)) return
   scheduler.callExceptionHandler({
     kind: "late",
     message: `what ${textOf(wrapper)} waited for failed when nobody waited for it any more`,
@@ -76,19 +78,22 @@ export const wrapFuture = (
   const source: PromiseLike<unknown> = isFuture(foreign)
     ? foreign
     : new Promise((resolve) => resolve(foreign))
+  // Whoever wraps it has called it, as a rule: the task that may have been told which errors answer its cancel.
+  const task = local()?.task as Waiter | undefined
+  const isEcho = (error: unknown): boolean => isAnswer(error) || task?._isEcho(error) === true
   const of = wrapped.get(foreign) ?? { wrappers: new Set(), told: false }
   wrapped.set(foreign, of)
   of.wrappers.add(wrapper)
   source.then(
     (value) => {
       of.wrappers.delete(wrapper)
-      if (wrapper.done()) return tellLate(wrapper, of, undefined)
+      if (wrapper.done()) return tellLate(wrapper, of, isEcho, undefined)
       of.told = true
       wrapper._settleValue(value)
     },
     (error: unknown) => {
       of.wrappers.delete(wrapper)
-      if (wrapper.done()) return tellLate(wrapper, of, { error })
+      if (wrapper.done()) return tellLate(wrapper, of, isEcho, { error })
       of.told = true
       if (isCancelledError(error)) wrapper._settleCancelled(error)
       else wrapper._settleError(error)

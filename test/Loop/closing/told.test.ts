@@ -13,6 +13,7 @@ describe("what is told once", () => {
       new AioError({ cause: ours, task: "query" }),
       abortError({ cause: ours }),
       abortError({ reason: ours }),
+      Object.assign(new Error(), { code: "ABORT_ERR", reason: abortError({ cause: ours }) }),
       new TaskGroupError([ours, abortError({ cause: ours })])
     ]) {
       expect(isEcho(error)).toBe(true)
@@ -21,12 +22,15 @@ describe("what is told once", () => {
 
   it("S7 other errors are none, whatever they are", () => {
     const ours = new CancelledError("closing")
+    const circle = abortError({})
+    circle.cause = circle
     const { proxy, revoke } = Proxy.revocable({}, {})
     revoke()
     for (const error of [
       new Error("a bug"),
       new Error("a bug", { cause: ours }),
       abortError({}),
+      circle,
       new TaskGroupError([ours, new Error("a bug")]),
       new AggregateError([]),
       new LoopCrash({ cause: ours, loop: "main", source: "a callback" }),
