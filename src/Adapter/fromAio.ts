@@ -13,11 +13,14 @@ import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import type { Loop } from "../Loop/Loop.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
 import { runAioFuture } from "./runAio.js"
-import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
+import { type AsyncItems, type CloseItems, isAsyncItems, Source } from "./reading/Source.js"
 import {
   chunkSizeOf,
+  type Closed,
+  closeOf,
   type FromIterableOptions,
   itemsStream,
+  type ItemOf,
   type IterableOptions,
   pumpedStream
 } from "./reading/streams.js"
@@ -116,7 +119,7 @@ export function fromAio<A>(
   options?: AioOptions
 ): Effect.Effect<A, AioError | AioInterrupted, Loop>
 export function fromAio<This, Args extends Array<unknown>, R extends AsyncIterable<unknown>, E>(
-  options: FromAioOptions<This, Args, R, E> & Pick<IterableOptions, "chunkSize">
+  options: FromAioOptions<This, Args, R, E> & Pick<IterableOptions<R>, "chunkSize" | "close">
 ): FromAioItems<This, Args, R, E>
 export function fromAio<This, Args extends Array<unknown>, R, E>(
   options: FromAioOptions<This, Args, R, E>
@@ -125,13 +128,17 @@ export function fromAio<A>(
   promise: PromiseLike<A>,
   options?: AioOptions
 ): Effect.Effect<A, AioError | AioInterrupted, Loop>
+export function fromAio<Items extends AsyncIterable<unknown>, E = AioError>(
+  iterable: Items,
+  options: FromIterableOptions<E, Items> & Closed<Items>
+): Stream.Stream<ItemOf<Items>, E | AioInterrupted, Loop>
 export function fromAio<A, E = AioError>(
   iterable: AsyncItems<A>,
   options?: FromIterableOptions<E>
 ): Stream.Stream<A, E | AioInterrupted, Loop>
 export function fromAio<This, Args extends Array<unknown>, R extends AsyncIterable<unknown>>(
   fn: (this: This, ...args: Args) => R,
-  options?: IterableOptions
+  options?: IterableOptions<R>
 ): FromAioItems<This, Args, R, AioError>
 export function fromAio<This, Args extends Array<unknown>, R>(
   fn: (this: This, ...args: Args) => R,
@@ -172,6 +179,7 @@ export function fromAio(aio: unknown, options: FromIterableOptions<unknown> = {}
 interface WrappedAio extends Runner<unknown> {
   readonly body: AioFunction
   readonly chunkSize: number
+  readonly close: CloseItems | undefined
   /** Whether the function is an async generator function, as far as can be told. */
   readonly streams: boolean
 }
@@ -187,9 +195,10 @@ const wrapAio = (
     name,
     body: fn,
     mapError: mapping(mapError ?? aioError(() => name ?? workName(fn))),
-    onInterrupt: onInterruptOf(options),
+    onInterrupt: { ...onInterruptOf(options), stoppable: options.close !== undefined },
     stops: stopsOf("fromAio", options),
     chunkSize: chunkSizeOf(options),
+    close: closeOf(options),
     streams: Object.prototype.toString.call(fn) === "[object AsyncGeneratorFunction]"
   }
   return callableEffect(function (this: unknown, ...args: Array<unknown>) {
@@ -228,7 +237,7 @@ class AioCall extends EffectAndStream<unknown, unknown, Loop> {
       // What is no iterable is the Stream's only item, as of every Effect.
       opening: (task) => {
         const value = call(task)
-        return isAsyncItems(value) ? { reader: new Source(name, value).open() } : { value }
+        return isAsyncItems(value) ? { reader: new Source(name, value, wrapped.close).open() } : { value }
       }
     })
   }

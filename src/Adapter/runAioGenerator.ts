@@ -6,8 +6,15 @@ import type { AioError } from "../Loop/errors.js"
 import type { Task } from "../Loop/kernel/Task.js"
 import type { Loop } from "../Loop/Loop.js"
 import { type AsyncItems, isAsyncItems, Source } from "./reading/Source.js"
-import { type FromIterableOptions, iterableStream, itemsStream } from "./reading/streams.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
+import {
+  type Closed,
+  closeOf,
+  type FromIterableOptions,
+  type ItemOf,
+  iterableStream,
+  itemsStream
+} from "./reading/streams.js"
 import { type AioInterrupted, checkOptions, givenName } from "./task/options.js"
 import { refuseEffect } from "./task/runTask.js"
 
@@ -47,21 +54,30 @@ const notItems = (what: string, u: unknown): TypeError =>
  * @category adapters
  * @since 0.1.0
  */
-export const runAioGenerator = <A, E = AioError>(
+export function runAioGenerator<Items extends AsyncIterable<unknown>, E = AioError>(
+  iterable: Items | ((task: Task<unknown>) => Items),
+  options: FromIterableOptions<E, Items> & Closed<Items>
+): Stream.Stream<ItemOf<Items>, E | AioInterrupted, Loop>
+export function runAioGenerator<A, E = AioError>(
+  iterable: AsyncItems<A> | ((task: Task<unknown>) => AsyncItems<A>),
+  options?: FromIterableOptions<E>
+): Stream.Stream<A, E | AioInterrupted, Loop>
+export function runAioGenerator<A, E>(
   iterable: AsyncItems<A> | ((task: Task<unknown>) => AsyncItems<A>),
   options: FromIterableOptions<E> = {}
-): Stream.Stream<A, E | AioInterrupted, Loop> => {
+): Stream.Stream<A, E | AioInterrupted, Loop> {
   checkOptions("runAioGenerator", options)
   if (typeof iterable === "function") {
     rememberGiver(iterable, runAioGenerator)
     const name = givenName(options) ?? workName(iterable)
+    const close = closeOf(options)
     return iterableStream(
       name,
       iterable,
       (task) => {
         const items: unknown = refuseEffect(iterable(task))
         if (!isAsyncItems(items)) throw notItems(`${name} is to give an async iterable, and gave`, items)
-        return { reader: new Source(name, items).open() }
+        return { reader: new Source(name, items, close).open() }
       },
       options
     )

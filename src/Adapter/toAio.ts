@@ -9,7 +9,7 @@ import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Loop } from "../Loop/Loop.js"
 import { checkOptions, givenName } from "./task/options.js"
-import { capture } from "./visit/capture.js"
+import { captureFor } from "./visit/owned.js"
 import { type AioDisposable, toDisposable } from "./visit/toDisposable.js"
 import { type AioIterable, toIterable } from "./visit/toIterable.js"
 import { failed, type ToAioVisitOptions } from "./visit/Visit.js"
@@ -25,7 +25,17 @@ export interface ToAioOptions<Args extends Array<unknown>> {
   readonly name?: string | undefined
   /** Interrupts a call's fiber when it aborts: one signal for all calls, or chosen from a call's arguments. */
   readonly signal?: AbortSignal | ((...args: Args) => AbortSignal | undefined) | undefined
+  /** Whether the fibers belong to the Scope in which `toAio` was run, and not to the loop: see `toAio`. Default false. */
+  readonly scoped?: boolean | undefined
 }
+
+/** That the fibers belong to a Scope, or may: then one is needed. */
+interface Scoped<S extends boolean> {
+  readonly scoped?: S | undefined
+}
+
+/** What `toAio` needs beside what the Effects need. */
+type NeedOf<S extends boolean> = Loop | (true extends S ? Scope.Scope : never)
 
 /**
  * Makes aio of what is Effect. What it needs is captured from the caller of `toAio`, once.
@@ -42,6 +52,12 @@ export interface ToAioOptions<Args extends Array<unknown>> {
  * Future, or the task that awaits it, or aborting the signal, interrupts the fiber; the Future is done when the fiber
  * is. Loop closed: the Future fails with LoopClosedError; the call itself never throws. What is open when the loop
  * closes is interrupted after the loop's tasks.
+ *
+ * **Scopes** Fibers belong to the loop: what they use may be closed before them. With `scoped: true` they belong to the Scope
+ * in which `toAio` was run. When that closes, they are interrupted, and have ended before it goes on to what was acquired
+ * before `toAio` was run: a handler never sees a closed database. What is called from then on is cancelled. A wait that takes
+ * long is reported once, and given up after the loop's `grace`, or else its `closeDeadline`. What is acquired after `toAio`
+ * was run is closed first: acquire what the handlers use, then make them, then start the server.
  *
  * **Gotchas**
  * - Cancelling a `next()` ends the iteration, as in an async generator.
@@ -63,26 +79,40 @@ export interface ToAioOptions<Args extends Array<unknown>> {
  * })
  * const words = await Effect.runPromise(Loop.scoped(program))
  *
+ * @example
+ * import * as http from "node:http"
+ *
+ * const server = Effect.gen(function* () {
+ *   const db = yield* Effect.acquireRelease(Effect.succeed({ size: 2 }), () => Effect.log("db closed"))
+ *   const handler = yield* toAio(() => Effect.delay(Effect.succeed(`size ${db.size}`), "10 millis"), { scoped: true })
+ *   yield* acquireAio({
+ *     open: () => http.createServer((_, response) => void handler().then((text) => response.end(text))),
+ *     close: (server) => server[Symbol.asyncDispose]()
+ *   })
+ * })
+ * await Effect.runPromise(Loop.scoped(Effect.scoped(server)))
+ *
  * @category adapters
  * @since 0.1.0
  */
-export function toAio<This, Args extends Array<unknown>, A, E, R>(
+export function toAio<This, Args extends Array<unknown>, A, E, R, S extends boolean = false>(
   fn: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-  options?: ToAioOptions<Args>
-): Effect.Effect<(this: This, ...args: Args) => Future<A>, never, R | Loop>
-export function toAio<A, E, R>(
+  options?: ToAioOptions<Args> & Scoped<S>
+): Effect.Effect<(this: This, ...args: Args) => Future<A>, never, R | NeedOf<S>>
+export function toAio<A, E, R, S extends boolean = false>(
   effect: Effect.Effect<A, E, R>,
-  options?: ToAioVisitOptions
-): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop>
-export function toAio<A, E, R>(
+  options?: ToAioVisitOptions & Scoped<S>
+): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | NeedOf<S>>
+export function toAio<A, E, R, S extends boolean = false>(
   stream: Stream.Stream<A, E, R>,
-  options?: ToAioVisitOptions
-): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop>
+  options?: ToAioVisitOptions & Scoped<S>
+): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | NeedOf<S>>
 export function toAio(
   effect: unknown,
   options: ToAioOptions<Array<never>> | ToAioVisitOptions = {}
 ): unknown {
   checkOptions("toAio", options)
+  checkScoped(options.scoped)
   // A function of fromAio is both, and more of a function; a service tag is both, and less.
   const streams = prefersStream(effect)
   if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
@@ -101,6 +131,11 @@ export function toAio(
   return isEffect ? toDisposable(effect, checked) : toIterable(effect, checked)
 }
 
+const checkScoped = (scoped: unknown): void => {
+  if (scoped === undefined || typeof scoped === "boolean") return
+  throw new TypeError(`toAio's scoped is true or false, not ${describeValue(scoped)}`)
+}
+
 /** A function returning an Effect, of whatever parameters. */
 type EffectFunction = (this: unknown, ...args: Array<never>) => Effect.Effect<unknown, unknown, unknown>
 
@@ -111,7 +146,7 @@ const toFunction = (
   const { signal } = options
   const name = givenName(options) ?? workName(fn)
   return Effect.map(
-    capture<unknown>(),
+    captureFor<unknown>(name, options),
     ({ loop, start }) =>
       function (this: unknown, ...args: Array<never>): Future<unknown> {
         const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))

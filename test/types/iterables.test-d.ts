@@ -129,3 +129,24 @@ describe("runAioGenerator", () => {
     runAioGenerator(1)
   })
 })
+
+describe("the close of a Stream", () => {
+  it("is given the iterable", () => {
+    class Cursor implements AsyncIterable<number> {
+      [Symbol.asyncIterator](): AsyncIterator<number> {
+        throw new Error("not called")
+      }
+      async close(): Promise<void> {}
+    }
+    const cursor = new Cursor()
+    const close = (of: Cursor) => of.close()
+    type Items = Stream.Stream<number, AioError | AioInterrupted, Loop>
+    expectTypeOf(fromAio(cursor, { close: (of) => of.close() })).toEqualTypeOf<Items>()
+    expectTypeOf(runAioGenerator(cursor, { close: (of) => of.close() })).toEqualTypeOf<Items>()
+    expectTypeOf(runAioGenerator(() => cursor, { close: (of) => of.close() })).toEqualTypeOf<Items>()
+    expectTypeOf(fromAio((_: string) => cursor, { close })("all")).toEqualTypeOf<Items>()
+    expectTypeOf(fromAio(cursor, { catch: String, close })).toEqualTypeOf<
+      Stream.Stream<number, string | AioInterrupted, Loop>
+    >()
+  })
+})

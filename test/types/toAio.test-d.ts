@@ -115,3 +115,28 @@ describe("toAio of anything else", () => {
     toAio(async () => 1)
   })
 })
+
+describe("toAio with scoped", () => {
+  it("needs the Scope to which the fibers belong, and only then", () => {
+    expectTypeOf(toAio((_: number) => needsDb, { scoped: true })).toEqualTypeOf<
+      Effect.Effect<(_: number) => Future<number>, never, Db | Loop | Scope.Scope>
+    >()
+    expectTypeOf(toAio(scopedDb, { scoped: true })).toEqualTypeOf<
+      Effect.Effect<() => Future<AioDisposable<number>>, never, Db | Loop | Scope.Scope>
+    >()
+    expectTypeOf(toAio(scopedRows, { scoped: true })).toEqualTypeOf<
+      Effect.Effect<AioIterable<string>, never, Db | Loop | Scope.Scope>
+    >()
+    for (const options of [{ scoped: false }, { name: "n" }, {}] as const) {
+      expectTypeOf(toAio((_: number) => needsDb, options)).toEqualTypeOf<
+        Effect.Effect<(_: number) => Future<number>, never, Db | Loop>
+      >()
+    }
+    const either: { readonly scoped: boolean } = { scoped: true }
+    expectTypeOf(toAio(rows, either)).toEqualTypeOf<
+      Effect.Effect<AioIterable<string>, never, Db | Loop | Scope.Scope>
+    >()
+    // @ts-expect-error it is true or false
+    toAio(() => needsDb, { scoped: "yes" })
+  })
+})

@@ -122,7 +122,7 @@ export class Pump<E> implements Consumer, Settleable {
       return askAndJoin(
         this.loop,
         this.#reading.task,
-        interrupted ? onInterrupt : { mode: "join", grace: onInterrupt.grace },
+        interrupted ? onInterrupt : { ...onInterrupt, mode: "join" },
         {
           ask: () => {
             // An interrupted pull that still waits has cancelled it: a second cancel would meet its cleanup.

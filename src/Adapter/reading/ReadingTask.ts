@@ -263,7 +263,9 @@ export class ReadingTask implements Runnable, Living {
   #wasCancelled(error: unknown): boolean {
     return (
       this.reason !== undefined &&
-      (isCancelledError(error) || this.task._answersCancel(error, this.#reader?.stop !== undefined))
+      (isCancelledError(error) ||
+        this.#reader?.answersStop?.(error) === true ||
+        this.task._answersCancel(error, this.#reader?.stop !== undefined))
     )
   }
 

@@ -4,7 +4,9 @@
  */
 import { functionName, describeValue } from "../../Loop/kernel/describe.js"
 import { type CancelledError, InvalidStateError } from "../../Loop/kernel/errors.js"
+import { wasClosedAlready } from "../task/closedAlready.js"
 import { mistake } from "../task/mistakes.js"
+import { refuseEffect } from "../task/runTask.js"
 
 /** What a Stream can be made of: an async iterable, or a bare async iterator. */
 export type AsyncItems<A> = AsyncIterable<A> | AsyncIterator<A, unknown, undefined>
@@ -23,7 +25,12 @@ export interface Reader {
   readonly returnEarly: (() => void) | undefined
   /** Whether `returnEarly` was called. */
   readonly returning: boolean
+  /** Whether an error says nothing but that `stop` was called, where that ends a `next()` with an error of anybody's. */
+  readonly answersStop?: ((error: unknown) => boolean) | undefined
 }
+
+/** Closes an iterable: the `close` of IterableOptions. */
+export type CloseItems = (items: never) => unknown
 
 const has = (u: unknown, name: PropertyKey, type: string): boolean =>
   ((typeof u === "object" && u !== null) || typeof u === "function") &&
@@ -80,11 +87,19 @@ export class Source {
 
   constructor(
     readonly name: string,
-    private readonly items: AsyncItems<unknown>
+    private readonly items: AsyncItems<unknown>,
+    private readonly close: CloseItems | undefined
   ) {}
 
   /** Opens an iterator; one for every run of the Stream. */
   open(): Reader {
+    const { close, items } = this
+    const reader = this.#reader()
+    // What closes this iterable takes it.
+    return close === undefined ? reader : closedBy(() => close(items as never), reader)
+  }
+
+  #reader(): Reader {
     const { items } = this
     if (isWebStream(items)) return this.#once(() => ofWebStream(items))
     if (isNodeReadable(items)) return this.#once(() => ofNodeReadable(items))
@@ -113,6 +128,40 @@ export class Source {
     }
     this.#used = true
     return open()
+  }
+}
+
+/**
+ * The same reader, of an iterable that the program closes: while a `next()` waits, which nothing else may release, or after
+ * its `return()`. Once, and that is waited for.
+ */
+const closedBy = (close: () => unknown, { holds, next, return: leave, stop }: Reader): Reader => {
+  let closing: Promise<unknown> | undefined
+  let failure: { readonly error: unknown } | undefined
+  const once = (): Promise<unknown> => {
+    closing ??= new Promise((resolve) => resolve(refuseEffect(close()))).catch((error: unknown) => {
+      if (!wasClosedAlready(error)) failure = { error }
+    })
+    return closing
+  }
+  return {
+    next,
+    holds,
+    stop: (reason) => {
+      stop?.(reason)
+      void once()
+    },
+    return: async () => {
+      try {
+        await leave()
+      } finally {
+        await once()
+      }
+      if (failure !== undefined) throw failure.error
+    },
+    returnEarly: undefined,
+    returning: false,
+    answersStop: (error) => closing !== undefined && failure?.error !== error
   }
 }
 

@@ -28,8 +28,10 @@ const describe = (future: Future<unknown>, origin: (() => string) | undefined): 
  * How long is waited where the call has not said: as long as the loop says. Work that was given a `cancel` is waited for
  * no longer than a close is: its program has said how it is stopped, and that should have been enough.
  */
-const graceOf = (loop: Home, future: Future<unknown>): number =>
-  loop._grace === Infinity && future instanceof Task && future._hasCancel ? loop._closeDeadline : loop._grace
+const graceOf = (loop: Home, future: Future<unknown>, { grace, stoppable }: OnInterrupt): number => {
+  if (grace !== undefined || loop._grace !== Infinity) return grace ?? loop._grace
+  return stoppable === true || (future instanceof Task && future._hasCancel) ? loop._closeDeadline : Infinity
+}
 
 /** The same work, for the report's fields. */
 const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
@@ -38,11 +40,11 @@ const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
 const interrupted = new Canceller("the fiber that waited for it was interrupted")
 
 /** Cancelling is aio code: what it calls (listeners of a signal, an `onCancel`) is on the loop, and in no fiber. */
-export const cancel = (loop: Home, name: () => string, future: Future<unknown>): void => {
+export const cancel = (loop: Home, name: () => string, future: Future<unknown>, message?: unknown): void => {
   const owner = currentFiberState()
   outsideFibers(() => {
     try {
-      enter(loop, undefined, owner, () => asOwn(() => future.cancel(interrupted)), undefined)
+      enter(loop, undefined, owner, () => asOwn(() => future.cancel(message ?? interrupted)), undefined)
     } catch (exception) {
       // It was told, and may still end; a failure to tell it does not make waiting for it wrong.
       loop.callExceptionHandler({
@@ -97,13 +99,15 @@ export const cancelAndJoin = (
 export const askAndJoin = (
   loop: Home,
   future: Future<unknown>,
-  { grace = graceOf(loop, future), mode }: OnInterrupt,
+  onInterrupt: OnInterrupt,
   { abandoned, ask, ended, origin, told, who }: EndRequest
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     // A stopped loop delivers nothing, and this fiber waits for it now.
     loop._start()
     ask()
+    const { mode } = onInterrupt
+    const grace = graceOf(loop, future, onInterrupt)
     const end = Effect.suspend(ended)
     const abandon = (): void => future._add({ resumes: false, run: () => void ended() })
     if (future.done()) {

@@ -77,6 +77,8 @@ export interface OnInterrupt {
   readonly mode: "join" | "abandon"
   /** How long to join before the work is abandoned and reported; `undefined` is the loop's own `grace`. */
   readonly grace: number | undefined
+  /** It was said how the work is stopped, by other means than a `cancel` of its task: then there is a bound as for that. */
+  readonly stoppable?: boolean | undefined
 }
 
 /** What interruption does where nothing else is said. */

@@ -26,6 +26,8 @@ export interface ToAioVisitOptions {
   readonly name?: string | undefined
   /** Interrupts the fiber when it aborts. */
   readonly signal?: AbortSignal | undefined
+  /** Whether the fiber belongs to the Scope in which `toAio` was run, and not to the loop: see `toAio`. Default false. */
+  readonly scoped?: boolean | undefined
 }
 
 /** What the adapter says of a Visit that it begins. */

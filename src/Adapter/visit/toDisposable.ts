@@ -4,7 +4,8 @@ import type * as Scope from "effect/Scope"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { type Starter, capture } from "./capture.js"
+import type { Starter } from "./capture.js"
+import { captureFor } from "./owned.js"
 import { givenName } from "../task/options.js"
 import { VisitCall, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
 import type { Home } from "../../Loop/ports.js"
@@ -145,11 +146,12 @@ const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Vi
 /** `toAio` for a scoped Effect. */
 export const toDisposable = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  { name, signal }: ToAioVisitOptions
-): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop> => {
-  const shown = givenName({ name }) ?? "effect"
+  options: ToAioVisitOptions
+): Effect.Effect<() => Future<AioDisposable<A>>, never, Exclude<R, Scope.Scope> | Loop | Scope.Scope> => {
+  const { signal } = options
+  const shown = givenName(options) ?? "effect"
   return Effect.map(
-    capture<Exclude<R, Scope.Scope>>(),
+    captureFor<Exclude<R, Scope.Scope>>(shown, options),
     (starter) => () => open(starter, effect, shown, signal)
   )
 }

@@ -6,7 +6,8 @@ import { withPull } from "../../effect.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import { Queue } from "../../Loop/kernel/Queue.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { type Starter, capture } from "./capture.js"
+import type { Starter } from "./capture.js"
+import { captureFor } from "./owned.js"
 import { givenName } from "../task/options.js"
 import { VisitCall, failed, finished, type ToAioVisitOptions, Visit } from "./Visit.js"
 
@@ -227,10 +228,11 @@ const failureOf = ({ left, life, taken }: Visit): TellFailure | undefined => {
 /** `toAio` for a Stream. */
 export const toIterable = <A, E, R>(
   stream: Stream.Stream<A, E, R>,
-  { name, signal }: ToAioVisitOptions
-): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop> => {
-  const shown = givenName({ name }) ?? "stream"
-  return Effect.map(capture<Exclude<R, Scope.Scope>>(), (starter) => ({
+  options: ToAioVisitOptions
+): Effect.Effect<AioIterable<A>, never, Exclude<R, Scope.Scope> | Loop | Scope.Scope> => {
+  const { signal } = options
+  const shown = givenName(options) ?? "stream"
+  return Effect.map(captureFor<Exclude<R, Scope.Scope>>(shown, options), (starter) => ({
     [Symbol.asyncIterator]: () => new StreamIterator(starter, stream, shown, signal)
   }))
 }
