@@ -1,8 +1,10 @@
 /** Event emitters and event targets as Streams. */
 import { manyListeners } from "../Loop/host/manyListeners.js"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import { outsideFibers, pulled } from "../effect.js"
+import { isThenable } from "../Loop/kernel/adopt.js"
 import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
 import { type AioError, BufferOverflowError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
@@ -21,6 +23,7 @@ import {
   type EventTargetLike,
   type FromEmitterOptions
 } from "./emitter/Emitter.js"
+import { type LateErrors, lateErrors, runListens } from "./emitter/lateErrors.js"
 import type { AioInterrupted } from "./task/options.js"
 import type { Home } from "../Loop/ports.js"
 
@@ -37,10 +40,17 @@ const isOwn = (error: unknown): boolean =>
 class EmitterStream implements Settleable {
   readonly #context: Context | undefined
   readonly #attached: Array<() => void> = []
+  #emitter: Emitter | undefined
+  /** Another run, or what stays behind, is told of errors again. */
+  #listensNoMore: (() => void) | undefined
   /** The end of the run. A Future only for its states: nobody waits for it. */
   readonly #outcome: Future<void>
   #items: Array<unknown> = []
   #dropped = 0
+  /** The emitter was paused, and not resumed since. */
+  #paused = false
+  /** How `until` failed, where that has ended the run. */
+  #untilFailed: Cause.Cause<unknown> | undefined
   /** The consumer was told how the run ended. */
   #told = false
   /** Rings at an item and at the end. */
@@ -48,7 +58,8 @@ class EmitterStream implements Settleable {
 
   constructor(
     private readonly loop: Home,
-    private readonly settings: EmitterSettings
+    private readonly settings: EmitterSettings,
+    private readonly late: LateErrors
   ) {
     this.#context = loop.host.contexts.capture()
     this.#bell = new Bell(loop)
@@ -61,13 +72,18 @@ class EmitterStream implements Settleable {
     // The run is open, but no fiber waits for it yet.
     outsideFibers(() => this.loop._watch(this))
     this.#asLoop(() => {
-      const { events, signal } = this.settings
-      if (signal !== undefined) this.#heed(signal)
+      const { events, guarded, signal, until } = this.settings
+      if (signal !== undefined) this.#heed(signal, () => this.#outcome._settleCancelled(signal.reason))
+      if (until instanceof AbortSignal) this.#heed(until, () => this.#outcome._settleValue(undefined))
       for (const [event, kind] of events) {
         if (this.#outcome.done()) return
         const listener: EmitterListener = (...args) => this.#asLoop(() => this.#on(kind, args))
         this.#attached.push(() => emitter.remove(event, listener))
         emitter.add(event, listener)
+        if (kind === "error" && guarded !== undefined) {
+          this.#emitter = emitter
+          this.#listensNoMore = runListens(guarded)
+        }
         // An emitter may call back at once, and end it before the listener was there to be taken away.
         if (this.#outcome.done()) emitter.remove(event, listener)
       }
@@ -79,8 +95,10 @@ class EmitterStream implements Settleable {
     if (this.#items.length > 0) {
       const items = this.#items
       this.#items = []
+      this.#resume()
       return Effect.succeed(items)
     }
+    if (this.#untilFailed !== undefined) return Effect.failCause(this.#untilFailed)
     if (this.#outcome.done()) {
       this.#told = true
       return Effect.as(
@@ -91,8 +109,18 @@ class EmitterStream implements Settleable {
     return Effect.flatMap(this.#bell.next(), () => this.pull)
   })
 
+  /** The program's own end: its Effect has succeeded, or failed with `cause`. */
+  readonly until = (cause: Cause.Cause<unknown> | undefined): void =>
+    this.#asLoop(() =>
+      this.#end(() => {
+        this.#untilFailed = cause
+        this.#outcome._settleValue(undefined)
+      })
+    )
+
   /** The Stream is left, whatever its state. */
   close(): void {
+    this.#resume()
     this.#asLoop(() => this.#end(() => this.#outcome._settleValue(undefined)))
     const error = this.#told ? undefined : this.#outcome._error()
     if (error !== undefined && !isOwn(error)) {
@@ -140,6 +168,8 @@ class EmitterStream implements Settleable {
 
   #on(kind: "item" | "error" | "end", args: Array<unknown>): void {
     if (this.#outcome.done()) return
+    // What has ended is not to be resumed.
+    if (kind !== "item") this.#paused = false
     if (kind === "end") this.#end(() => this.#outcome._settleValue(undefined))
     else if (kind === "error") this.#end(() => this.#outcome._settleError(args[0]))
     else this.#offer(this.settings.map(...args))
@@ -150,8 +180,10 @@ class EmitterStream implements Settleable {
     if (this.#outcome.done()) return
     const { capacity, name, onDrop, overflow } = this.settings
     let dropped = item
-    if (this.#items.length < capacity) this.#items.push(item)
-    else if (overflow === "fail") {
+    if (this.#items.length < capacity) {
+      this.#items.push(item)
+      this.#pause()
+    } else if (overflow === "fail") {
       return this.#end(() => this.#outcome._settleError(new BufferOverflowError(name, capacity)))
     } else {
       if (overflow === "dropOldest") {
@@ -159,17 +191,52 @@ class EmitterStream implements Settleable {
         this.#items.push(item)
       }
       this.#dropped++
-      onDrop?.(this.#dropped, dropped)
+      this.#heedAnswer(onDrop?.(this.#dropped, dropped))
     }
     this.#bell.ring()
+  }
+
+  #pause(): void {
+    const { flow } = this.settings
+    if (flow === undefined || this.#paused || this.#items.length < flow.highWaterMark) return
+    this.#paused = true
+    this.#heedAnswer(flow.pause())
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#asLoop(() => this.#heedAnswer(this.settings.flow?.resume()))
+  }
+
+  /** What a function of the program answered: an async one may still fail, which ends the run as if it had thrown. */
+  #heedAnswer(answer: unknown): void {
+    if (!isThenable(answer)) return
+    Promise.resolve(answer).then(undefined, (error: unknown) =>
+      this.#asLoop(() => this.#end(() => this.#outcome._settleError(error)))
+    )
   }
 
   #end(settle: () => void): void {
     if (this.#outcome.done()) return
     settle()
     this.loop._unwatch(this)
+    this.#stayBehind()
     this.#detach()
     this.#bell.ring()
+  }
+
+  /** Errors that come from now on are reported, and thrown by no emitter. */
+  #stayBehind(): void {
+    const { guarded, name } = this.settings
+    this.#listensNoMore?.()
+    this.#listensNoMore = undefined
+    if (guarded === undefined || this.#emitter === undefined) return
+    try {
+      this.late.stayBehind(guarded, this.#emitter, name, this.#outcome._error())
+    } catch {
+      // It takes no listeners any more; nor will it have anybody to call.
+    }
   }
 
   #detach(): void {
@@ -186,9 +253,8 @@ class EmitterStream implements Settleable {
     }
   }
 
-  #heed(signal: AbortSignal): void {
-    const abort = (): void =>
-      this.#asLoop(() => this.#end(() => this.#outcome._settleCancelled(signal.reason)))
+  #heed(signal: AbortSignal, settle: () => void): void {
+    const abort = (): void => this.#asLoop(() => this.#end(settle))
     if (signal.aborted) return abort()
     manyListeners(signal).addEventListener("abort", abort)
     this.#attached.push(() => signal.removeEventListener("abort", abort))
@@ -205,10 +271,11 @@ class EmitterStream implements Settleable {
  *
  * **Gotchas**
  * - Nothing ends the Stream but what `end` and `error` name, and its consumer.
- * - An emitter does not wait: when `capacity` events wait, the next one ends the Stream with BufferOverflowError, or one
- *   is dropped, and the loss is reported (`late`) when the Stream has ended.
+ * - An emitter does not wait, unless `pause` and `resume` make it: when `capacity` events wait, the next one ends the Stream
+ *   with BufferOverflowError, or one is dropped, and the loss is reported (`late`) when the Stream has ended.
  * - `map` runs at the event, as code of the loop; what it throws ends the Stream as an error event does.
- * - An emitter without the Stream's listener for `"error"` may throw its next one.
+ * - A listener for `"error"` stays behind when the Stream has ended, until the Scope in which it was run closes, or else the
+ *   loop: an error that comes then, and that nobody else listens to, is reported (`late`), and not thrown by the emitter.
  *
  * @example
  * import * as readline from "node:readline"
@@ -224,40 +291,56 @@ class EmitterStream implements Settleable {
  * @category adapters
  * @since 0.1.0
  */
-export function fromEmitter<Args extends Array<unknown>, A, E = AioError>(
+export function fromEmitter<Args extends Array<unknown>, A, E = AioError, E2 = never, R2 = never>(
   emitter: EmitterLike | EventTargetLike<unknown>,
-  options: FromEmitterOptions<E> & {
+  options: FromEmitterOptions<E, E2, R2> & {
     /** Makes the item of an event's arguments. Default: the first one. */
     readonly map: (...args: Args) => A
   }
-): Stream.Stream<A, E | BufferOverflowError | AioInterrupted, Loop>
-export function fromEmitter<A = unknown, E = AioError>(
+): Stream.Stream<A, E | E2 | BufferOverflowError | AioInterrupted, Loop | R2>
+export function fromEmitter<A = unknown, E = AioError, E2 = never, R2 = never>(
   emitter: EmitterLike,
-  options: FromEmitterOptions<E> & { readonly map?: undefined }
-): Stream.Stream<A, E | BufferOverflowError | AioInterrupted, Loop>
-export function fromEmitter<Event, E = AioError>(
+  options: FromEmitterOptions<E, E2, R2> & { readonly map?: undefined }
+): Stream.Stream<A, E | E2 | BufferOverflowError | AioInterrupted, Loop | R2>
+export function fromEmitter<Event, E = AioError, E2 = never, R2 = never>(
   target: EventTargetLike<Event>,
-  options: FromEmitterOptions<E> & { readonly map?: undefined }
-): Stream.Stream<Event, E | BufferOverflowError | AioInterrupted, Loop>
+  options: FromEmitterOptions<E, E2, R2> & { readonly map?: undefined }
+): Stream.Stream<Event, E | E2 | BufferOverflowError | AioInterrupted, Loop | R2>
 export function fromEmitter(
   emitter: unknown,
-  options: FromEmitterOptions<unknown> & { readonly map?: unknown }
-): Stream.Stream<unknown, unknown, Loop> {
+  options: FromEmitterOptions<unknown, unknown, unknown> & { readonly map?: unknown }
+): Stream.Stream<unknown, unknown, unknown> {
   const listenable = emitterOf(emitter)
   const settings = emitterSettings(emitter, listenable, options)
-  return pulled(
-    Effect.flatMap(Loop, (loop) =>
-      Effect.map(
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            const run = new EmitterStream(loop, settings)
-            run.open(listenable)
-            return run
-          }),
-          (run) => Effect.sync(() => run.close())
-        ),
-        (run) => run.pull
-      )
+  // The Scope of the caller, and not that of the Stream.
+  return Stream.unwrap(
+    Effect.map(
+      Effect.flatMap(Loop, (loop) => Effect.map(lateErrors(loop), (late) => [loop, late] as const)),
+      ([loop, late]) =>
+        pulled(
+          Effect.flatMap(
+            Effect.acquireRelease(
+              Effect.sync(() => {
+                const run = new EmitterStream(loop, settings, late)
+                run.open(listenable)
+                return run
+              }),
+              (run) => Effect.sync(() => run.close())
+            ),
+            (run) => Effect.as(untilEffect(run, settings.until), run.pull)
+          )
+        )
     )
   )
 }
+
+/** Runs the `until` of a Stream beside it, and ends it with that. */
+const untilEffect = (
+  run: EmitterStream,
+  until: EmitterSettings["until"]
+): Effect.Effect<unknown, never, unknown> =>
+  until === undefined || until instanceof AbortSignal
+    ? Effect.void
+    : Effect.forkScoped(
+        Effect.matchCause(until, { onFailure: run.until, onSuccess: () => run.until(undefined) })
+      )

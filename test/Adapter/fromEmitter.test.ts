@@ -1,7 +1,7 @@
 /**
  * Events as Streams, from emitters of each kind, with every option.
  *
- * Covers: fromEmitter, emitter/Emitter
+ * Covers: fromEmitter, emitter/Emitter, emitter/lateErrors
  */
 import { EventEmitter } from "node:events"
 import { AsyncLocalStorage } from "node:async_hooks"
@@ -26,8 +26,13 @@ const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
 const failureOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
 
+/** How many listen to an emitter, without what stays behind for its late errors. */
 const listeners = (emitter: EventEmitter): number =>
-  emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
+  emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0) - staysBehind(emitter)
+
+/** How many listeners have stayed behind for late errors. */
+const staysBehind = (emitter: EventEmitter): number =>
+  emitter.listeners("error").filter(({ name }) => name === "lateError").length
 
 const withLoop = <A, E>(
   use: (loop: EventLoop) => Effect.Effect<A, E, Loop | Scope.Scope>,

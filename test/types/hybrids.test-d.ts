@@ -157,6 +157,13 @@ describe("fromEmitter", () => {
       }
     })
     expectTypeOf(unknowns).toEqualTypeOf<Events<number>>()
+    const until = Effect.fail(new NotFound({ id: 1 }))
+    expectTypeOf(fromEmitter(emitter, { event: "data", until })).toEqualTypeOf<
+      Stream.Stream<unknown, AioError | NotFound | BufferOverflowError | AioInterrupted, Loop>
+    >()
+    fromEmitter(emitter, { event: "data", until: AbortSignal.timeout(1), pause: () => {}, resume: () => {} })
+    // @ts-expect-error a promise is neither a signal nor an Effect
+    fromEmitter(emitter, { event: "data", until: Promise.resolve() })
     const caught = fromEmitter(emitter, { event: "data", catch: () => new NotFound({ id: 1 }) })
     expectTypeOf(caught).toEqualTypeOf<Events<unknown, NotFound>>()
   })

@@ -1,4 +1,5 @@
 /** What `fromEmitter` listens to, how it does so with each kind of emitter, and its options, checked. */
+import * as Effect from "effect/Effect"
 import { checkSignal } from "../../Loop/fiber/Fibers.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
 import type { AioError } from "../../Loop/errors.js"
@@ -35,14 +36,27 @@ export interface EventTargetLike<Event> {
  * @category models
  * @since 0.1.0
  */
-export interface FromEmitterOptions<E = AioError> {
+export interface FromEmitterOptions<E = AioError, E2 = never, R2 = never> {
   /** The event whose occurrences are the items. */
   readonly event: string | symbol
   /** The event that fails the Stream with its first argument; `null` for none. Default: `"error"` for emitters. */
   readonly error?: string | symbol | null | undefined
   /** The events that end the Stream, after the items that came before. Default: none, it goes on for ever. */
   readonly end?: string | symbol | ReadonlyArray<string | symbol> | undefined
+  /**
+   * Ends the Stream, after the items that came before: an AbortSignal when it aborts, an Effect when it succeeds. One that
+   * fails fails the Stream. It runs as long as the Stream does, and is interrupted with it.
+   */
+  readonly until?: AbortSignal | Effect.Effect<unknown, E2, R2> | undefined
   readonly buffer?: EmitterBuffer | undefined
+  /**
+   * Backpressure, where the emitter has some: `pause` is called when `highWaterMark` items wait, and `resume` when they were
+   * taken; and when a Stream is left that has paused its emitter. Both are aio code. What they throw ends the Stream as an
+   * error event does.
+   */
+  readonly pause?: (() => unknown) | undefined
+  /** The other half of `pause`: both, or neither. */
+  readonly resume?: (() => unknown) | undefined
   /** Maps the error event's argument, and what `map` threw. */
   readonly catch?: ((error: unknown) => E) | undefined
   /** For reports. Default: the emitter and the event. */
@@ -60,6 +74,8 @@ export interface FromEmitterOptions<E = AioError> {
 export interface EmitterBuffer {
   /** How many items may wait. Default 1024. */
   readonly capacity?: number | undefined
+  /** How many items may wait before the emitter is paused, where it can be. Default: half of `capacity`, at most 512. */
+  readonly highWaterMark?: number | undefined
   /** `"fail"` (the default) ends the Stream with BufferOverflowError, after the items that wait. */
   readonly overflow?: "fail" | "dropNewest" | "dropOldest" | undefined
   /** Called for every item that is dropped, with how many there were and the item. */
@@ -76,6 +92,17 @@ export interface EmitterSettings {
   readonly overflow: "fail" | "dropNewest" | "dropOldest"
   readonly onDrop: ((dropped: number, item: unknown) => void) | undefined
   readonly signal: AbortSignal | undefined
+  readonly until: AbortSignal | Effect.Effect<unknown, unknown, unknown> | undefined
+  readonly flow: Flow | undefined
+  /** What a listener stays behind for, which would throw otherwise: see lateErrors.ts. */
+  readonly guarded: object | undefined
+}
+
+/** How the emitter is paused and resumed, and at how many waiting items. */
+export interface Flow {
+  readonly highWaterMark: number
+  readonly pause: () => unknown
+  readonly resume: () => unknown
 }
 
 /** What is called for an event, with its arguments. */
@@ -118,11 +145,44 @@ export const emitterOf = (emitter: unknown): Emitter => {
 
 const isEvent = (u: unknown): u is string | symbol => typeof u === "string" || typeof u === "symbol"
 
+/** The backpressure of a call. Throws for what it cannot be. */
+const flowOf = (
+  capacity: number,
+  { buffer: { highWaterMark } = {}, pause, resume }: FromEmitterOptions<unknown, unknown, unknown>
+): Flow | undefined => {
+  checkFunctionOptions("fromEmitter", { pause, resume })
+  if (
+    highWaterMark !== undefined &&
+    (!Number.isInteger(highWaterMark) || highWaterMark < 1 || highWaterMark > capacity)
+  ) {
+    throw new RangeError(
+      `highWaterMark is a whole number of items from 1 to the capacity, not ${describeValue(highWaterMark)}`
+    )
+  }
+  if ((pause === undefined) !== (resume === undefined)) {
+    throw new TypeError(
+      "fromEmitter takes pause and resume, or neither: what is paused for good ends nothing"
+    )
+  }
+  if (pause === undefined || resume === undefined) return undefined
+  return {
+    highWaterMark: highWaterMark ?? Math.max(1, Math.min(512, Math.floor(capacity / 2))),
+    pause,
+    resume
+  }
+}
+
+/** Throws `TypeError` for what ends no Stream. */
+const checkUntil = (until: unknown): void => {
+  if (until === undefined || until instanceof AbortSignal || Effect.isEffect(until)) return
+  throw new TypeError(`fromEmitter's until is an AbortSignal or an Effect, not ${describeValue(until)}`)
+}
+
 /** The settings for `emitter`. Throws `TypeError` or `RangeError` for an option that cannot be. */
 export const emitterSettings = (
   emitter: unknown,
   { isTarget }: Emitter,
-  options: FromEmitterOptions<unknown> & { readonly map?: unknown }
+  options: FromEmitterOptions<unknown, unknown, unknown> & { readonly map?: unknown }
 ): EmitterSettings => {
   const { buffer = {}, end = [], event, map, onDrop } = { ...options, onDrop: options?.buffer?.onDrop }
   if (!isEvent(event)) {
@@ -154,6 +214,7 @@ export const emitterSettings = (
     throw new RangeError(`overflow is "fail", "dropNewest" or "dropOldest", not ${describeValue(overflow)}`)
   }
   checkSignal("fromEmitter", options.signal)
+  checkUntil(options.until)
   const name = givenName(options) ?? `${describeValue(emitter)} ${String(event)}`
   return {
     name,
@@ -167,6 +228,9 @@ export const emitterSettings = (
     capacity,
     overflow,
     onDrop,
-    signal: options.signal
+    signal: options.signal,
+    until: options.until,
+    flow: flowOf(capacity, options),
+    guarded: error === "error" && !isTarget ? (emitter as object) : undefined
   }
 }

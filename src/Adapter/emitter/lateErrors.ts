@@ -1,0 +1,142 @@
+/**
+ * The errors of an emitter whose Stream has ended. Node's EventEmitter throws an `"error"` that nobody listens to, and there
+ * may be a second one: pg's Client emits two when its server dies. So a listener stays behind, which reports such an error
+ * as `late`, until the Scope in which the Stream was run closes, or where there is none the loop.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import { outsideFibers } from "../../effect.js"
+import type { Settleable } from "../../Loop/kernel/ports.js"
+import type { Home } from "../../Loop/ports.js"
+import type { Emitter, EmitterListener } from "./Emitter.js"
+
+/** The event that Node's emitters throw where nobody listens to it. */
+const ERROR = "error"
+
+/** What of this library listens to the errors of one emitter. */
+interface Listening {
+  /** Runs of Streams that go on: they are told. */
+  runs: number
+  /** Listeners that stayed behind: the first one reports. */
+  readonly behind: Set<EmitterListener>
+}
+
+const listening = new WeakMap<object, Listening>()
+
+const listeningTo = (emitter: object): Listening => {
+  const known = listening.get(emitter) ?? { runs: 0, behind: new Set() }
+  listening.set(emitter, known)
+  return known
+}
+
+/** Whether the program itself, or another library, has a listener for the errors: then they are theirs. */
+const othersListen = (emitter: object, { behind }: Listening): boolean => {
+  const { listenerCount } = emitter as { readonly listenerCount?: unknown }
+  if (typeof listenerCount !== "function") return false
+  return Number(listenerCount.call(emitter, ERROR)) > behind.size
+}
+
+/** A run listens to the errors of an emitter, until the result is called. */
+export const runListens = (emitter: object): (() => void) => {
+  const of = listeningTo(emitter)
+  of.runs++
+  return () => void of.runs--
+}
+
+/**
+ * The listeners that stay behind for one Scope, or for a loop. It keeps no emitter from being collected, and no trace of
+ * one that was.
+ *
+ * Legal states: open; released, when it takes nothing more.
+ */
+export class LateErrors implements Settleable {
+  readonly _idle = true
+  readonly #emitters = new Set<WeakRef<object>>()
+  readonly #removals = new WeakMap<object, () => void>()
+  readonly #collected = new FinalizationRegistry<WeakRef<object>>((ref) => void this.#emitters.delete(ref))
+  #released = false
+
+  constructor(private readonly loop: Home) {}
+
+  /** A Stream over `emitter` has ended, by `error` if by one. */
+  stayBehind(emitter: object, { add, remove }: Emitter, name: string, ending: unknown): void {
+    if (this.#released || this.#removals.has(emitter)) return
+    const of = listeningTo(emitter)
+    const lateError: EmitterListener = (error) => {
+      const [first] = of.behind
+      // An emitter may call a listener that was added while it calls the others.
+      if (of.runs > 0 || first !== lateError || (ending !== undefined && error === ending)) return
+      if (othersListen(emitter, of)) return
+      outsideFibers(() =>
+        this.loop.callExceptionHandler({
+          kind: "late",
+          message: `${name} failed when its Stream had ended`,
+          exception: error
+        })
+      )
+    }
+    add(ERROR, lateError)
+    of.behind.add(lateError)
+    this.#removals.set(emitter, () => {
+      of.behind.delete(lateError)
+      remove(ERROR, lateError)
+    })
+    const ref = new WeakRef(emitter)
+    this.#emitters.add(ref)
+    this.#collected.register(emitter, ref)
+  }
+
+  /** Takes all listeners away. */
+  release(): void {
+    this.#released = true
+    for (const ref of this.#emitters) {
+      const emitter = ref.deref()
+      if (emitter === undefined) continue
+      try {
+        this.#removals.get(emitter)?.()
+      } catch {
+        // Its Stream has told of that, when it took its own listeners away.
+      }
+    }
+    this.#emitters.clear()
+  }
+
+  /** @internal The loop is closed. */
+  _closed(): void {
+    this.release()
+  }
+}
+
+const ofLoops = new WeakMap<Home, LateErrors>()
+const ofScopes = new WeakMap<Scope.Scope, WeakMap<Home, LateErrors>>()
+
+/** Those of the caller's Scope, or of the loop where the caller has none. */
+export const lateErrors = (loop: Home): Effect.Effect<LateErrors> =>
+  Effect.flatMap(Effect.serviceOption(Scope.Scope), (found) => {
+    if (Option.isNone(found)) return Effect.sync(() => ofLoop(loop))
+    const scope = found.value
+    const known = ofScopes.get(scope) ?? new WeakMap<Home, LateErrors>()
+    ofScopes.set(scope, known)
+    const late = known.get(loop)
+    if (late !== undefined) return Effect.succeed(late)
+    const made = new LateErrors(loop)
+    known.set(loop, made)
+    return Effect.as(
+      Scope.addFinalizer(
+        scope,
+        Effect.sync(() => made.release())
+      ),
+      made
+    )
+  })
+
+const ofLoop = (loop: Home): LateErrors => {
+  const known = ofLoops.get(loop)
+  if (known !== undefined) return known
+  const made = new LateErrors(loop)
+  ofLoops.set(loop, made)
+  if (loop.isClosed()) made.release()
+  else outsideFibers(() => loop._watch(made))
+  return made
+}
