@@ -12,7 +12,7 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
@@ -230,6 +230,55 @@ export const observe = <A, E>(fiber: RunningFiber<A, E>, f: (exit: Exit.Exit<A, 
 /** Asks a fiber to end, without waiting. */
 export const interruptFork = (fiber: RunningFiber<unknown, unknown>): void =>
   fiber.unsafeInterruptAsFork(fiber.id())
+
+/** Whether a fiber was told to end, and has not yet: a typed failure that it comes to now does not reach its Exit. */
+const isTold = (fiber: RunningFiber<unknown, unknown>): boolean =>
+  !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+
+/** A failure on its way out of a fiber that runs a Stream for another one. */
+interface OnItsWay {
+  readonly fiber: RunningFiber<unknown, unknown>
+  readonly cause: Cause.Cause<unknown>
+  readonly dropped: () => void
+}
+
+/** Whether all that `given` says is in `cause`, too. */
+const carries = (cause: Cause.Cause<unknown>, given: Cause.Cause<unknown>): boolean => {
+  const there = [...failures(cause), ...defects(cause)]
+  return [...failures(given), ...defects(given)].every((error) => there.includes(error))
+}
+
+/**
+ * Effect 3 runs a Stream in a fiber of its own, and drops its failure where the fiber that waits for it is interrupted at
+ * that moment. In either case the latter joins the FiberRefs of the former, when that has ended (`channelExecutor.ts` of
+ * 3.22, `runIn`): that is where it can be seen. Without such a join nothing is said to be dropped.
+ */
+const onItsWay = FiberRef.unsafeMake<OnItsWay | undefined>(undefined, {
+  fork: () => undefined,
+  join: (parent, child) => {
+    const joining = Option.getOrUndefined(Fiber.getCurrentFiber())
+    const exit = child === undefined ? null : child.fiber.unsafePoll()
+    if (child !== undefined && joining !== undefined && exit !== null && Exit.isFailure(exit)) {
+      if (carries(exit.cause, child.cause) && isTold(joining)) child.dropped()
+    }
+    return parent
+  }
+})
+
+/**
+ * Closing a Stream: calls `dropped` when the failure `given`, which its pull has ended with, reaches nobody, because the
+ * Stream is left or interrupted at about that moment; `exit` is how the Stream has ended itself.
+ */
+export const whenDropped = (
+  given: Cause.Cause<unknown>,
+  exit: Exit.Exit<unknown, unknown>,
+  dropped: () => void
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+    if (isTold(fiber) || !(Exit.isFailure(exit) && carries(exit.cause, given))) return Effect.sync(dropped)
+    return FiberRef.set(onItsWay, { fiber, cause: given, dropped })
+  })
 
 /** Whether nothing but interruption is in it. */
 export const isInterruptedOnly: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterruptedOnly

@@ -2,8 +2,9 @@
 import { manyListeners } from "../Loop/host/manyListeners.js"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { outsideFibers, pulled } from "../effect.js"
+import { outsideFibers, pulled, whenDropped } from "../effect.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
 import { type AioError, BufferOverflowError } from "../Loop/errors.js"
@@ -53,6 +54,8 @@ class EmitterStream implements Settleable {
   #untilFailed: Cause.Cause<unknown> | undefined
   /** The consumer was told how the run ended. */
   #told = false
+  /** The failure that the consumer was given. */
+  #gave: Cause.Cause<unknown> | undefined
   /** Rings at an item and at the end. */
   readonly #bell: Bell
 
@@ -101,9 +104,17 @@ class EmitterStream implements Settleable {
     if (this.#untilFailed !== undefined) return Effect.failCause(this.#untilFailed)
     if (this.#outcome.done()) {
       this.#told = true
-      return Effect.as(
-        fromFuture(this.#outcome, (error) => (isOwn(error) ? error : this.settings.mapError(error))),
-        undefined
+      return Effect.uninterruptible(
+        Effect.matchCauseEffect(
+          fromFuture(this.#outcome, (error) => (isOwn(error) ? error : this.settings.mapError(error))),
+          {
+            onSuccess: () => Effect.succeed(undefined),
+            onFailure: (cause) => {
+              this.#gave = cause
+              return Effect.failCause(cause)
+            }
+          }
+        )
       )
     }
     return Effect.flatMap(this.#bell.next(), () => this.pull)
@@ -119,23 +130,29 @@ class EmitterStream implements Settleable {
     )
 
   /** The Stream is left, whatever its state. */
-  close(): void {
-    this.#resume()
-    this.#asLoop(() => this.#end(() => this.#outcome._settleValue(undefined)))
-    const error = this.#told ? undefined : this.#outcome._error()
-    if (error !== undefined && !isOwn(error)) {
-      this.loop.callExceptionHandler({
-        kind: "late",
-        message: `${this.settings.name} failed, and its Stream was left before it came to that`,
-        exception: error
-      })
-    }
-    if (this.#dropped === 0) return
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#resume()
+      this.#asLoop(() => this.#end(() => this.#outcome._settleValue(undefined)))
+      const { capacity } = this.settings
+      const error = this.#outcome._error()
+      const failed = error !== undefined && !isOwn(error)
+      if (failed && !this.#told) this.#report("failed, and its Stream was left before it came to that", error)
+      if (this.#dropped > 0) {
+        this.#report(`dropped ${this.#dropped} of its events, because its buffer of ${capacity} was full`)
+      }
+      if (!failed || this.#gave === undefined) return Effect.void
+      return whenDropped(this.#gave, exit, () =>
+        this.#report("failed, and its Stream was interrupted or left at that moment", error)
+      )
+    })
+  }
+
+  #report(what: string, ...exceptions: [] | [exception: unknown]): void {
     this.loop.callExceptionHandler({
       kind: "late",
-      message:
-        `${this.settings.name} dropped ${this.#dropped} of its events, ` +
-        `because its buffer of ${this.settings.capacity} was full`
+      message: `${this.settings.name} ${what}`,
+      ...(exceptions.length === 0 ? {} : { exception: exceptions[0] })
     })
   }
 
@@ -244,11 +261,7 @@ class EmitterStream implements Settleable {
       try {
         remove()
       } catch (exception) {
-        this.loop.callExceptionHandler({
-          kind: "late",
-          message: `${this.settings.name} could not take a listener back`,
-          exception
-        })
+        this.#report("could not take a listener back", exception)
       }
     }
   }
@@ -325,7 +338,7 @@ export function fromEmitter(
                 run.open(listenable)
                 return run
               }),
-              (run) => Effect.sync(() => run.close())
+              (run, exit) => run.close(exit)
             ),
             (run) => Effect.as(untilEffect(run, settings.until), run.pull)
           )

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { outsideFibers } from "../../effect.js"
+import { isAbortError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import type { Home } from "../../Loop/ports.js"
 import type { Emitter, EmitterListener } from "./Emitter.js"
@@ -67,7 +68,8 @@ export class LateErrors implements Settleable {
       const [first] = of.behind
       // An emitter may call a listener that was added while it calls the others.
       if (of.runs > 0 || first !== lateError || (ending !== undefined && error === ending)) return
-      if (othersListen(emitter, of)) return
+      // Node emits an AbortError on a stream that somebody has left before its end: that is no failure.
+      if (isAbortError(error) || othersListen(emitter, of)) return
       outsideFibers(() =>
         this.loop.callExceptionHandler({
           kind: "late",

@@ -2,7 +2,7 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { callback, isInterrupted, sequentialCauses } from "../../effect.js"
+import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import { cancellationOf, fromFuture } from "../../Loop/fiber/Outcome.js"
@@ -33,6 +33,8 @@ export class Pump<E> implements Consumer, Settleable {
   #held: Pull<E> | undefined
   /** The task's end was told to a pull, or will be. */
   #told = false
+  /** The failure of the task that a pull was given. */
+  #gave: Cause.Cause<unknown> | undefined
   /** A coroutine's value is the only item. */
   #given = false
   /** How it failed after its pull was interrupted. A Stream drops the Cause of such a pull, and keeps that of its end. */
@@ -59,15 +61,16 @@ export class Pump<E> implements Consumer, Settleable {
         onFailure: (cause) =>
           // A failure is no news to the task.
           isInterrupted(cause) ? this.#interrupted(cause) : Effect.failCause(cause),
-        onSuccess: Effect.succeed
+        onSuccess: () => this.#take
       })
     }
     return this.#held as Pull<E>
   })
 
-  readonly #wait: Pull<E> = callback((resume) => {
-    if (this.#reading.items.length > 0 || this.#reading.ended) return resume(this.#take)
-    this.#waiting = new Waiting(this.loop, () => resume(this.#take))
+  /** Carries no outcome: what is taken was given. */
+  readonly #wait: Effect.Effect<void> = callback((resume) => {
+    if (this.#reading.items.length > 0 || this.#reading.ended) return resume(Effect.void)
+    this.#waiting = new Waiting(this.loop, () => resume(Effect.void))
     this.loop._start()
     if (!this.#watched) {
       this.#watched = true
@@ -114,6 +117,7 @@ export class Pump<E> implements Consumer, Settleable {
       this.#drop()
       if (this.#late !== undefined) return Effect.failCause(this.#late)
       if (this.#abandoned) return Effect.void
+      if (this.#gave !== undefined) return this.#tellDropped(exit)
       if (this.#reading.ended) return this.#tellUnread()
       if (this.#reading.task.done()) return Effect.flatMap(oncePassed(this.loop), () => this.#tellUnread())
       this.#reading.willBeClosed()
@@ -168,7 +172,26 @@ export class Pump<E> implements Consumer, Settleable {
     if (byLoop && reason !== undefined && task._peek() === "error") {
       return Effect.fail(cancellationOf(reason))
     }
-    return Effect.as(fromFuture(task, this.options.mapError), undefined)
+    return Effect.matchCauseEffect(fromFuture(task, this.options.mapError), {
+      onSuccess: () => Effect.succeed(undefined),
+      onFailure: (cause) => {
+        this.#gave = cause
+        return Effect.failCause(cause)
+      }
+    })
+  }
+
+  /**
+   * The failure that a pull was given may not have got further: a fiber that is interrupted drops it on its way out, and what
+   * has been left meanwhile never sees it. Then it is told of here.
+   */
+  #tellDropped(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    const gave = this.#gave
+    const failure = this.#failure()
+    if (gave === undefined || failure === undefined) return Effect.void
+    return whenDropped(gave, exit, () =>
+      this.#report("failed, and its stream was interrupted or left at that moment", failure.error)
+    )
   }
 
   /** Items that nobody will take. */

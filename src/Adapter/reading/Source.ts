@@ -3,7 +3,7 @@
  * generator), one that does not, a Node Readable, a web ReadableStream.
  */
 import { functionName, describeValue } from "../../Loop/kernel/describe.js"
-import { type CancelledError, InvalidStateError } from "../../Loop/kernel/errors.js"
+import { CancelledError, InvalidStateError } from "../../Loop/kernel/errors.js"
 import { wasClosedAlready } from "../task/closedAlready.js"
 import { mistake } from "../task/mistakes.js"
 import { refuseEffect } from "../task/runTask.js"
@@ -104,7 +104,9 @@ export class Source {
     if (isWebStream(items)) return this.#once(() => ofWebStream(items))
     if (isNodeReadable(items)) return this.#once(() => ofNodeReadable(items))
     const iterator = this.#iterator()
-    return iterator === items ? this.#once(() => ofIterator(iterator)) : ofIterator(iterator)
+    return iterator === items
+      ? this.#once(() => ofIterator(iterator))
+      : unlessAborted(items, ofIterator(iterator))
   }
 
   #iterator(): AsyncIterator<unknown, unknown, undefined> {
@@ -128,6 +130,30 @@ export class Source {
     }
     this.#used = true
     return open()
+  }
+}
+
+/**
+ * The same reader, of a stream of the openai or @anthropic-ai SDK (6.49, 1.14; `core/streaming.js`): one that was aborted ends
+ * as if it were complete. Its controller knows.
+ */
+const unlessAborted = (items: AsyncItems<unknown>, reader: Reader): Reader => {
+  const { controller } = items as { readonly controller?: { readonly signal?: AbortSignal | undefined } }
+  if (typeof controller !== "object" || !(controller?.signal instanceof AbortSignal)) return reader
+  const { signal } = controller
+  const next = async (): Promise<unknown> => {
+    const result: unknown = await reader.next()
+    if (signal.aborted && has(result, "done", "boolean") && (result as { readonly done: boolean }).done) {
+      throw new CancelledError(signal.reason)
+    }
+    return result
+  }
+  return {
+    ...reader,
+    next,
+    get returning() {
+      return reader.returning
+    }
   }
 }
 
