@@ -149,6 +149,10 @@ export const currentFiberState = (): FiberState | undefined => {
   return fiber === undefined ? undefined : (fiber._fiberRefs ?? fiber.getFiberRefs())
 }
 
+/** The fiber whose code is on the stack, to tell it from others; or `undefined`. */
+export const currentFiber = (): object | undefined =>
+  (globalThis as { [currentFiberKey]?: Current })[currentFiberKey]
+
 /** Calls `f`, which is no code of the fiber on the stack, so that it does not find itself in one. */
 export const outsideFibers = <A>(f: () => A): A => {
   const globals = globalThis as { [currentFiberKey]?: unknown }

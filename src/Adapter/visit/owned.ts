@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { currentFiber } from "../../effect.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import type { Loop } from "../../Loop/Loop.js"
 import type { EffectOptions, Home } from "../../Loop/ports.js"
@@ -16,7 +17,7 @@ class Remaining extends Future<void> {
   constructor(
     loop: Home,
     private readonly name: string,
-    private readonly running: ReadonlySet<unknown>
+    private readonly running: { readonly size: number }
   ) {
     super(loop)
   }
@@ -33,7 +34,8 @@ class Remaining extends Future<void> {
  */
 class Owned<R> implements Starter<R> {
   readonly loop: Home
-  readonly #running = new Set<Future<unknown>>()
+  /** The Futures of what runs, and the fibers behind them. */
+  readonly #running = new Map<Future<unknown>, object | undefined>()
   #remaining: Remaining | undefined
   #closed = false
 
@@ -50,7 +52,7 @@ class Owned<R> implements Starter<R> {
         Effect.suspend(() => {
           // It was called before the Scope closed, or not: either way what it may use is gone.
           if (this.#closed) return restore(this.#refuse(future))
-          this.#running.add(future)
+          this.#running.set(future, currentFiber())
           return Effect.ensuring(
             restore(effect),
             Effect.sync(() => this.#ended(future))
@@ -65,6 +67,13 @@ class Owned<R> implements Starter<R> {
   /** The Scope's finalizer. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#closed = true
+    const self = currentFiber()
+    for (const [future, fiber] of this.#running) {
+      if (fiber !== self) continue
+      // A handler that closes the Scope it is in: it ends after that, and cannot be waited for here.
+      this.#running.delete(future)
+      this.#interrupt(future)
+    }
     if (this.#running.size === 0) return Effect.void
     const { loop, name } = this
     this.#remaining = new Remaining(loop, name, this.#running)
@@ -74,7 +83,7 @@ class Owned<R> implements Starter<R> {
       { mode: "join", grace: undefined, stoppable: true },
       {
         ask: () => {
-          for (const future of [...this.#running]) this.#interrupt(future)
+          for (const future of [...this.#running.keys()]) this.#interrupt(future)
         },
         ended: () => Effect.void,
         who: "a Scope that closes",

@@ -224,6 +224,33 @@ describe("toAio with scoped", () => {
     })
   )
 
+  it.live("T7 a handler that closes the Scope it is in is not waited for by that, and ends after it", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const { reports, value } = yield* reporting(
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          yield* Scope.extend(database(log), scope)
+          const stop = yield* Scope.extend(
+            toAio(
+              () =>
+                Scope.close(scope, Exit.void).pipe(
+                  Effect.zipRight(Effect.never),
+                  Effect.ensuring(Effect.sync(() => log.push("handler ended")))
+                ),
+              { scoped: true }
+            ),
+            scope
+          )
+          const future = stop()
+          while (!future.done()) yield* settle
+          return future
+        })
+      )
+      expect([log, value.cancelled(), reports]).toEqual([["db closed", "handler ended"], true, []])
+    })
+  )
+
   it.live("S5 the loop may be closed first", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
