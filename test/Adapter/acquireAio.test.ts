@@ -424,6 +424,44 @@ describe("acquireAio", () => {
       })
   )
 
+  it.effect("J12 a close that was given up does not run on when its loop has closed", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      let goOn = (): void => {}
+      let rounds = 0
+      const foreign = new Promise<void>((resolve) => (goOn = resolve))
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const done = loop.createFuture<void>()
+          done.setResult()
+          const close = async () => {
+            await foreign
+            // Without a bound it would keep Node for ever.
+            while (rounds < 1_000) {
+              rounds++
+              await Promise.allSettled([done])
+            }
+          }
+          const fiber = yield* Effect.fork(
+            Effect.scoped(acquireAio({ open: () => 1, close, name: "pool", grace: 50 }))
+          )
+          yield* settle
+          yield* TestClock.adjust(50)
+          yield* Fiber.join(fiber)
+        }),
+        { exceptionHandler }
+      )
+      goOn()
+      yield* settle
+      expect(rounds).toBe(1)
+      expect(reports.map(({ kind, message }) => [kind, message])).toEqual([
+        ["leftover", expect.stringMatching(/^abandoned after a grace of 50ms: close pool/)],
+        ["late", expect.stringMatching(/^close pool was given up when \S+ closed, and has gone on to await/)]
+      ])
+    })
+  )
+
   it.effect("J12 a close that never settles is named after slowJoin and given up after closeDeadline", () => {
     const { exceptionHandler, reports } = collecting()
     return scoped(

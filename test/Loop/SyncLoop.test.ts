@@ -268,6 +268,23 @@ describe("runForever and stop", () => {
     expect(loop.statistics()).toMatchObject({ state: "stopped", ready: 0 })
   })
 
+  it("L1 gives callbacks a turn where a task awaits nothing but Futures that are done", async () => {
+    await using loop = make()
+    const done = loop.createFuture<void>()
+    done.setResult()
+    let rounds = 0
+    const poll = async (): Promise<number> => {
+      let called = false
+      loop.callSoon(() => void (called = true))
+      // A bound, so that the process is there to say so.
+      for (; !called && rounds < 100_000; rounds++) await Promise.allSettled([done])
+      return rounds
+    }
+    expect(await loop.runUntilComplete(poll)).toBeLessThan(5_000)
+    // And code outside of its runs is answered at once, however often.
+    for (let i = 0; i < 3_000; i++) await done
+  })
+
   it("callbacks-008 runs what was queued before stop(), and keeps what is queued after it for the next run", async () => {
     await using loop = make()
     const log: Array<string> = []

@@ -64,6 +64,8 @@ class CloseTask extends Task<unknown> {
   }
 
   override _closed(error: Error): void {
+    // It was given up: nothing that it goes on to await is answered any more.
+    if (this._graceIsOver) return super._closed(error)
     const { _closeDeadline: deadline, _closing: closing } = this.#loop
     // It has begun, or is about to: it gets a moment, which what comes after the deadline has to share.
     if (closing.gaveUp) after(this.#loop, deadline * LAST_MOMENT, () => super._closed(error))
@@ -110,6 +112,8 @@ export const closeResource = <A>(
         abandoned: () => {
           waits = false
           crossing.givenUp()
+          // Nobody waits for it any more by whom the loop would know of it; it is still to be told of the loop's end.
+          loop._watch(task)
         }
       }
     )
@@ -139,6 +143,8 @@ const afterClose = (
   const exception = task._error()
   if (wasClosedAlready(exception) || (exception instanceof LoopClosedError && loop._closing.gaveUp))
     return Effect.void
+  // It was given up and reported, and then its loop has ended.
+  if (!waited && task._closedUnder) return Effect.void
   if (waited) return Effect.die(exception)
   loop.callExceptionHandler({
     kind: "late",

@@ -45,6 +45,9 @@ export type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } 
 
 let loops = 0
 
+/** How many awaits of Futures that are done are answered before the loop has a turn. */
+const MOST_ANSWERS = 1_000
+
 type Callback<Args extends ReadonlyArray<unknown>> = (...args: Args) => unknown
 
 /**
@@ -69,6 +72,9 @@ export class BaseEventLoop implements Scheduler {
   /** @internal */ readonly _cancelled: CancelledOption | undefined
   /** @internal */ _nothing: object | undefined = undefined
   readonly #passes: Passes
+  /** How many awaits were answered between two passes, and which pass was the one before. */
+  #answers = 0
+  #answersSince = 0
   readonly #tasks = new TaskList<Task<unknown>>()
   /** What is settled when the loop closes, and whether it is a fiber that waits for it. */
   readonly #watched = new Map<Settleable, boolean>()
@@ -458,11 +464,12 @@ export class BaseEventLoop implements Scheduler {
     const error = this._closedError("the loop was closed before this was done")
     this.#closed = true
     const queued = this.#passes.close()
-    for (const task of [...this.#tasks]) {
-      task._closed(error)
-      if (task._mayGoOn) this.#abandoned++
+    // Tasks that are none of the loop's list, the closes of resources, are among what is watched.
+    for (const future of [...this.#tasks, ...this.#watched.keys()]) {
+      const giveUp = future instanceof Task && !future.done()
+      future._closed(error)
+      if (giveUp && future._mayGoOn) this.#abandoned++
     }
-    for (const future of [...this.#watched.keys()]) future._closed(error)
     for (const runnable of queued) {
       if (runnable instanceof Handle) runnable.cancel()
       else this.host.hop(() => runnable.run())
@@ -531,6 +538,16 @@ export class BaseEventLoop implements Scheduler {
   _watch(future: Settleable): void {
     if (this.#closed) future._closed(this._closedError("the loop was closed before this was awaited"))
     else this.#watched.set(future, this.host.inFiber())
+  }
+
+  /** @internal See `Scheduler`. A loop that is stopped or closed has no turn to wait for. */
+  _mayAnswer(): boolean {
+    const { count, running } = this.#passes
+    if (count !== this.#answersSince) {
+      this.#answersSince = count
+      this.#answers = 0
+    }
+    return ++this.#answers <= MOST_ANSWERS || !running
   }
 
   /** @internal */

@@ -493,7 +493,10 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     }
   }
 
-  /** An `await` of a Future that is done does not go round the loop. It may still be a Future of the wrong loop. */
+  /**
+   * An `await` of a Future that is done does not go round the loop, unless its caller does nothing else and the loop gets no
+   * turn by that: it may wait for what a callback is to change. It may still be a Future of the wrong loop.
+   */
   #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
     if (this.#parks("await")) return
     const waiter = local()?.task as Waiter | undefined
@@ -501,8 +504,12 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
       waiter === undefined || waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
     if (refusal !== undefined) return void onRejected(refusal)
     this._markRetrieved()
-    if (this.#state === FINISHED) onFulfilled(this.#value as A)
-    else onRejected(this._error())
+    const answer = (): void => {
+      if (this.#state === FINISHED) onFulfilled(this.#value as A)
+      else onRejected(this._error())
+    }
+    if (this._scheduler._mayAnswer()) answer()
+    else this._scheduler._push({ resumes: true, run: answer })
   }
 
   /** Whether a coroutine that was given up asks: it is never answered. */

@@ -110,6 +110,8 @@ export interface Scheduler {
   ): Unretrieved | undefined
   /** @internal Lists a Future that code outside of all tasks waits for: closing settles it, so that nothing hangs. */
   _watch(future: Settleable): void
+  /** @internal Whether one more `await` may be answered without a turn of the loop, which waits for microtasks. */
+  _mayAnswer(): boolean
   /** @internal How work is stopped where its task was given nothing. */ readonly _cancel:
     CancelOption | undefined
   /** @internal Which errors are echoes, where the task was given nothing. */
