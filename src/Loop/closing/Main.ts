@@ -24,7 +24,7 @@ import { lastLine } from "../host/lastLine.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { logAs } from "../host/Reporter.js"
 import { showInBrief } from "./inBrief.js"
-import { abandonAll } from "./outliving.js"
+import { abandonAll, endThreads, exitIsHeld } from "./outliving.js"
 import { codes, type StopSignal, StopSignals } from "./StopSignals.js"
 import { isAftermath, isEcho, wasTold } from "./told.js"
 import type { Home } from "../ports.js"
@@ -59,12 +59,42 @@ interface Opened {
   readonly state: FiberState
 }
 
+/** How long threads may take to end before the process leaves without `process.exit`, in milliseconds. */
+const THREADS = 250
+
+/**
+ * Ends the process at once. `process.exit` waits for threads: where one is in a call that cannot be ended, the process is
+ * killed, by the signal that it was told to stop by.
+ */
+const exitProcess = (code: number): never => {
+  if (!exitIsHeld()) return process.exit(code)
+  const name = (Object.keys(codes) as ReadonlyArray<StopSignal>).find((signal) => codes[signal] === code)
+  lastLine(`a thread is in a call that cannot be ended: the process ends by ${name ?? "SIGKILL"}`)
+  process.emit("exit", code)
+  if (name !== undefined) {
+    process.removeAllListeners(name)
+    process.kill(process.pid, name)
+  }
+  process.kill(process.pid, "SIGKILL")
+  throw new Error("the process has not ended")
+}
+
 /** Ends the process, after what was written to its pipes: the last report is worth the most. Children are ended at once. */
 const leaveProcess = (code: number): void => {
   abandonAll()
   let held = 1
   const flushed = (): void => {
-    if (--held === 0) process.exit(code)
+    if (--held === 0) exitProcess(code)
+  }
+  if (exitIsHeld()) {
+    held++
+    let waits = true
+    const over = (): void => {
+      if (waits) flushed()
+      waits = false
+    }
+    void endThreads().then(over)
+    setTimeout(over, THREADS)
   }
   for (const stream of [process.stdout, process.stderr]) {
     if (!(stream.writableLength > 0)) continue
@@ -72,7 +102,7 @@ const leaveProcess = (code: number): void => {
     stream.on("error", () => {})
     stream.write("", flushed)
   }
-  if (held > 1) setTimeout(() => process.exit(code), FLUSH)
+  if (held > 1) setTimeout(() => exitProcess(code), FLUSH)
   flushed()
 }
 
@@ -116,7 +146,7 @@ export const runMain = <A, E>(
     }
     const onSignal = (name: StopSignal): void => {
       // Somebody who asks a third time has no patience for the report either.
-      if (state === "leaving") return process.exit(codes[name])
+      if (state === "leaving") return exitProcess(codes[name])
       if (signal !== undefined) {
         log("error", `${name} after ${signal}: leaving at once; ${leftovers()}`)
         return leave(codes[name])

@@ -1,6 +1,7 @@
 /**
  * What would outlive the process, as child processes do: killed at once where the process leaves without closing, by
- * `process.exit`, at a deadline or at a second signal. Nobody waits.
+ * `process.exit`, at a deadline or at a second signal. Nobody waits. And what would not let it leave, as threads do:
+ * `process.exit` waits for each of them, for ever where one is in a call that cannot be ended.
  */
 
 /** What holds it, while it does. */
@@ -30,3 +31,23 @@ export const outlives = (one: Outliving, holds: boolean): void => {
   process.off("exit", abandonAll)
   if (all.size > 0) process.on("exit", abandonAll)
 }
+
+/** What has worker threads, while it does. */
+export interface Threads {
+  /** Ends them; resolves when they have. */
+  end(): Promise<unknown>
+}
+
+const threads = new Set<Threads>()
+
+/** `one` has threads, or no longer does. */
+export const holdsExit = (one: Threads, holds: boolean): void => {
+  if (holds) threads.add(one)
+  else threads.delete(one)
+}
+
+/** Whether there are threads for which `process.exit` would wait. */
+export const exitIsHeld = (): boolean => threads.size > 0
+
+/** Ends all threads; resolves when they have ended. */
+export const endThreads = (): Promise<unknown> => Promise.all([...threads].map((one) => one.end()))

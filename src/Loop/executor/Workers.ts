@@ -11,6 +11,7 @@ import type { Piscina } from "piscina"
 import { closeMoved } from "./closeMoved.mjs"
 import { flagOf, makeSlots, threadOf } from "./jobSlots.mjs"
 import type { JobMessage, JobReply } from "./jobWorker.mjs"
+import { holdsExit, type Threads } from "../closing/outliving.js"
 import { tellSlow } from "../fiber/SlowJoin.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { Run } from "./Run.js"
@@ -46,7 +47,7 @@ interface Thread {
 /**
  * Legal states: no thread yet, open (threads come and go), closing, when no job is left, until the last thread has ended.
  */
-export class Workers {
+export class Workers implements Threads {
   readonly #options: WorkersOptions
   readonly #slots: Int32Array
   #pool: Piscina<JobMessage, JobReply> | undefined
@@ -153,6 +154,11 @@ export class Workers {
     for (const timer of timers) clearTimeout(timer)
   }
 
+  /** Ends all threads, whatever is in them: the process is to leave. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#threads.keys()].map((worker) => worker.terminate()))
+  }
+
   #open(): Piscina<JobMessage, JobReply> {
     const { idleTimeout, maxWorkers, name, resourceLimits } = this.#options
     // Loading it takes 20 milliseconds, which nobody pays for who has no jobs.
@@ -185,12 +191,14 @@ export class Workers {
       if (this.#threads.has(worker)) continue
       const thread: Thread = { id: worker.threadId, ready: false, last: undefined, error: undefined }
       this.#threads.set(worker, thread)
+      holdsExit(this, true)
       worker.once("error", (error) => {
         thread.error = error
         if (!this.#isBusy(thread.id)) this.#tellIdle(thread)
       })
       worker.once("exit", (code) => {
         this.#threads.delete(worker)
+        if (this.#threads.size === 0) holdsExit(this, false)
         if (!thread.ready) queueMicrotask(() => this.#neverReady(thread.error ?? exitError(code)))
         if (this.#threads.size > 0) return
         for (const empty of this.#onEmpty.splice(0)) empty()

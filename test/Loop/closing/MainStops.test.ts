@@ -44,6 +44,30 @@ describe.concurrent("a program that was told to stop", () => {
     }
   )
 
+  it.each([1, 2])(
+    "leaves without a thread that cannot be ended, by its signal, at the deadline and at once: %s (S3)",
+    { timeout: TIMEOUT },
+    async (signals) => {
+      const program = start("deafThread")
+      await program.until("ready")
+      program.kill("SIGTERM")
+      if (signals === 2) {
+        await later()
+        program.kill("SIGTERM")
+      }
+      const began = performance.now()
+      const ended = await program.ended
+      expect(ended).toMatchObject({ code: null, signal: "SIGTERM" })
+      // The call itself takes six seconds.
+      expect(performance.now() - began).toBeLessThan(4_000)
+      expect(
+        count(ended.output, "a thread is in a call that cannot be ended: the process ends by SIGTERM")
+      ).toBe(1)
+      expect(count(ended.output, "exit listeners")).toBe(1)
+      expect(ended.output).toMatch(/^job +execFileSync/m)
+    }
+  )
+
   it.each(["pollsTimers", "pollsEvents", "pollsItself"])(
     "names a task that swallows its cancel and spins on its aborted signal, and stops at the deadline: %s (S2)",
     { timeout: TIMEOUT },
