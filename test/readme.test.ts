@@ -14,6 +14,7 @@ describe("README.md", () => {
 
   it("says what a new folder needs before its first program", () => {
     const before = readme.slice(0, readme.indexOf("```ts"))
-    for (const needed of [`"type": "module"`, "@types/node", "npm i effect-aio"]) expect(before).toContain(needed)
+    for (const needed of [`"type": "module"`, "@types/node", "npm i effect-aio"])
+      expect(before).toContain(needed)
   })
 })

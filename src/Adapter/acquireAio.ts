@@ -6,6 +6,7 @@ import { callSite } from "../Loop/closing/origin.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
+import { rememberGiver } from "../Loop/kernel/sites.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { isGenerator, type Coroutine, type CoroutineValue, type Task } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
@@ -116,6 +117,7 @@ export function acquireAio<R, E = AioError>(
       "acquireAio takes { open, close }, two functions, or { open } of what disposes itself"
     )
   }
+  rememberGiver(resource.open, acquireAio)
   const name = givenName(resource) ?? workName(resource.open)
   const onInterrupt = onInterruptOf({ grace: resource.grace })
   const { cancel, cancelled } = stopsOf("acquireAio", resource)

@@ -102,6 +102,8 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  * **Gotchas**
  * - A call that takes no signal is stopped by what its `cancel` does: `fromAio(call, { cancel: () => page.close() })`.
  * - Inside, `currentSignal()` is the AbortSignal to pass on, and `currentTask()` the task.
+ * - Of a function with overloads TypeScript sees the last one, and the type parameters of a generic function become
+ *   `unknown`: wrap the call that is meant, `fromAio((id: number) => pool.query<User>(sql, [id]))`.
  *
  * @example
  * const load = fromAio(async (id: number) => {

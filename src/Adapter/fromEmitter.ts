@@ -1,10 +1,10 @@
 /** Event emitters and event targets as Streams. */
-import { manyListeners } from "../Loop/host/manyListeners.js"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { outsideFibers, pulled, whenDropped } from "../effect.js"
+import { manyListeners } from "../Loop/host/manyListeners.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
 import { type AioError, BufferOverflowError } from "../Loop/errors.js"

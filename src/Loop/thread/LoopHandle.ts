@@ -1,7 +1,7 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
-import { manyListeners } from "../host/manyListeners.js"
 import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
 import { checkSignal } from "../fiber/Fibers.js"
+import { manyListeners } from "../host/manyListeners.js"
 import { describeValue } from "../kernel/describe.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { JobRefusedError } from "../errors.js"
