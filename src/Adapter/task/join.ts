@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { callback, currentFiberState, outsideFibers } from "../../effect.js"
 import { originOf } from "../../Loop/closing/origin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
-import { after, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
+import { after, tellIfSlow, waitIsTold } from "../../Loop/fiber/SlowJoin.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { asOwn, enter } from "../../Loop/kernel/current.js"
 import { textOf } from "../../Loop/kernel/describe.js"
@@ -119,10 +119,14 @@ export const askAndJoin = (
       return Effect.void
     }
     return callback<void>((resume) => {
-      const notSlow = tellIfSlow(loop, () => ({
-        message: `${who} has waited ${loop._slowJoin}ms for ${describe(future, origin)}, which ${told} and has not ended`,
-        ...about(future)
-      }))
+      const notSlow = tellIfSlow(
+        loop,
+        () => ({
+          message: `${who} has waited ${loop._slowJoin}ms for ${describe(future, origin)}, which ${told} and has not ended`,
+          ...about(future)
+        }),
+        () => future instanceof Task && waitIsTold(future)
+      )
       const waiting = new Waiting(loop, () => {
         notSlow()
         stay?.()

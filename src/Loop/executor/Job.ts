@@ -1,4 +1,5 @@
 /** One run of a job in another thread. */
+import { tellsItself } from "../fiber/SlowJoin.js"
 import { createdAt } from "../kernel/sites.js"
 import { Future } from "../kernel/Future.js"
 import { noArguments, type PackedArguments, type Shipment } from "./shipment.js"
@@ -44,6 +45,7 @@ export class Job {
     this.#since = loop.time()
     this.#packed = packed
     this.future = new Future<unknown>(loop, (message) => owner._cancel(this, message))
+    tellsItself(this.future)
   }
 
   get name(): string {

@@ -4,6 +4,7 @@
  */
 import { enter } from "../kernel/current.js"
 import type { Report } from "../kernel/Report.js"
+import type { Task } from "../kernel/Task.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -23,6 +24,21 @@ export const after = (loop: Home, ms: number, f: () => void): (() => void) => {
 export const tellSlow = (loop: Home, report: Omit<Report, "kind">): void =>
   loop.callExceptionHandler({ kind: "slowJoin", ...report })
 
+/** Work whose owner says by itself when it takes long to end: who waits for that, and nothing else, need not say it again. */
+const tellThemselves = new WeakSet<object>()
+
+/** The owner of `future` reports when that takes long to end. */
+export const tellsItself = (future: object): void => void tellThemselves.add(future)
+
+/** Whether a task waits for such work only. */
+export const waitIsTold = (task: Task<unknown>): boolean => {
+  const awaited = task._awaited()
+  return awaited.length > 0 && awaited.every((future) => tellThemselves.has(future))
+}
+
 /** Reports once, as `slowJoin`, if a wait for what was told to stop takes longer than that; the result takes it back. */
-export const tellIfSlow = (loop: Home, describe: () => Omit<Report, "kind">): (() => void) =>
-  after(loop, loop._slowJoin, () => tellSlow(loop, describe()))
+export const tellIfSlow = (
+  loop: Home,
+  describe: () => Omit<Report, "kind">,
+  isTold: () => boolean = () => false
+): (() => void) => after(loop, loop._slowJoin, () => void (isTold() || tellSlow(loop, describe())))

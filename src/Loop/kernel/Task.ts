@@ -261,7 +261,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** What it waits for, for reports: the text forms of the Futures it awaits. */
   waitingOn(): ReadonlyArray<string> {
-    const awaited = this.#awaited().map(textOf)
+    const awaited = this._awaited().map(textOf)
     return this._beingStopped ? [...awaited, "its cancel"] : awaited
   }
 
@@ -597,7 +597,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   protected override _describe(): string {
     const state = super._describe()
     const word = state.startsWith("pending") ? this._stateWord() + state.slice("pending".length) : state
-    const waits = this.#awaited()
+    const waits = this._awaited()
     // Another task is only named: tasks may await each other in circles.
     const texts = waits.map((future) =>
       future instanceof Task
@@ -653,7 +653,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     onSettled?.(this)
   }
 
-  #awaited(): ReadonlyArray<Cancellable> {
+  /** @internal What it awaits. */
+  _awaited(): ReadonlyArray<Cancellable> {
     if (this.#waiting === undefined) return []
     return this.#waiting instanceof Set ? [...this.#waiting] : [this.#waiting]
   }

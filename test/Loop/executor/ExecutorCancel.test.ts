@@ -9,6 +9,7 @@ import { afterEach } from "vitest"
 import {
   CancelledError,
   Executor,
+  fromAio,
   type Future,
   Limiter,
   Loop,
@@ -293,6 +294,26 @@ describe("cancelling a job", () => {
       }
     })
   })
+
+  it.live(
+    "J6 a fiber that waits for a job which has its grace yet does not report what the executor tells of",
+    () => {
+      const { exceptionHandler, reports } = collecting()
+      return scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const executor = yield* Executor.scoped({ maxWorkers: 1, name: "aio-test", grace: 200 })
+          const gate = new Gate()
+          const fiber = yield* Effect.fork(fromAio(() => loop.runInExecutor(executor, spin, gate.cells))())
+          yield* Effect.promise(() => gate.entered())
+          yield* Fiber.interrupt(fiber)
+          const told = reports.filter(({ kind }) => kind === "slowJoin").map(({ message }) => message)
+          expect(told).toEqual([expect.stringMatching(/its thread is terminated after a grace of 200ms/)])
+        }).pipe(Effect.scoped),
+        { exceptionHandler, slowJoin: 50 }
+      )
+    }
+  )
 
   it("J6 a job that takes its time under a long grace is reported, once", async () => {
     for (const [grace, why] of [
