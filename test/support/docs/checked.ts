@@ -1,4 +1,5 @@
 /** The examples as TypeScript sees them, in a program together with the library. */
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import ts from "typescript"
 import { asModule, type Example, findExamples, type Importable, root } from "./examples.js"
@@ -86,13 +87,23 @@ const readGetters = (checker: ts.TypeChecker, files: ReadonlyArray<ts.SourceFile
 const text = (file: ts.SourceFile, { messageText, start = 0 }: ts.Diagnostic): string =>
   `line ${file.getLineAndCharacterOfPosition(start).line + 1}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`
 
-/** What may be imported without being asked for: known from a program of the door and Effect's alone. */
-const importable = (checker: ts.TypeChecker, program: ts.Program, effect: string): Importable => {
-  const names = (file: string) =>
-    new Set(exportsOf(checker, program.getSourceFile(file)).map((symbol) => symbol.name))
+/** The names that a file exports by name, as it is written: `export { a, type B } from` and `export * as C from`. */
+const writtenExports = (file: string): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const node of ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest)
+    .statements) {
+    if (!ts.isExportDeclaration(node) || node.exportClause === undefined) continue
+    if (ts.isNamespaceExport(node.exportClause)) names.add(node.exportClause.name.text)
+    else for (const { name } of node.exportClause.elements) names.add(name.text)
+  }
+  return names
+}
+
+/** What may be imported without being asked for. */
+const importable = (effect: string): Importable => {
+  const library = writtenExports(door)
   // What is called as something of JavaScript's, `Number` or `Array`, is that.
-  const modules = [...names(effect)].filter((name) => /^[A-Z]/.test(name) && !(name in globalThis))
-  const library = names(door)
+  const modules = [...writtenExports(effect)].filter((name) => /^[A-Z]/.test(name) && !(name in globalThis))
   return { library, effect: new Set(modules.filter((name) => !library.has(name))) }
 }
 
@@ -101,16 +112,14 @@ export const checkExamples = (): Checked => {
   const options = settings()
   const examples = findExamples()
   const effect = ts.resolveModuleName("effect", door, options, ts.sys).resolvedModule?.resolvedFileName ?? ""
-  const first = ts.createProgram([door, effect], options)
-  const names = importable(first.getTypeChecker(), first, effect)
+  const names = importable(effect)
   const modules = new Map(
     examples.map((example, index) => [join(root, `test/docs/example${index}.ts`), asModule(example, names)])
   )
   const program = ts.createProgram({
     rootNames: [door, ...modules.keys()],
     options,
-    host: hostOf(options, modules),
-    oldProgram: first
+    host: hostOf(options, modules)
   })
   const checker = program.getTypeChecker()
   const files = [...modules.keys()].flatMap((file) => program.getSourceFile(file) ?? [])
