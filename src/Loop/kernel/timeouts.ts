@@ -113,7 +113,7 @@ export class Timeout {
 
   /** @internal The message of the TimeoutError. */
   _text(): string {
-    const took = Math.max(0, (this.#when ?? this.#startedAt) - this.#startedAt)
+    const took = Math.round(Math.max(0, (this.#when ?? this.#startedAt) - this.#startedAt))
     return `${this.#what}: ${this.#work === undefined ? "it" : this.#work._name} was not done after ${took}ms`
   }
 
