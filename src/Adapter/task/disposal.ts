@@ -11,7 +11,8 @@ import { callSite } from "../../Loop/closing/origin.js"
 import { after } from "../../Loop/fiber/SlowJoin.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
-import type { Future } from "../../Loop/kernel/Future.js"
+import { type Future, isFuture } from "../../Loop/kernel/Future.js"
+import type { Cancellable } from "../../Loop/kernel/ports.js"
 import { type Coroutine, isGenerator, Task } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
@@ -56,6 +57,7 @@ export interface ClosingOptions {
  */
 class CloseTask extends Task<unknown> {
   readonly #loop: Home
+  #loopIsClosed: Error | undefined
 
   constructor(loop: Home, name: string, body: unknown, coroutine: Coroutine<unknown>) {
     super(loop, coroutine, { name: `close ${name}`, body }, () => {})
@@ -69,6 +71,20 @@ class CloseTask extends Task<unknown> {
     const { _closeDeadline: deadline, _closing: closing } = this.#loop
     // It has begun, or is about to: it gets a moment, which what comes after the deadline has to share.
     if (closing.gaveUp) after(this.#loop, deadline * LAST_MOMENT, () => super._closed(error))
+    // It goes on; what it waits for of the loop does not: a timer that will not fire any more.
+    this.#loopIsClosed = error
+    for (const future of this._awaited()) this.#unanswered(future, error)
+  }
+
+  /** What it has called when the loop was still open, and awaits only now. */
+  override _wait(future: Cancellable): Error | undefined {
+    const closed = this.#loopIsClosed
+    if (closed !== undefined) this.#loop.host.hop(() => this.#unanswered(future, closed))
+    return super._wait(future)
+  }
+
+  #unanswered(future: Cancellable, error: Error): void {
+    if (isFuture(future)) future._closed(error)
   }
 }
 

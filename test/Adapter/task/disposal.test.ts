@@ -321,3 +321,65 @@ describe("acquireAio({ open }) of what disposes itself", () => {
     }
   )
 })
+
+describe("a loop that is closed at once", () => {
+  it.live("J7 C3 tells a close that waits for a timer of the loop, which then goes on to its end", () => {
+    const log: Array<unknown> = []
+    return scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const closing = yield* Effect.fork(
+          Effect.scoped(
+            acquireAio({
+              open: () => Promise.resolve(),
+              close: async () => {
+                try {
+                  await loop.sleep(60_000)
+                } catch (error) {
+                  log.push(error instanceof LoopClosedError)
+                }
+                log.push("closed")
+              }
+            })
+          )
+        )
+        yield* settle
+        loop.close()
+        yield* Fiber.await(closing)
+        expect(log).toEqual([true, "closed"])
+      })
+    )
+  })
+
+  it.live("J7 C3 tells it also where it comes to wait only then", () => {
+    const log: Array<unknown> = []
+    return scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        // Given up: as long as it may go on, the loop knows whose code is running.
+        loop.createTask(() => new Promise((resolve) => setTimeout(resolve, 20)))
+        const closing = yield* Effect.fork(
+          Effect.scoped(
+            acquireAio({
+              open: () => Promise.resolve(),
+              close: async () => {
+                const asleep = loop.sleep(60_000)
+                await new Promise((resolve) => setTimeout(resolve, 5))
+                try {
+                  await asleep
+                } catch (error) {
+                  log.push(error instanceof LoopClosedError)
+                }
+                log.push("closed")
+              }
+            })
+          )
+        )
+        yield* settle
+        loop.close()
+        yield* Fiber.await(closing)
+        expect(log).toEqual([true, "closed"])
+      })
+    )
+  })
+})
