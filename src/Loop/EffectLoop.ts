@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import { contextOf, type FiberState, type LoopClock } from "../effect.js"
 import { checkEffect, checkSignal, startBackground, EffectFuture } from "./fiber/Fibers.js"
+import { addLate } from "./fiber/late.js"
 import { inside, isInside } from "./host/Inside.js"
 import { rememberSite } from "./kernel/sites.js"
 import { InvalidStateError } from "./kernel/errors.js"
@@ -157,6 +158,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   }
 
   override callExceptionHandler(report: Report): void {
+    if (report.kind === "late") addLate(report.exception)
     remember(report)
     super.callExceptionHandler(report)
   }

@@ -93,6 +93,7 @@ export class Pump<E> implements Consumer, Settleable {
     this.#drop()
     this.#told = true
     if (this.#reading.finished) return Effect.failCause(cause)
+    this.#reading.willBeClosed()
     const joined = cancelAndJoin(
       this.loop,
       () => this.options.name,

@@ -138,8 +138,11 @@ const open = <A, E, R>(
 /** The fiber has ended before it had anything to hand over. */
 const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Visit): void => {
   const { life, lost } = visit
-  if (life._peek() === "error") opening._settleError(life._error())
-  else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))
+  if (life._peek() === "error") {
+    opening._settleError(life._error())
+    // The visit has told of it.
+    if (loop.isClosed() && !visit.left) opening._passOn()
+  } else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))
   else opening.stop(life._error())
 }
 

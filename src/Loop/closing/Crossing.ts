@@ -88,7 +88,7 @@ export class Crossing implements OpenCrossing {
 
   #ended(): void {
     this.#loop._crossings.delete(this)
-    if (this.#closing && this.life._peek() === "error" && !this.#loop.isClosed()) {
+    if (this.#closing && !this.#left && this.life._peek() === "error" && !this.#loop.isClosed()) {
       this.#report(this.life._error())
     }
     for (const f of this.#listeners.splice(0)) f()

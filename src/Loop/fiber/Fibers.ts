@@ -15,7 +15,7 @@ import { Handle } from "../kernel/Handle.js"
 import type { Context as AsyncContext } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
 import type { ContextFor, Home, Leftover, LoopFiber } from "../ports.js"
-import { backgroundFailure, settleWithExit } from "./Outcome.js"
+import { backgroundFailure, isOurs, settleWithExit } from "./Outcome.js"
 import { Waiting } from "./Wait.js"
 
 /** Throws `TypeError` for what is no Effect, before anything is scheduled; `what` is the call that was given it. */
@@ -180,10 +180,23 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
       (exit) => {
         future.#running = undefined
         future.#unlisten?.()
-        settleWithExit(future, exit, future.#message)
+        if (future.done()) future.#tellLate(exit)
+        else settleWithExit(future, exit, future.#message)
       }
     )
     if (future.#cancelled) future.#running?.interrupt()
+  }
+
+  /** The loop was closed under it: whoever waited has been told of that, and nobody of how the fiber ends. */
+  #tellLate(exit: Exit.Exit<unknown, unknown>): void {
+    const failure = backgroundFailure(exit)
+    if (failure === undefined || isOurs(failure.error)) return
+    this.#home.callExceptionHandler({
+      kind: "late",
+      message: `${this.#name} failed after its loop was closed`,
+      exception: failure.error,
+      future: this
+    })
   }
 
   #interrupt(message: unknown): boolean {

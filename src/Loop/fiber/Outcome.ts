@@ -17,12 +17,20 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { defects, failures, isInterrupted, isInterruptedOnly } from "../../effect.js"
+import {
+  defects,
+  failures,
+  isInterrupted,
+  isInterruptedOnly,
+  sequentialCauses,
+  withoutErrors
+} from "../../effect.js"
 import { CancelledError, Canceller, isCancelledError, LoopClosedError } from "../kernel/errors.js"
 import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import type { Home } from "../ports.js"
+import { isLate } from "./late.js"
 
 /** The Causes that {@link causeOf} gives, by the error that aio code got. */
 const causes = new WeakMap<object, Cause.Cause<unknown>>()
@@ -95,7 +103,7 @@ export const afterInterrupt = (
   switch (future._peek()) {
     case "error": {
       const exception = future._error()
-      if (exception instanceof LoopClosedError || isCancelledError(exception)) return Effect.void
+      if (isOurs(exception)) return Effect.void
       loop.callExceptionHandler({
         kind: "late",
         message: `${name()} failed after it was cancelled`,
@@ -123,11 +131,35 @@ const interrupted = new Canceller("the fiber was interrupted")
 export const thrownFor = (cause: Cause.Cause<unknown>): unknown =>
   isInterruptedOnly(cause) ? new CancelledError(interrupted) : Cause.squash(cause)
 
-/** The error that aio code sees for a Cause: one error as it is, wrappers of this library taken off. */
-const errorOf = (cause: Cause.Cause<unknown>): unknown => {
-  const squashed = Cause.squash(cause)
-  return squashed instanceof AioError ? squashed.cause : squashed
+/** Whether an error only says that the loop has cancelled something, or was closed. */
+export const isOurs = (error: unknown): boolean => error instanceof LoopClosedError || isCancelledError(error)
+
+/**
+ * The errors in a Cause, wrappers of this library taken off: those of the program. Only where it has none, those that say
+ * what the loop did; beside an error of the program they are no more than where that came from.
+ */
+const errorsIn = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
+  const all = [...failures(cause), ...defects(cause)].map((error) =>
+    error instanceof AioError ? error.cause : error
+  )
+  const own = all.filter((error) => !isOurs(error))
+  return own.length === 0 ? all : own
 }
+
+/** An error that has come from an Effect before has a Cause already: what is new in this one is added to that. */
+const attach = (error: object, cause: Cause.Cause<unknown>): void => {
+  const before = causes.get(error)
+  if (before === undefined) return void causes.set(error, cause)
+  const more = withoutErrors(
+    cause,
+    (one) => one === error || (one instanceof AioError && one.cause === error)
+  )
+  causes.set(error, sequentialCauses(before, more))
+}
+
+/** The errors among these that were not reported as late. */
+const untold = (errors: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  errors.filter((error) => !isLate(error))
 
 /** Settles a Future with the Exit of the fiber behind it. `message` is what its `cancel` was given. */
 export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>, message: unknown): void => {
@@ -135,25 +167,31 @@ export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>
   if (Exit.isSuccess(exit)) return future._settleValue(exit.value)
   const { cause } = exit
   if (isInterruptedOnly(cause)) return future._settleCancelled(message ?? interrupted)
-  const error = errorOf(cause)
+  // The others are in the Cause that is attached to it. Whoever gets it may have to report it: then the news goes first.
+  const errors = errorsIn(cause)
+  const [error] = [...untold(errors), ...errors]
   if (
     typeof error === "object" &&
     error !== null &&
     (failures(cause).length !== 1 || defects(cause).length > 0 || isInterrupted(cause))
   ) {
-    causes.set(error, cause)
+    attach(error, cause)
   }
   future._settleError(error)
 }
 
-/** What a background effect failed with, for a report: one error as it is, several as a group. */
+/**
+ * What a background effect failed with, for a report: one error as it is, several as a group. What was reported as late when it
+ * was interrupted is no failure of its own.
+ */
 export const backgroundFailure = (
   exit: Exit.Exit<unknown, unknown>
 ): { readonly error: unknown } | undefined => {
   if (Exit.isSuccess(exit) || isInterruptedOnly(exit.cause)) return undefined
-  const errors = [...failures(exit.cause), ...defects(exit.cause)].map((error) =>
-    error instanceof AioError ? error.cause : error
-  )
+  const all = errorsIn(exit.cause)
+  const news = untold(all)
+  if (news.length === 0 && isInterrupted(exit.cause)) return undefined
+  const errors = news.length === 0 ? all : news
   return {
     error: errors.length === 1 ? errors[0] : new AggregateError(errors, "several failures of one effect")
   }

@@ -45,6 +45,7 @@ export abstract class Follower<A> extends Future<A> implements Runnable {
   /** The inner Future is done. */
   run(): void {
     if (!this.done()) this._follow()
+    else if (this._closedUnder) this._inner._unheard()
   }
 
   protected _follow(): void {

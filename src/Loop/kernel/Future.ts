@@ -454,6 +454,18 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     })
   }
 
+  /** @internal What awaited it was given up when the loop was closed: an error must not be lost in silence. */
+  _unheard(): void {
+    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
+    if (this.#value instanceof LoopClosedError) return
+    this._scheduler.callExceptionHandler({
+      kind: "late",
+      message: `${textOf(this)} failed, and what awaited it was given up when ${this._scheduler.name} was closed`,
+      exception: this.#value,
+      future: this
+    })
+  }
+
   /** @internal For those that are Runnables: its run threw, and nothing else will settle it. */
   _threw(error: unknown): void {
     if (!this.done()) this._settleError(error)
@@ -597,7 +609,10 @@ class Reaction<B> extends Future<B> implements Runnable {
     if (this.#engine) {
       this.#source = undefined
       // Its loop was closed, and gave the coroutine up: the one who waits here does not go on.
-      if (this._waiter?._abandoned === true) return this._settleValue(undefined)
+      if (this._waiter?._abandoned === true) {
+        source._unheard()
+        return this._settleValue(undefined)
+      }
       const rejected = source._peek() !== "value"
       const cancel = this._waiter?._resume(source, source.cancelled())
       if (cancel !== undefined) {

@@ -484,7 +484,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal The loop's pass is the only caller: the first step, and every step of a generator. */
   run(): void {
-    if (this.done()) return
+    if (this.done()) return this.#yield?._unheard()
     if (this.#generator !== undefined) {
       this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#advance, this)
       return

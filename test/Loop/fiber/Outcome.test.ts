@@ -9,8 +9,10 @@ import {
   InvalidStateError,
   isCancelledError,
   Loop,
+  LoopClosedError,
   runAioCoroutine,
-  runAioFuture
+  runAioFuture,
+  runEffect
 } from "../../../src/index.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
 
@@ -392,4 +394,38 @@ describe("identity", () => {
       { exceptionHandler }
     )
   })
+})
+
+describe("several errors at once", () => {
+  it.live("J4 an error of the program goes before what only says that the loop was closed", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const oops = new Oops()
+        const future = loop.effectAsFuture(
+          Effect.ensuring(Effect.die(new LoopClosedError("closing")), Effect.die(oops))
+        )
+        yield* settle
+        expect(future.exception()).toBe(oops)
+      })
+    )
+  )
+
+  it.live(
+    "J8 what is attached to an error stays when it crosses the border again, beside something new",
+    () =>
+      scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const [first, second, third] = [new Oops(), new Oops(), new Oops()]
+          const inner = Effect.ensuring(Effect.fail(first), Effect.die(second))
+          const outer = Effect.ensuring(fromAio(() => runEffect(inner))(), Effect.die(third))
+          const future = loop.effectAsFuture(outer)
+          yield* settle
+          expect(future.exception()).toBe(first)
+          const cause = causeOf(first) as Cause.Cause<unknown>
+          expect(Chunk.toArray(Cause.defects(cause))).toEqual([second, third])
+        })
+      )
+  )
 })

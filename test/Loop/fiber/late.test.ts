@@ -1,0 +1,109 @@
+/** Errors that were reported as late, and go on. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { fromAio, Loop, runEffect, sleep, waitFor } from "../../../src/index.js"
+import { collecting, scoped, settle } from "../../support/scopedLoops.js"
+
+/** Fails when it is cancelled. */
+const failing = (error: Error) =>
+  fromAio(async () => {
+    try {
+      await sleep(60_000)
+    } catch {
+      throw error
+    }
+  })()
+
+describe("a late error", () => {
+  it.live("J4 C2 is no failure of the background Effect that was interrupted: it is told of once", () => {
+    const { exceptionHandler, reports } = collecting()
+    const error = new Error("late")
+    return scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const handle = loop.runEffectTask(failing(error))
+        yield* settle
+        handle.cancel()
+        yield* settle
+        expect(reports).toMatchObject([{ kind: "late", exception: error }])
+      }),
+      { exceptionHandler }
+    )
+  })
+
+  it.live("C2 leaves what else such an Effect fails with", () => {
+    const { exceptionHandler, reports } = collecting()
+    const [late, other] = [new Error("late"), new Error("other")]
+    return scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const handle = loop.runEffectTask(Effect.ensuring(failing(late), Effect.die(other)))
+        yield* settle
+        handle.cancel()
+        yield* settle
+        expect(reports).toMatchObject([
+          { kind: "late", exception: late },
+          { kind: "background", exception: other }
+        ])
+      }),
+      { exceptionHandler }
+    )
+  })
+
+  it.live("J4 of a Stream that is interrupted as the loop closes is told of once", () => {
+    const { exceptionHandler, reports } = collecting()
+    const error = new Error("late")
+    const items = async function* () {
+      try {
+        await sleep(60_000)
+        yield 1
+      } catch {
+        await Promise.resolve()
+        throw error
+      }
+    }
+    return Effect.gen(function* () {
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.runEffectTask(Stream.runDrain(fromAio(items)()))
+          yield* settle
+        }),
+        { exceptionHandler }
+      )
+      expect(reports).toMatchObject([{ kind: "late", exception: error }])
+    })
+  })
+
+  it.live("J4 C3 comes from an Effect whose loop was closed at once under the task that awaits it", () => {
+    const { exceptionHandler, reports } = collecting()
+    const errors = [new Error("async"), new Error("generator"), new Error("deadline")] as const
+    const finalizing = (error: Error) =>
+      Effect.ensuring(
+        Effect.never,
+        Effect.flatMap(
+          Effect.promise(() => Promise.resolve()),
+          () => Effect.die(error)
+        )
+      )
+    return Effect.gen(function* () {
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.createTask(async () => void (await runEffect(finalizing(errors[0]))))
+          loop.createTask(function* () {
+            yield* runEffect(finalizing(errors[1]))
+          })
+          loop.createTask(async () => void (await waitFor(runEffect(finalizing(errors[2])), 60_000)))
+          yield* settle
+          loop.close()
+          yield* settle
+        }),
+        { exceptionHandler }
+      )
+      const told = reports.filter(({ exception }) => exception !== undefined)
+      expect(told.every(({ kind }) => kind === "late")).toBe(true)
+      expect(told.map(({ exception }) => exception)).toEqual([errors[2], errors[0], errors[1]])
+    })
+  })
+})
