@@ -54,6 +54,11 @@ export const pass = async ({ how, turns }: Pause): Promise<void> => {
 const coroutine = (kind: Kind, script: () => Script) => (): PromiseLike<unknown> | Script =>
   kind === "generator" ? script() : drive(script())
 
+const endless = function* (loop: EventLoop): Script {
+  yield loop.createFuture()
+  return undefined
+}
+
 const drive = async (script: Script): Promise<unknown> => {
   let step = script.next()
   while (step.done !== true) {
@@ -292,6 +297,9 @@ export class Interpreter {
         return yield* this.#aioPause(kind, loop, step.pause)
       case "throw":
         throw ledger.accident("aio code")
+      case "endless":
+        if (step.as === "background") return void loop.runEffectTask(Effect.never)
+        return void loop.createTask(coroutine(kind, () => endless(loop)))
       case "callback":
         return void loop.callSoon(() => {
           if (step.how === "throws") throw ledger.accident("a callback")

@@ -60,6 +60,8 @@ export type AioNode =
     }
   | { readonly node: "using"; readonly steps: EffectSteps; readonly inside: AioSteps }
   | { readonly node: "finally"; readonly steps: AioSteps; readonly cleanup: Pause; readonly fails: boolean }
+  /** Work that nobody waits for, and that only its end by the loop ends. */
+  | { readonly node: "endless"; readonly as: "task" | "background" }
   | { readonly node: "callback"; readonly how: "throws" | "rejects" }
   | { readonly node: "swallow"; readonly steps: AioSteps }
 
@@ -167,6 +169,7 @@ const { aioSteps, effectSteps } = fc.letrec<{
     { depthSize: "small", withCrossShrink: true },
     fc.record({ node: is("pause"), pause: pauses }),
     fc.record({ node: is("throw") }),
+    fc.record({ node: is("endless"), as: fc.constantFrom("task" as const, "background" as const) }),
     fc.record({ node: is("callback"), how: fc.constantFrom("throws" as const, "rejects" as const) }),
     fc.record({
       node: is("effect"),

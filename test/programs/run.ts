@@ -45,7 +45,7 @@ class Run {
 
   async whole(): Promise<ReadonlyArray<string>> {
     const told = (what: string) => (error: unknown) => {
-      this.ledger.accidents.push(`A.4 ${what}: ${String(error)}`)
+      this.ledger.accidents.push(`L6 ${what}: ${String(error)}`)
     }
     const rejection = told("unhandled rejection")
     const exception = told("uncaught exception")
@@ -55,7 +55,7 @@ class Run {
       const ended = await this.#bounded(this.program.loop === "sync" ? this.#sync() : this.#effect())
       if (!ended) {
         this.#over = true
-        return ["A.1 the program did not end"]
+        return ["S2 the program did not end"]
       }
       // What closing has left behind may say so once more; what runs on is found by its counting.
       await passed()
@@ -65,15 +65,15 @@ class Run {
       await turn()
       const after = this.#loops.map((loop) => loop.statistics())
       const problems = [...this.ledger.problems()]
-      if (this.ledger.steps !== steps) problems.push("A.2 the program's code went on after its end")
+      if (this.ledger.steps !== steps) problems.push("C3 the program's code went on after its end")
       after.forEach(({ callbacks, passes, state, tasks, effects, crossings, ready, timers }, index) => {
         const left = { ready, timers, tasks, effects, crossings }
-        if (state !== "closed") problems.push(`A.1 the loop is ${state}`)
-        // After `loop.close()` what is still uninterruptible on a fiber may be listed for some turns: A.2 lacks a rule there.
+        if (state !== "closed") problems.push(`S2 the loop is ${state}`)
+        // After `loop.close()` what is still uninterruptible on a fiber may be listed for some turns: no rule says when that ends.
         else if (this.program.end !== "close at once" && Object.values(left).some((count) => count > 0))
-          problems.push(`A.2 left on the loop: ${JSON.stringify(left)}`)
+          problems.push(`C3 left on the loop: ${JSON.stringify(left)}`)
         if (callbacks !== before[index]?.callbacks || passes !== before[index]?.passes) {
-          problems.push("A.2 the loop went on after its end")
+          problems.push("C3 the loop went on after its end")
         }
       })
       return problems
