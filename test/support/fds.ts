@@ -46,9 +46,21 @@ const CLOEXEC = 0o2000000
 const opened = new Set<number>()
 const folders: Array<string> = []
 
-const own = (fd: number): number => {
+/** Whatever else the process opens gets the lowest number that is free: those from here on stay a test's own. */
+const APART = 500
+const F_DUPFD_CLOEXEC = 1030
+
+/** A descriptor that was opened by other means is closed after the test, too. */
+export const adopt = (fd: number): number => {
   opened.add(fd)
   return fd
+}
+
+/** Under a number that nobody else gets, also after it has been closed: a test of closed numbers can rely on that. */
+const own = (fd: number): number => {
+  const moved = c.fcntl(fd, F_DUPFD_CLOEXEC, APART)
+  c.close(fd)
+  return adopt(moved)
 }
 
 /** Closes it now. A number that is not of this test, or no longer, may be anybody's: the loop's own set, for one. */
@@ -58,9 +70,6 @@ export const close = (fd: number): void => {
 
 /** Somebody else closes it, or has. */
 export const disown = (fd: number): void => void opened.delete(fd)
-
-/** A descriptor that was opened by other means is closed after the test, too. */
-export const adopt = own
 
 afterEach(() => {
   for (const fd of opened) c.close(fd)
@@ -149,7 +158,7 @@ export const pty = (): readonly [master: number, slave: number] => {
 export const dup = (fd: number): number => own(c.dup(fd))
 
 /** `fd` becomes another name of what `of` is; what it was is closed. */
-export const dup2 = (of: number, fd: number): number => own(c.dup2(of, fd))
+export const dup2 = (of: number, fd: number): number => adopt(c.dup2(of, fd))
 
 export const isBlocking = (fd: number): boolean => (c.fcntl(fd, 3, 0) & NONBLOCK) === 0
 
