@@ -23,7 +23,7 @@ describe("architecture of src", () => {
     expect(barrels(src)).toEqual([])
   })
 
-  it("names that differ between Effect 3 and Effect 4 are used in src/effect.ts only", () => {
+  it("names that differ between Effect 3 and Effect 4 are used behind src/effect.ts only", () => {
     expect(seamNames(src)).toEqual([])
   })
 

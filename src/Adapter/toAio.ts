@@ -118,17 +118,17 @@ export function toAio(
   if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
     return toFunction(effect as EffectFunction, options)
   }
-  const isEffect = Effect.isEffect(effect) && !streams
-  // Every Effect is a Stream, too.
-  if (!isEffect && !isStream(effect)) {
-    throw new TypeError(
-      `toAio takes a function returning an Effect, an Effect or a Stream, not ${describeValue(effect)}` +
-        (isThenable(effect) ? ", which is aio already: await it, or make an Effect of it with fromAio" : "")
-    )
+  const checked = (): ToAioVisitOptions => {
+    checkSignal("toAio", options.signal)
+    return options as ToAioVisitOptions
   }
-  checkSignal("toAio", options.signal)
-  const checked = options as ToAioVisitOptions
-  return isEffect ? toDisposable(effect, checked) : toIterable(effect, checked)
+  // On Effect 3 every Effect is a Stream, too.
+  if (Effect.isEffect(effect) && !streams) return toDisposable(effect, checked())
+  if (isStream(effect)) return toIterable(effect, checked())
+  throw new TypeError(
+    `toAio takes a function returning an Effect, an Effect or a Stream, not ${describeValue(effect)}` +
+      (isThenable(effect) ? ", which is aio already: await it, or make an Effect of it with fromAio" : "")
+  )
 }
 
 const checkScoped = (scoped: unknown): void => {

@@ -5,7 +5,7 @@ import type * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { callback, fiberState, layerScoped, loopClock, pulled, Tag } from "../effect.js"
+import { callback, fiberState, layerScoped, loopClock, pulled, type ServiceTag, Tag } from "../effect.js"
 import { type Bind, bindTo } from "./fiber/bind.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
@@ -83,6 +83,9 @@ const make = (settings: Settings): Effect.Effect<EventLoop> =>
     ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
   ])
 
+/** Written out, so that the declaration asks the installed line of Effect for the type. */
+const LoopTag: ServiceTag<Loop, "effect-aio/Loop", EventLoop> = Tag<Loop, EventLoop>()("effect-aio/Loop")
+
 /**
  * The event loop as an Effect service.
  *
@@ -97,7 +100,7 @@ const make = (settings: Settings): Effect.Effect<EventLoop> =>
  * @category services
  * @since 0.1.0
  */
-export class Loop extends Tag<Loop, EventLoop>()("effect-aio/Loop") {
+export class Loop extends LoopTag {
   /**
    * Opens a loop in the caller's Scope. Closing the Scope cancels, awaits and, past `closeDeadline`, names everything
    * that was started on it. A crash begins the closing: see `Loop.crashed`.

@@ -70,11 +70,11 @@ export class BufferOverflowError extends Error {
 }
 
 /**
- * File descriptors cannot be watched here: `koffi`, an optional dependency, is missing or may not be loaded, or the
+ * File descriptors cannot be watched here: `koffi`, an optional peer, is missing or may not be loaded, or the
  * platform has no backend. Streams and sockets of Node can be watched all the same.
  *
  * Raised by `addReader`, `addWriter`, `Loop.readable` and `Loop.writable` for a number. What to do: see `reason`;
- * install `koffi`, allow native addons, or pass the Node object instead of its number.
+ * install it (`npm install koffi@3`), allow native addons, or pass the Node object instead of its number.
  *
  * @example
  * const program = Loop.readable(0).pipe(

@@ -1,4 +1,4 @@
-// What Effect 3.22.4 exports and Effect 4.1.0 does not: the names that only the seam (src/effect.ts) may use.
+// What Effect 3.22.4 exports and Effect 4.1.0 does not: the names that only the seam (src/effect.ts and what is behind it) may use.
 // Made by comparing the exports (values and types) of the two versions, module by module; TypeIds and the
 // ...Unify helpers are left out. architecture.test.ts reads it through imports.ts.
 

@@ -37,11 +37,12 @@ export const checkSignal = (what: string, signal: unknown): void => {
 export class RunningEffect implements LoopFiber {
   readonly #startedAt: number
   readonly #listeners: Array<() => void> = []
+  /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
+  #interrupting: Waiting | undefined
+  #asked = false
   constructor(
     private readonly home: Home,
     readonly name: string,
-    /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
-    private readonly interrupting: Waiting,
     /** The Future of the fiber's end, where the program was given one. */
     readonly future: Future<unknown> | undefined
   ) {
@@ -61,8 +62,15 @@ export class RunningEffect implements LoopFiber {
     }
   }
 
+  /** Its first steps were run, which may have had it interrupted. */
+  began(interrupting: Waiting): void {
+    this.#interrupting = interrupting
+    if (this.#asked) interrupting.run()
+  }
+
   interrupt(): void {
-    this.interrupting.run()
+    this.#asked = true
+    this.#interrupting?.run()
   }
 
   /** Calls `f` when the fiber has ended. */
@@ -91,6 +99,8 @@ const start = <A, E>(
   onEnd: (exit: Exit.Exit<A, E>) => void
 ): RunningEffect | undefined => {
   const caller = slot.owner as FiberState | undefined
+  // Listed before its first steps: they may close the loop, or resume somebody who does.
+  const running = new RunningEffect(home, name, future)
   const forked = runDetached(home, () => {
     const fiber = forkWith(effect, caller ?? state, contextFor(caller))
     const exit = poll(fiber)
@@ -99,15 +109,16 @@ const start = <A, E>(
       : { exit }
   })
   if (forked.exit !== undefined) {
+    running.ended()
     onEnd(forked.exit)
     return undefined
   }
   const { fiber, interrupting } = forked
-  const running = new RunningEffect(home, name, interrupting, future)
   observe(fiber, (end) => {
     running.ended()
     onEnd(end)
   })
+  running.began(interrupting)
   return running
 }
 

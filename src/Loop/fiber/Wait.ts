@@ -3,7 +3,7 @@
  * outcome means is said in Outcome.ts; what is said of one that takes long, in SlowJoin.ts.
  */
 import * as Effect from "effect/Effect"
-import { callback, sequentialCauses } from "../../effect.js"
+import { callback, restoresAsyncContext, sequentialCauses } from "../../effect.js"
 import { copyContext, unmarked } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
@@ -12,8 +12,8 @@ import type { Context } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
 
 /**
- * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait: a fiber of
- * Effect 3 takes on whatever state it is resumed under.
+ * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. A fiber of
+ * Effect 4 sees to that itself; one of Effect 3 takes on whatever state it is resumed under.
  */
 export class Waiting implements Runnable {
   readonly resumes = true
@@ -22,7 +22,7 @@ export class Waiting implements Runnable {
     loop: BaseEventLoop,
     private readonly resume: () => void
   ) {
-    this.#context = loop.host.contexts.tracks ? copyContext() : undefined
+    this.#context = loop.host.contexts.tracks && !restoresAsyncContext ? copyContext() : undefined
   }
 
   run(): void {

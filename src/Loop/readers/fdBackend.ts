@@ -1,5 +1,5 @@
 /**
- * How file descriptors are watched on this platform. `koffi`, an optional dependency, calls the C library; it is loaded
+ * How file descriptors are watched on this platform. `koffi`, an optional peer, calls the C library; it is loaded
  * when the first descriptor is watched, once in a thread.
  */
 import { createRequire } from "node:module"
@@ -34,8 +34,8 @@ const loadKoffi = (load: () => unknown): Koffi => {
       code === "ERR_DLOPEN_DISABLED"
         ? "native addons are disabled (--no-addons, or --permission without --allow-addons)"
         : code === "MODULE_NOT_FOUND"
-          ? "the optional dependency koffi is not installed"
-          : "the optional dependency koffi could not be loaded",
+          ? "the optional peer koffi is not installed: npm install koffi@3"
+          : "the optional peer koffi could not be loaded",
       { cause }
     )
   }

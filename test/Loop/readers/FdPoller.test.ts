@@ -565,12 +565,12 @@ describe("the backend", () => {
 
   it("is not there without koffi, where it may not be loaded, is too old, or fails: with the reason and the cause", () => {
     const cases = [
-      [failing("MODULE_NOT_FOUND"), "the optional dependency koffi is not installed"],
+      [failing("MODULE_NOT_FOUND"), "the optional peer koffi is not installed: npm install koffi@3"],
       [
         failing("ERR_DLOPEN_DISABLED"),
         "native addons are disabled (--no-addons, or --permission without --allow-addons)"
       ],
-      [failing("ERR_DLOPEN_FAILED"), "the optional dependency koffi could not be loaded"],
+      [failing("ERR_DLOPEN_FAILED"), "the optional peer koffi could not be loaded"],
       [() => koffi({ load: () => failing("")() as never }), "the C library lacks the calls for it"]
     ] as const
     for (const [load, reason] of cases) {

@@ -218,7 +218,7 @@ describe.concurrent("without a backend", () => {
     options,
     async () => {
       expect(await without(["--import", "./test/fixtures/readers/absent.mjs"])).toEqual(
-        said("the optional dependency koffi is not installed", true)
+        said("the optional peer koffi is not installed: npm install koffi@3", true)
       )
     }
   )
@@ -240,7 +240,7 @@ describe.concurrent("without a backend", () => {
       said("koffi 2.14.1 has no node.poll; install koffi 3.3.4 or later", false)
     )
     expect(await without([], "throw new Error('Cannot find the native module')")).toEqual(
-      said("the optional dependency koffi could not be loaded", true)
+      said("the optional peer koffi could not be loaded", true)
     )
   })
 })

@@ -1,0 +1,289 @@
+/**
+ * What differs between Effect 3 and Effect 4, as the rest of the library sees it: one name and one type for both lines. The
+ * types of a line are asked of the Effect that is installed, so that one declaration serves both.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+
+/* eslint-disable @typescript-eslint/ban-ts-comment, @typescript-eslint/consistent-type-imports -- each of these names is there on one line only, and used on that one.
+   As doc comments they stay in the declarations. */
+/** @ts-ignore Effect 3 only */
+type Tag3<Self, Id extends string, Service> = Context.TagClass<Self, Id, Service>
+/** @ts-ignore Effect 4 only */
+type Tag4<Self, Id extends string, Service> = Context.ServiceClass<Self, Id, Service>
+/** @ts-ignore Effect 3 only */
+type Key3<I, S> = Context.Tag<I, S>
+/** @ts-ignore Effect 4 only */
+type Key4<I, S> = Context.Key<I, S>
+/** @ts-ignore Effect 3 only */
+type Fiber3<A, E> = Fiber.RuntimeFiber<A, E>
+/** @ts-ignore Effect 3 only */
+type State3 = import("effect/FiberRefs").FiberRefs
+/** @ts-ignore Effect 3 only */
+type End3<E> = import("effect/Option").Option<E>
+/** @ts-ignore Effect 4 only */
+type End4<E> = E | Cause.Done
+/** @ts-ignore Effect 3 only */
+type Yielded3<E, R> = import("effect/Utils").YieldWrap<Effect.Effect<unknown, E, R>>
+/* eslint-enable */
+
+/** `Three` if the installed Effect is of line 3, `Four` if of line 4. */
+export type OfLine<Three, Four> = typeof Context extends { readonly GenericTag: unknown } ? Three : Four
+
+/** The class of a service, which is its key. */
+export type ServiceTag<Self, Id extends string, Service> = OfLine<
+  Tag3<Self, Id, Service>,
+  Tag4<Self, Id, Service>
+>
+
+/** The key of a service. */
+export type ServiceKey<I, S> = OfLine<Key3<I, S>, Key4<I, S>>
+
+/** A fiber that was started, whatever its line calls the type. */
+export type RunningFiber<A, E> = OfLine<Fiber3<A, E>, Fiber.Fiber<A, E>>
+
+/** A fiber's local state: its Context, FiberRefs or References, span and log annotations. Immutable. */
+export type FiberState = OfLine<State3, Context.Context<never>>
+
+/** How a pull fails: the stream's own failure, or its end. */
+export type PullEnd<E> = OfLine<End3<E>, End4<E>>
+
+/** What `yield*` of an Effect hands to whoever runs the generator. */
+export type YieldedEffect<E, R> = OfLine<Yielded3<E, R>, Effect.Effect<unknown, E, R>>
+
+/** A duration, as the line's own functions take it: milliseconds, `"5 seconds"`, a Duration. */
+export type DurationInput = Parameters<typeof Effect.sleep>[0]
+
+/** An Effect that is a Stream, too. */
+export interface Both<A, E, R> extends Effect.Effect<A, E, R> {
+  /** Whether it is meant to be a Stream, where that is known. */
+  readonly streams: boolean
+  /** What it is as an Effect. */
+  commit(): Effect.Effect<A, E, R>
+  /** What it is as a Stream. */
+  stream(): Stream.Stream<unknown, E, R>
+}
+
+/** The Effect Clock that a loop was opened under, as plain functions. Milliseconds. */
+export interface LoopClock {
+  /** Whether it is the live clock: then the host may use its own timers. */
+  readonly live: boolean
+  now(): number
+  /** Calls `f` after `delay`; the result takes it back. */
+  after(delay: number, f: () => void): () => void
+}
+
+/** One line of Effect. */
+export interface Seam {
+  /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
+  readonly callback: <A, E = never>(
+    register: (resume: (effect: Effect.Effect<A, E>) => void) => Effect.Effect<void> | void
+  ) => Effect.Effect<A, E>
+
+  /** A service tag: `class Loop extends Tag<Loop, EventLoop>()("key") {}`. */
+  readonly Tag: <Self, Service>() => <const Id extends string>(id: Id) => ServiceTag<Self, Id, Service>
+
+  /** A Layer whose service lives in the Layer's Scope. */
+  readonly layerScoped: <I, S, E, R>(
+    tag: ServiceKey<I, S>,
+    effect: Effect.Effect<S, E, R>
+  ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>>
+
+  /** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
+  readonly logAt: (
+    level: "warning" | "error",
+    message: string,
+    annotations: Record<string, unknown>,
+    cause: Cause.Cause<unknown> | undefined
+  ) => Effect.Effect<void>
+
+  /**
+   * Makes a function an Effect too: yielding it without calling it calls it without arguments. What it returns may be a
+   * Stream as well, and is first of all that where `streams` says so; then so is the function.
+   */
+  readonly callableEffect: <F extends (...args: never) => unknown>(f: F, streams?: boolean) => F
+
+  /** What every {@link Both} extends: an Effect that is what its `commit()` gives, and a Stream that is its `stream()`. */
+  readonly BothBase: abstract new <A, E, R>() => Effect.Effect<A, E, R>
+
+  /** Whether something that is an Effect and a Stream is meant to be a Stream. */
+  readonly prefersStream: (u: unknown) => boolean
+
+  /**
+   * Whether a value is an Effect that does nothing until it is run, and not one of the data types that can be yielded as
+   * one (Option, Either, Ref and Fiber on line 3; a service key, a Config and an error on both). An Exit cannot be told
+   * from `Effect.succeed` and `Effect.fail`, and counts as them.
+   */
+  readonly isProgram: (u: unknown) => boolean
+
+  /** Starts a child fiber of the caller, at once, which is interruptible if the caller is. */
+  readonly forkChild: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<RunningFiber<A, E>, never, R>
+
+  /** Takes over what a child fiber changed in its fiber-local state. On line 4 nothing of that outlives a fiber. */
+  readonly inheritAll: (fiber: RunningFiber<unknown, unknown>) => Effect.Effect<void>
+
+  /** The state of the fiber whose code is on the stack, or `undefined`. */
+  readonly currentFiberState: () => FiberState | undefined
+
+  /** The fiber whose code is on the stack, to tell it from others; or `undefined`. */
+  readonly currentFiber: () => object | undefined
+
+  /** Calls `f`, which is no code of the fiber on the stack, so that it does not find itself in one. */
+  readonly outsideFibers: <A>(f: () => A) => A
+
+  /** Whether a fiber's code is on the stack. */
+  readonly inFiber: () => boolean
+
+  /** Whether a fiber that is resumed goes on in the async-local state in which it began to wait. */
+  readonly restoresAsyncContext: boolean
+
+  /** The caller's own state. */
+  readonly fiberState: Effect.Effect<FiberState>
+
+  /** The Context in a fiber's state. */
+  readonly contextOf: (state: FiberState) => Context.Context<never>
+
+  /** Whether somebody can see what a fiber in this state logs: that of a test writes to its span only. */
+  readonly hasLogger: (state: FiberState) => boolean
+
+  /**
+   * `context` over `callers`, which the calling fiber has; the calling fiber's span stays, because it is the caller's work
+   * that is traced. So do, on line 4, the References of logs and traces, which are FiberRefs on line 3.
+   */
+  readonly mergeContext: (
+    callers: Context.Context<never>,
+    context: Context.Context<never>
+  ) => Context.Context<never>
+
+  /** Starts a fiber with the given state and context. It is interruptible, wherever the state was captured. */
+  readonly forkWith: <A, E>(
+    effect: Effect.Effect<A, E>,
+    state: FiberState,
+    context: Context.Context<never>
+  ) => RunningFiber<A, E>
+
+  /** Runs an Effect that does not wait, in the given state. */
+  readonly runSyncIn: <A>(effect: Effect.Effect<A>, state: FiberState) => A
+
+  /** The Exit of a fiber that has ended, or `undefined`. */
+  readonly poll: <A, E>(fiber: RunningFiber<A, E>) => Exit.Exit<A, E> | undefined
+
+  /** The name of the span that the fiber is in now, if it is in one. */
+  readonly spanName: (fiber: RunningFiber<unknown, unknown>) => string | undefined
+
+  /** Calls `f` once when the fiber has ended. */
+  readonly observe: <A, E>(fiber: RunningFiber<A, E>, f: (exit: Exit.Exit<A, E>) => void) => void
+
+  /** Asks a fiber to end, without waiting. */
+  readonly interruptFork: (fiber: RunningFiber<unknown, unknown>) => void
+
+  /**
+   * Closing a Stream: calls `dropped` when the failure `given`, which its pull has ended with, reaches nobody, because the
+   * Stream is left or interrupted at about that moment; `exit` is how the Stream has ended itself.
+   */
+  readonly whenDropped: (
+    given: Cause.Cause<unknown>,
+    exit: Exit.Exit<unknown, unknown>,
+    dropped: () => void
+  ) => Effect.Effect<void>
+
+  /** Whether nothing but interruption is in it. Nothing at all counts as that. */
+  readonly isInterruptedOnly: (cause: Cause.Cause<unknown>) => boolean
+
+  /** Whether interruption is in it. */
+  readonly isInterrupted: (cause: Cause.Cause<unknown>) => boolean
+
+  /** The typed failures in it. */
+  readonly failures: <E>(cause: Cause.Cause<E>) => ReadonlyArray<E>
+
+  /** The defects in it. */
+  readonly defects: (cause: Cause.Cause<unknown>) => ReadonlyArray<unknown>
+
+  /** Both at once. */
+  readonly bothCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2>
+
+  /** One after the other. */
+  readonly sequentialCauses: <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>) => Cause.Cause<E | E2>
+
+  /** What is left of a Cause without the failures and defects that `drop` names. */
+  readonly withoutErrors: <E>(cause: Cause.Cause<E>, drop: (error: unknown) => boolean) => Cause.Cause<E>
+
+  /** Success and failure as one value, for effects that must go on either way. */
+  readonly handleCause: <A, E, R, B, E2, R2>(
+    effect: Effect.Effect<A, E, R>,
+    f: (cause: Cause.Cause<E>) => Effect.Effect<B, E2, R2>
+  ) => Effect.Effect<A | B, E2, R | R2>
+
+  /** The same for a Stream's failure. */
+  readonly handleStreamCause: <A, E, R, B, E2, R2>(
+    stream: Stream.Stream<A, E, R>,
+    f: (cause: Cause.Cause<E>) => Stream.Stream<B, E2, R2>
+  ) => Stream.Stream<A | B, E2, R | R2>
+
+  /** Whether a value is a Stream. What is an Effect, too, counts where it is meant to be a Stream. */
+  readonly isStream: (u: unknown) => u is Stream.Stream<unknown, unknown, unknown>
+
+  /**
+   * Opens a stream and runs `use` with the Effect that gives its next items, in a Scope that is theirs. When the stream
+   * has ended, so has `use`, and the whole succeeds.
+   */
+  readonly withPull: <A, E, R, R2>(
+    stream: Stream.Stream<A, E, R>,
+    use: (pull: Effect.Effect<ReadonlyArray<A>, PullEnd<E>, R>) => Effect.Effect<void, PullEnd<E>, R2>
+  ) => Effect.Effect<void, E, Exclude<R | R2, Scope.Scope>>
+
+  /**
+   * A Stream of what `open` gives to be pulled: items, until `undefined` ends it. The Scope of `open` is the stream's, and
+   * what fails in closing it is not lost.
+   */
+  readonly pulled: <A, E, R, R2>(
+    open: Effect.Effect<Effect.Effect<ReadonlyArray<A> | undefined, E, R2>, E, R>
+  ) => Stream.Stream<A, E, Exclude<R, Scope.Scope> | R2>
+
+  /** A Stream that dies, of a mistake in the program. */
+  readonly dyingStream: (defect: () => unknown) => Stream.Stream<never>
+
+  /** A Sink that dies, of a mistake in the program. */
+  readonly dyingSink: (defect: () => unknown) => Sink.Sink<never, unknown>
+
+  /** A Sink that gives what comes to `write`, and runs `end` when nothing more comes. The Scope of `open` is the run's. */
+  readonly sinkOf: <In, E, R>(
+    open: Effect.Effect<
+      {
+        readonly write: (items: ReadonlyArray<In>) => Effect.Effect<void, E>
+        readonly end: Effect.Effect<void, E>
+      },
+      never,
+      R
+    >
+  ) => Sink.Sink<void, In, never, E, Exclude<R, Scope.Scope>>
+
+  /** The Effect that a generator has yielded, or `undefined` if it is something else. */
+  readonly yieldedEffect: (u: unknown) => Effect.Effect<unknown, unknown, unknown> | undefined
+
+  /**
+   * Gives what lets an Effect run in another fiber as if in the caller's: the fibers that it forks are the caller's
+   * children, and live as long as the caller.
+   */
+  readonly withGraft: <A, E, R>(
+    use: (
+      graft: <A2, E2, R2>(effect: Effect.Effect<A2, E2, R2>) => Effect.Effect<A2, E2, R2>
+    ) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+
+  /** Takes over fiber-local state from a fiber that began with the caller's. The caller's Context stays. */
+  readonly inheritState: (state: FiberState) => Effect.Effect<void>
+
+  /** A duration in milliseconds; throws `RangeError` naming `what` for anything else. */
+  readonly toMillis: (what: string, input: DurationInput) => number
+
+  /** The Clock of the caller. */
+  readonly loopClock: Effect.Effect<LoopClock>
+}

@@ -1,0 +1,339 @@
+/** Effect 3: what the library uses of it that Effect 4 does not have, or has under another name or shape. */
+import * as All from "effect"
+import type * as Cause from "effect/Cause"
+import type * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
+import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
+import type { Context } from "effect/Context"
+import type { Both, FiberState, RunningFiber, Seam } from "./Seam.js"
+
+/** A fiber of this line, and the field behind `getFiberRefs()`. */
+type Current = Fiber.RuntimeFiber<unknown, unknown> & { readonly _fiberRefs?: FiberState }
+
+/** A failure on its way out of a fiber that runs a Stream for another one. */
+interface OnItsWay {
+  readonly fiber: RunningFiber<unknown, unknown>
+  readonly cause: Cause.Cause<unknown>
+  readonly dropped: () => void
+}
+
+const currentFiberKey = "effect/FiberCurrent"
+
+/** The seam on this line. Nothing is touched before: on the other one half of these modules are not there. */
+export const three = (): Seam => {
+  const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable } = All
+  const { Exit, Fiber, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
+  const { Runtime, Scope, Sink, Stream, Tracer, Utils } = All
+
+  // ---- effects that are more than that ----
+
+  const callable: object = Object.assign(
+    Object.create(Function.prototype) as object,
+    Effectable.CommitPrototype,
+    {
+      commit(this: () => Effect.Effect<unknown, unknown, unknown>) {
+        return this()
+      }
+    }
+  )
+  // Effect 3 takes whatever has a `channel` for a Stream, before it asks whether it is an Effect.
+  Object.defineProperty(callable, "channel", {
+    get(this: () => Stream.Stream<unknown, unknown, unknown>) {
+      return Stream.toChannel(this())
+    }
+  })
+  const callableStreams: object = Object.create(callable) as object
+
+  abstract class BothBase<A, E, R> extends Effectable.Class<A, E, R> {
+    get channel() {
+      return Stream.toChannel((this as unknown as Both<A, E, R>).stream())
+    }
+  }
+  const isBoth = (u: unknown): u is Both<unknown, unknown, unknown> => u instanceof BothBase
+
+  const prefersStream: Seam["prefersStream"] = (u) =>
+    isBoth(u) ? u.streams : typeof u === "function" && Object.getPrototypeOf(u) === callableStreams
+
+  /** The prototypes of what Effect's constructors and operators make. */
+  const programs = new Set<unknown>([
+    callable,
+    callableStreams,
+    ...[Effect.void, Effect.fail(0), Effect.suspend(() => Effect.void)].map((effect): unknown =>
+      Object.getPrototypeOf(effect)
+    )
+  ])
+
+  // ---- fibers seen from plain code ----
+
+  const globals = globalThis as { [currentFiberKey]?: Current | undefined }
+
+  const contextOf: Seam["contextOf"] = (state) => FiberRefs.getOrDefault(state, FiberRef.currentContext)
+
+  // ---- causes ----
+
+  const failures: Seam["failures"] = (cause) => Chunk.toReadonlyArray(Cause.failures(cause))
+  const defects: Seam["defects"] = (cause) => Chunk.toReadonlyArray(Cause.defects(cause))
+
+  // ---- a failure that a Stream drops ----
+
+  /** Whether a fiber was told to end, and has not yet: a typed failure that it comes to now does not reach its Exit. */
+  const isTold = (fiber: RunningFiber<unknown, unknown>): boolean =>
+    !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+
+  /** Whether all that `given` says is in `cause`, too. */
+  const carries = (cause: Cause.Cause<unknown>, given: Cause.Cause<unknown>): boolean => {
+    const there = [...failures(cause), ...defects(cause)]
+    return [...failures(given), ...defects(given)].every((error) => there.includes(error))
+  }
+
+  /**
+   * Effect 3 runs a Stream in a fiber of its own, and drops its failure where the fiber that waits for it is interrupted
+   * at that moment. In either case the latter joins the FiberRefs of the former, when that has ended
+   * (`channelExecutor.ts` of 3.22, `runIn`): that is where it can be seen. Without such a join nothing is said to be
+   * dropped.
+   */
+  const onItsWay = FiberRef.unsafeMake<OnItsWay | undefined>(undefined, {
+    fork: () => undefined,
+    join: (parent, child) => {
+      const joining = Option.getOrUndefined(Fiber.getCurrentFiber())
+      const exit = child === undefined ? null : child.fiber.unsafePoll()
+      if (child !== undefined && joining !== undefined && exit !== null && Exit.isFailure(exit)) {
+        if (carries(exit.cause, child.cause) && isTold(joining)) child.dropped()
+      }
+      return parent
+    }
+  })
+
+  // The clock of the default services is the live one.
+  const liveClock = Effect.runSync(Effect.clock)
+
+  return {
+    callback: Effect.async,
+
+    Tag: () => (id) => Context.Tag(id)(),
+
+    layerScoped: Layer.scoped,
+
+    logAt: (level, message, annotations, cause) =>
+      Effect.annotateLogs(
+        (level === "error" ? Effect.logError : Effect.logWarning)(
+          ...(cause === undefined ? [message] : [message, cause])
+        ),
+        annotations
+      ),
+
+    callableEffect: (f, streams = false) =>
+      Object.setPrototypeOf(f, streams ? callableStreams : callable) as typeof f,
+
+    BothBase,
+
+    prefersStream,
+
+    isProgram: (u) =>
+      isBoth(u) ||
+      (((typeof u === "object" && u !== null) || typeof u === "function") &&
+        programs.has(Object.getPrototypeOf(u))),
+
+    forkChild: Effect.fork,
+
+    inheritAll: Fiber.inheritAll,
+
+    currentFiberState: () => {
+      const fiber = globals[currentFiberKey]
+      // `getFiberRefs()` copies the whole map to write the runtime flags into it, which nobody here reads; this runs
+      // whenever something is scheduled from a fiber.
+      return fiber === undefined ? undefined : (fiber._fiberRefs ?? fiber.getFiberRefs())
+    },
+
+    currentFiber: () => globals[currentFiberKey],
+
+    outsideFibers: (f) => {
+      const fiber = globals[currentFiberKey]
+      globals[currentFiberKey] = undefined
+      try {
+        return f()
+      } finally {
+        globals[currentFiberKey] = fiber
+      }
+    },
+
+    inFiber: () => Option.isSome(Fiber.getCurrentFiber()),
+
+    // It takes on whatever state it is resumed under.
+    restoresAsyncContext: false,
+
+    fiberState: Effect.getFiberRefs,
+
+    contextOf,
+
+    hasLogger: (state) =>
+      HashSet.some(
+        FiberRefs.getOrDefault(state, FiberRef.currentLoggers),
+        (logger) => logger !== Logger.tracerLogger
+      ),
+
+    mergeContext: (callers, context) => {
+      const merged = Context.merge(callers, context)
+      const span = Context.getOption(callers, Tracer.ParentSpan)
+      return Option.isSome(span)
+        ? Context.add(merged, Tracer.ParentSpan, span.value)
+        : Context.omit(Tracer.ParentSpan)(merged as Context<Tracer.ParentSpan>)
+    },
+
+    forkWith: (effect, state, context) =>
+      Runtime.runFork(Runtime.make({ context, runtimeFlags: Runtime.defaultRuntimeFlags, fiberRefs: state }))(
+        effect
+      ),
+
+    runSyncIn: (effect, state) =>
+      Runtime.runSync(
+        Runtime.make({
+          context: contextOf(state),
+          runtimeFlags: Runtime.defaultRuntimeFlags,
+          fiberRefs: state
+        })
+      )(effect),
+
+    poll: (fiber) => fiber.unsafePoll() ?? undefined,
+
+    spanName: (fiber) => {
+      const span = Option.getOrUndefined(
+        Context.getOption(contextOf(fiber.getFiberRefs()), Tracer.ParentSpan)
+      )
+      return span?._tag === "Span" ? span.name : undefined
+    },
+
+    observe: (fiber, f) => fiber.addObserver(f),
+
+    interruptFork: (fiber) => fiber.unsafeInterruptAsFork(fiber.id()),
+
+    whenDropped: (given, exit, dropped) =>
+      Effect.suspend(() => {
+        const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+        if (isTold(fiber) || !(Exit.isFailure(exit) && carries(exit.cause, given)))
+          return Effect.sync(dropped)
+        return FiberRef.set(onItsWay, { fiber, cause: given, dropped })
+      }),
+
+    isInterruptedOnly: Cause.isInterruptedOnly,
+
+    isInterrupted: Cause.isInterrupted,
+
+    failures,
+
+    defects,
+
+    bothCauses: Cause.parallel,
+
+    sequentialCauses: Cause.sequential,
+
+    withoutErrors: <E>(cause: Cause.Cause<E>, drop: (error: unknown) => boolean): Cause.Cause<E> => {
+      const both =
+        (join: (left: Cause.Cause<E>, right: Cause.Cause<E>) => Cause.Cause<E>) =>
+        (left: Cause.Cause<E>, right: Cause.Cause<E>): Cause.Cause<E> =>
+          Cause.isEmpty(left) ? right : Cause.isEmpty(right) ? left : join(left, right)
+      return Cause.match(cause, {
+        onEmpty: Cause.empty as Cause.Cause<E>,
+        onFail: (error) => (drop(error) ? Cause.empty : Cause.fail(error)),
+        onDie: (defect) => (drop(defect) ? Cause.empty : Cause.die(defect)),
+        onInterrupt: Cause.interrupt,
+        onSequential: both(Cause.sequential),
+        onParallel: both(Cause.parallel)
+      })
+    },
+
+    handleCause: Effect.catchAllCause,
+
+    handleStreamCause: Stream.catchAllCause,
+
+    // On this line every Effect is a Stream, too.
+    isStream: (u): u is Stream.Stream<unknown, unknown, unknown> =>
+      prefersStream(u) || (typeof u === "object" && u !== null && Stream.StreamTypeId in u),
+
+    withPull: (stream, use) =>
+      Effect.scoped(
+        Effect.flatMap(Stream.toPull(stream), (pull) =>
+          Effect.catchAll(use(Effect.map(pull, Chunk.toReadonlyArray)), (end) =>
+            Option.isSome(end) ? Effect.fail(end.value) : Effect.void
+          )
+        )
+      ),
+
+    // What fails in closing would be lost with `Stream.unwrapScoped`, when the stream is left early.
+    pulled: <A, E, R, R2>(open: Effect.Effect<Effect.Effect<ReadonlyArray<A> | undefined, E, R2>, E, R>) =>
+      Stream.fromChannel(
+        Channel.flatMap(Channel.fromEffect(Scope.make()), (scope) =>
+          Channel.ensuringWith(
+            Channel.flatMap(Channel.fromEffect(Scope.extend(open, scope)), (pull) => {
+              // Half the cost of `Stream.repeatEffectChunkOption`.
+              const read: Channel.Channel<
+                Chunk.Chunk<A>,
+                unknown,
+                E,
+                unknown,
+                void,
+                unknown,
+                R2
+              > = Channel.flatMap(Channel.fromEffect(pull), (items) =>
+                items === undefined
+                  ? Channel.void
+                  : Channel.flatMap(Channel.write(Chunk.unsafeFromArray(items)), () => read)
+              )
+              return read
+            }),
+            (exit) => Scope.close(scope, exit)
+          )
+        )
+      ),
+
+    dyingStream: Stream.dieSync,
+
+    dyingSink: Sink.dieSync,
+
+    sinkOf: (open) =>
+      Sink.unwrapScoped(
+        Effect.map(open, ({ end, write }) =>
+          Sink.mapEffect(
+            Sink.forEachChunk((items) => write(Chunk.toReadonlyArray(items))),
+            () => end
+          )
+        )
+      ),
+
+    yieldedEffect: (u) => {
+      const unwrapped: unknown = u instanceof Utils.YieldWrap ? Utils.yieldWrapGet(u) : u
+      return Effect.isEffect(unwrapped) ? unwrapped : undefined
+    },
+
+    withGraft: Effect.transplant,
+
+    inheritState: (state) => Effect.inheritFiberRefs(FiberRefs.delete(state, FiberRef.currentContext)),
+
+    toMillis: (what, input) => {
+      const duration = Duration.decodeUnknown(input)
+      if (Option.isNone(duration) || Number.isNaN(input)) {
+        throw new RangeError(`${what} takes milliseconds or a Duration, not ${String(input)}`)
+      }
+      return Duration.toMillis(duration.value)
+    },
+
+    loopClock: Effect.map(Effect.clock, (clock) => ({
+      live: clock === liveClock,
+      now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+      after(delay, f) {
+        const fiber = Effect.runFork(clock.sleep(Duration.millis(delay)))
+        let wanted = true
+        fiber.addObserver(() => {
+          if (wanted) f()
+        })
+        return () => {
+          wanted = false
+          fiber.unsafeInterruptAsFork(fiber.id())
+        }
+      }
+    }))
+  }
+}
