@@ -40,10 +40,23 @@ class Model {
     const slot = this.slots[i]
     if (slot?.open === true) return
     if (slot !== undefined) this.closePeer(i)
-    const [fd, peer] = fds.socketPair()
+    const [fd, peer] = this.#pairFor(i)
     this.slots[i] = { fd, peer, open: true, peerOpen: true }
     this.files.set(fd, ++this.#files)
     this.files.set(peer, ++this.#files)
+  }
+
+  /** Under no number of another slot that is closed: nothing may be there for it. Its own old number it may get again. */
+  #pairFor(i: number): readonly [number, number] {
+    const others = this.slots.filter((slot, at) => at !== i && !slot.open).map(({ fd }) => fd)
+    const refused: Array<number> = []
+    let pair = fds.socketPair()
+    while (pair.some((fd) => others.includes(fd))) {
+      refused.push(...pair)
+      pair = fds.socketPair()
+    }
+    refused.forEach(fds.close)
+    return pair
   }
 
   add(i: number, side: Side): void {
