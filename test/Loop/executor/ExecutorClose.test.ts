@@ -232,8 +232,12 @@ describe("closing a loop", () => {
       },
       { exceptionHandler, closeDeadline: 50, slowJoin: 10 }
     )
-    expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin", "leftover"])
-    expect(reports[1]!.message).toMatch(
+    // A busy machine may take longer than slowJoin to end the thread, which is told, too.
+    const told = reports.filter(
+      ({ message }) => !message.startsWith("the thread of the job spin (worker 1) was")
+    )
+    expect(told.map(({ kind }) => kind)).toEqual(["slowJoin", "leftover"])
+    expect(told[1]!.message).toMatch(
       /^1 left over on loop-\d+ at the deadline[^]*job +spin .* cancelling +worker \d+/
     )
     expect(futures[0].exception()).toBeInstanceOf(LoopClosedError)
