@@ -52,6 +52,7 @@ interface NodeReadable extends AsyncIterable<unknown> {
   readonly readableLength: number
   readonly destroyed: boolean
   readonly closed?: boolean
+  readonly errored?: Error | null
   readonly _readableState?: { readonly emitClose?: boolean }
   destroy(error?: Error): unknown
   once(event: "close", listener: () => void): unknown
@@ -213,16 +214,21 @@ const ofIterator = (iterator: AsyncIterator<unknown, unknown, undefined>): Reade
   }
 }
 
-/** A Readable's own iterator knows about errors and the end. It destroys the stream, but does not wait for that. */
+/**
+ * A Readable's own iterator knows about errors and the end. It destroys the stream, but does not wait for that; and what the
+ * stream, which reads ahead, has failed with before it was left is lost in it.
+ */
 const ofNodeReadable = (stream: NodeReadable): Reader => {
   const iterator = stream[Symbol.asyncIterator]()
   return {
     next: () => iterator.next(),
     return: async () => {
+      const { errored } = stream
       await iterator.return?.()
       if (stream.destroyed && stream.closed === false && stream._readableState?.emitClose !== false) {
         await new Promise<void>((resolve) => stream.once("close", resolve))
       }
+      if (errored != null) throw errored
     },
     holds: () => stream.readableLength > 0 && !stream.destroyed,
     returnEarly: undefined,

@@ -197,6 +197,30 @@ describe("a stream that was aborted", () => {
     )
   )
 
+  it.live("J4 what a Readable has read ahead, and failed with before it was left, is reported", () => {
+    const { exceptionHandler, reports } = collecting()
+    return scoped(
+      Effect.gen(function* () {
+        let reads = 0
+        const readable = new Readable({
+          objectMode: true,
+          read() {
+            if (reads++ === 0) this.push("x")
+            else this.destroy(boom)
+          }
+        })
+        const taken = Stream.take(
+          Stream.tap(fromAio(readable), () => settle),
+          1
+        )
+        const exit = yield* Effect.exit(Stream.runDrain(taken))
+        expect(Exit.isSuccess(exit) ? [] : [Cause.squash(exit.cause)]).toEqual([boom])
+        expect(reports).toMatchObject([{ kind: "late", exception: boom }])
+      }),
+      { exceptionHandler }
+    )
+  })
+
   it.live("A10 the AbortError that Node emits on a Readable that is left is reported by nobody", () =>
     Effect.gen(function* () {
       const { exceptionHandler, reports } = collecting()
