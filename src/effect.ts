@@ -28,6 +28,7 @@ export const callableEffect: Seam["callableEffect"] = line.callableEffect
 export const prefersStream: Seam["prefersStream"] = line.prefersStream
 export const isProgram: Seam["isProgram"] = line.isProgram
 export const forkChild: Seam["forkChild"] = line.forkChild
+export const forkScoped: Seam["forkScoped"] = line.forkScoped
 export const inheritAll: Seam["inheritAll"] = line.inheritAll
 export const currentFiberState: Seam["currentFiberState"] = line.currentFiberState
 export const currentFiber: Seam["currentFiber"] = line.currentFiber

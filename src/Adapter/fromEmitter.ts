@@ -3,7 +3,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import { outsideFibers, pulled, whenDropped } from "../effect.js"
+import { forkScoped, outsideFibers, pulled, whenDropped } from "../effect.js"
 import { manyListeners } from "../Loop/host/manyListeners.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
@@ -325,25 +325,25 @@ export function fromEmitter(
 ): Stream.Stream<unknown, unknown, unknown> {
   const listenable = emitterOf(emitter)
   const settings = emitterSettings(emitter, listenable, options)
-  // The Scope of the caller, and not that of the Stream.
-  return Stream.unwrap(
-    Effect.map(
-      Effect.flatMap(Loop, (loop) => Effect.map(lateErrors(loop), (late) => [loop, late] as const)),
-      ([loop, late]) =>
-        pulled(
-          Effect.flatMap(
-            Effect.acquireRelease(
-              Effect.sync(() => {
-                const run = new EmitterStream(loop, settings, late)
-                run.open(listenable)
-                return run
-              }),
-              (run, exit) => run.close(exit)
-            ),
-            (run) => Effect.as(untilEffect(run, settings.until), run.pull)
-          )
+  // The Scope of the caller, and not that of the Stream, which `Stream.unwrap` gives an Effect on line 4.
+  return Stream.flatMap(
+    Stream.fromEffect(
+      Effect.flatMap(Loop, (loop) => Effect.map(lateErrors(loop), (late) => [loop, late] as const))
+    ),
+    ([loop, late]) =>
+      pulled(
+        Effect.flatMap(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const run = new EmitterStream(loop, settings, late)
+              run.open(listenable)
+              return run
+            }),
+            (run, exit) => run.close(exit)
+          ),
+          (run) => Effect.as(untilEffect(run, settings.until), run.pull)
         )
-    )
+      )
   )
 }
 
@@ -354,6 +354,4 @@ const untilEffect = (
 ): Effect.Effect<unknown, never, unknown> =>
   until === undefined || until instanceof AbortSignal
     ? Effect.void
-    : Effect.forkScoped(
-        Effect.matchCause(until, { onFailure: run.until, onSuccess: () => run.until(undefined) })
-      )
+    : forkScoped(Effect.matchCause(until, { onFailure: run.until, onSuccess: () => run.until(undefined) }))

@@ -126,6 +126,11 @@ export interface Seam {
   /** Starts a child fiber of the caller, at once, which is interruptible if the caller is. */
   readonly forkChild: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<RunningFiber<A, E>, never, R>
 
+  /** Starts a fiber that its Scope ends, at once, which is interruptible if the caller is. */
+  readonly forkScoped: <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<RunningFiber<A, E>, never, R | Scope.Scope>
+
   /** Takes over what a child fiber changed in its fiber-local state. On line 4 nothing of that outlives a fiber. */
   readonly inheritAll: (fiber: RunningFiber<unknown, unknown>) => Effect.Effect<void>
 

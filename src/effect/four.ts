@@ -178,6 +178,9 @@ const seam = () => {
     forkChild: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       Effect.forkChild(effect, { startImmediately: true, uninterruptible: "inherit" }),
 
+    forkScoped: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.forkScoped(effect, { startImmediately: true, uninterruptible: "inherit" }),
+
     inheritAll: (_: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> => Effect.void,
 
     currentFiberState: () => globals[currentFiberKey]?.context,

@@ -139,6 +139,8 @@ export const three = (): Seam => {
 
     forkChild: Effect.fork,
 
+    forkScoped: Effect.forkScoped,
+
     inheritAll: Fiber.inheritAll,
 
     currentFiberState: () => {
