@@ -1,13 +1,15 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { compiledSources, gatheredModules } from "./test/support/compiledFolder.js"
+import { line } from "./test/support/effect/line.js"
 import { LongestFirst } from "./test/support/longestFirst.js"
 
 export default defineConfig({
   resolve: {
     // Tests and examples may import the package by its own name; they get the sources, not dist.
     alias: [
-      ...(process.argv.includes("run") ? compiledSources : []),
+      // On Effect 4 always: what the tests call Effect is another thing to the sources there.
+      ...(process.argv.includes("run") || line === 4 ? compiledSources : []),
       { find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       ...gatheredModules
     ]
@@ -17,7 +19,7 @@ export default defineConfig({
     typecheck: {
       enabled: true,
       include: ["test/types/**/*.test-d.ts"],
-      tsconfig: "./test/types/tsconfig.json",
+      tsconfig: line === 3 ? "./test/types/tsconfig.json" : "./test/types/tsconfig.effect4.json",
       // Errors outside the type tests are what `npm run check` is for.
       ignoreSourceErrors: true
     },

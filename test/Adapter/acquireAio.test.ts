@@ -1,6 +1,7 @@
 import { createServer } from "node:http"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { poll } from "../../src/effect.js"
 import type { AioError } from "../../src/index.js"
 import {
   acquireAio,
@@ -15,6 +16,7 @@ import {
 } from "../../src/index.js"
 import { interruptedAtOnce } from "../support/border.js"
 import { collecting, scoped, settle, track } from "../support/scopedLoops.js"
+import { timeoutTag } from "../support/effect/line.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
@@ -480,7 +482,7 @@ describe("acquireAio", () => {
             )
           ]
         ])
-        expect(fiber.unsafePoll()).toBe(null)
+        expect(poll(fiber)).toBeUndefined()
         yield* TestClock.adjust("700 millis")
         expect(yield* Fiber.join(fiber)).toEqual(Exit.fail("its own"))
         expect(reports.map(({ kind }) => kind)).toEqual(["slowJoin", "leftover"])
@@ -509,9 +511,9 @@ describe("acquireAio", () => {
           yield* settle
           yield* TestClock.adjust("100 millis")
           yield* settle
-          expect(fiber.unsafePoll()).toBe(null)
+          expect(poll(fiber)).toBeUndefined()
           yield* TestClock.adjust("200 millis")
-          expect(String(yield* Fiber.join(fiber))).toContain("TimeoutException")
+          expect(String(yield* Fiber.join(fiber))).toContain(timeoutTag)
           expect(reports.map(({ kind }) => kind)).toEqual(["leftover"])
           give()
           yield* settle
@@ -547,7 +549,7 @@ describe("acquireAio", () => {
             const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
             yield* settle
             yield* TestClock.adjust("199 millis")
-            expect(interrupting.unsafePoll()).toBe(null)
+            expect(poll(interrupting)).toBeUndefined()
             yield* TestClock.adjust(waits)
             yield* Fiber.join(interrupting)
             end()

@@ -19,6 +19,7 @@ import {
 } from "../../src/index.js"
 import { interruptedAtOnce } from "../support/border.js"
 import { collecting, open, scoped, settle } from "../support/scopedLoops.js"
+import { perLine, servicesOf } from "../support/effect/line.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
@@ -134,7 +135,7 @@ describe("allowAio", () => {
           const values = yield* allowAio(function* ($) {
             const out: Array<unknown> = []
             out.push(yield* Effect.succeed("effect"))
-            out.push(yield* Option.some("option"))
+            out.push(yield* perLine("E4", { 3: Option.some("option"), 4: Effect.succeed("option") }))
             out.push(yield* fromAio(async () => "fromAio"))
             out.push(yield* loop.sleep(1, "future"))
             out.push(yield* $(loop.sleep(1, "$(future)")))
@@ -258,13 +259,14 @@ describe("allowAio", () => {
           )
           expect(log).toEqual([
             "1 rows, by the caller",
-            "by the program",
-            "by the program",
-            "by the program",
+            ...perLine("E3", {
+              3: ["by the program", "by the program", "by the program"],
+              4: ["by the caller", "by the caller", "by the caller"]
+            }),
             "program ended",
             "released"
           ])
-          expect(yield* FiberRef.get(ref)).toBe("by the program")
+          expect(yield* FiberRef.get(ref)).toBe(perLine("E3", { 3: "by the program", 4: "by the caller" }))
           expect(yield* Fiber.poll(child)).toEqual(Option.none())
           expect(yield* Effect.serviceOption(Db)).toMatchObject({ value: { rows: 1 } })
           yield* Fiber.interrupt(child)
@@ -275,7 +277,7 @@ describe("allowAio", () => {
   it.scoped("leaves the caller's Context as it was", () =>
     Effect.gen(function* () {
       const loop = yield* open()
-      const keys = Effect.map(Effect.context<never>(), (context) => [...context.unsafeMap.keys()])
+      const keys = Effect.map(Effect.context<never>(), (context) => [...servicesOf(context).keys()])
       const program = Effect.gen(function* () {
         const before = yield* keys
         yield* allowAio(function* () {
@@ -295,26 +297,26 @@ describe("allowAio", () => {
           const missing = new NotFound({ id: 1 })
           const wrapped = new AioError({ cause: boom, task: "t" })
           const sources: ReadonlyArray<
-            readonly [unknown, ($: AllowAio) => Generator<unknown, unknown, unknown>]
+            readonly [unknown, ($: AllowAio) => Iterable<unknown, unknown, unknown>]
           > = [
-            [missing, () => Effect.fail(missing)[Symbol.iterator]() as never],
-            ["text", () => Effect.fail("text")[Symbol.iterator]() as never],
-            [wrapped, () => Effect.fail(wrapped)[Symbol.iterator]() as never],
-            [boom, () => Effect.die(boom)[Symbol.iterator]() as never],
-            [boom, ($) => $(Promise.reject(boom))[Symbol.iterator]()],
+            [missing, () => Effect.fail(missing)],
+            ["text", () => Effect.fail("text")],
+            [wrapped, () => Effect.fail(wrapped)],
+            [boom, () => Effect.die(boom)],
+            [boom, ($) => $(Promise.reject(boom))],
             [
               boom,
               ($) =>
                 $(async () => {
                   throw boom
-                })[Symbol.iterator]()
+                })
             ],
             [
               boom,
               ($) =>
                 $(() => {
                   throw boom
-                })[Symbol.iterator]()
+                })
             ]
           ]
           for (const [error, fails] of sources) {

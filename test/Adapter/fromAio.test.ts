@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
+import { poll } from "../../src/effect.js"
 import type { AioError } from "../../src/index.js"
 import {
   allowAio,
@@ -23,6 +24,7 @@ import {
 } from "../../src/index.js"
 import { interruptedAtOnce } from "../support/border.js"
 import { collecting, forever, scoped, settle, track } from "../support/scopedLoops.js"
+import { perLine, timeoutTag } from "../support/effect/line.js"
 
 const defectOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isFailure(exit) ? Chunk.toArray(Cause.defects(exit.cause))[0] : undefined
@@ -321,7 +323,7 @@ describe("joining", () => {
         const first = yield* Effect.fork(Fiber.interrupt(fiber))
         const second = yield* Effect.fork(Fiber.interrupt(fiber))
         yield* settle
-        expect(fiber.unsafePoll()).toBe(null)
+        expect(poll(fiber)).toBeUndefined()
         log.push("gate opens")
         gate.setResult()
         yield* Fiber.join(first)
@@ -504,7 +506,7 @@ describe("late results", () => {
         yield* TestClock.adjust("1 second")
         yield* settle
         const left = yield* Fiber.join(timeout)
-        expect(Either.isLeft(left) && left.left._tag).toBe("TimeoutException")
+        expect(Either.isLeft(left) && left.left._tag).toBe(timeoutTag)
         log.push(`timeout ${reports.length}`)
 
         expect(yield* Effect.race(stubborn(loop)(), Effect.as(settle, "winner"))).toBe("winner")
@@ -513,7 +515,7 @@ describe("late results", () => {
 
         const gate = loop.createFuture<void>()
         const all = yield* Effect.fork(
-          Effect.flip(
+          Effect.exit(
             Effect.all(
               [stubborn(loop)(), Effect.zipRight(fromAio(async () => await gate)(), Effect.fail("sibling"))],
               {
@@ -524,7 +526,11 @@ describe("late results", () => {
         )
         yield* settle
         gate.setResult()
-        expect(yield* Fiber.join(all)).toBe("sibling")
+        const exit = yield* Fiber.join(all)
+        const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+        expect([[...Cause.failures(cause)], [...Cause.defects(cause)]]).toEqual(
+          perLine("E2", { 3: [["sibling"], []], 4: [[], ["sibling", boom]] })
+        )
         log.push(`all ${reports.length}`)
 
         expect(log).toEqual(["timeout 1", "race 2", "all 3"])

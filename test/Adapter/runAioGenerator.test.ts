@@ -19,6 +19,7 @@ import {
 } from "../../src/index.js"
 import { collecting, scoped, settle } from "../support/scopedLoops.js"
 import { all, chunksOf, counting, defectsOf, end, failureOf, item } from "../support/streams.js"
+import { perLine } from "../support/effect/line.js"
 
 describe("an async iterable as a Stream", () => {
   it.live("J9 is read in the loop, in order, by one task that has its name", () =>
@@ -331,7 +332,9 @@ describe("an async iterable that fails", () => {
           )
         ]
         for (const dropping of drops) {
-          expect(yield* all(Stream.take(dropping, 2))).toEqual([0, 1])
+          const exit = yield* Effect.exit(all(Stream.take(dropping, 2)))
+          const end = Exit.isSuccess(exit) ? exit.value : [...new Set(defectsOf(exit))]
+          expect(end).toEqual(perLine("E6", { 3: [0, 1], 4: [boom] }))
           expect(new Set(reports.splice(0).map(({ exception, kind }) => [kind, exception].join()))).toEqual(
             new Set(["late,Error: boom"])
           )

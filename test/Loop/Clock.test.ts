@@ -2,7 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Fiber, ManagedRuntime, TestClock, TestContext } from "effect"
 import fc from "fast-check"
 import { vi } from "vitest"
+import { poll } from "../../src/effect.js"
 import { Loop, runAioFuture, type TimerHandle } from "../../src/index.js"
+import { clockOf } from "../support/clockOf.js"
 import { forever, layer, open, scoped, settle } from "../support/scopedLoops.js"
 
 describe("the clock of a loop", () => {
@@ -140,18 +142,14 @@ describe("the clock of a loop", () => {
     Effect.gen(function* () {
       let sleeps: Array<{ readonly until: number; readonly wake: () => void }> = []
       let now = 1_000
-      const clock: Clock.Clock = {
-        [Clock.ClockTypeId]: Clock.ClockTypeId,
-        unsafeCurrentTimeMillis: () => now,
-        unsafeCurrentTimeNanos: () => BigInt(now) * 1_000_000n,
-        currentTimeMillis: Effect.sync(() => now),
-        currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
-        sleep: (duration) =>
+      const clock = clockOf(
+        () => now,
+        (duration) =>
           Effect.async<void>((resume) => {
             const until = now + Duration.toMillis(duration)
             sleeps.push({ until, wake: () => resume(Effect.void) })
           })
-      }
+      )
       const move = (to: number) => {
         now = to
         const due = sleeps.filter((sleep) => sleep.until <= now)
@@ -194,14 +192,14 @@ describe("the clock of a loop", () => {
         { exceptionHandler: (_, report) => void reports.push(report.kind ?? "none") }
       ).pipe(Effect.fork)
       yield* settle
-      expect(fiber.unsafePoll()).toBeNull()
+      expect(poll(fiber)).toBeUndefined()
       yield* TestClock.adjust("1 seconds")
       expect(reports).toEqual(["slowJoin"])
       yield* TestClock.adjust("8999 millis")
-      expect(fiber.unsafePoll()).toBeNull()
+      expect(poll(fiber)).toBeUndefined()
       yield* TestClock.adjust(1)
       yield* settle
-      expect(fiber.unsafePoll()).not.toBeNull()
+      expect(poll(fiber)).not.toBeUndefined()
       expect(reports).toEqual(["slowJoin", "leftover"])
       yield* Fiber.join(fiber)
     })

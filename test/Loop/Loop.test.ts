@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
 import fc from "fast-check"
 import { vi } from "vitest"
+import { interruptFork, poll } from "../../src/effect.js"
 import {
   CancelledError,
   type EventLoop,
@@ -19,6 +20,8 @@ import {
 import { capturing, layer, open, scoped, settle, track } from "../support/scopedLoops.js"
 import { collect } from "../support/closedLoops.js"
 
+// A pipe that is made when it is first asked for, by whoever logs first.
+void process.stdout
 const resources = () => process.getActiveResourcesInfo().filter((name) => name !== "Immediate")
 
 /** What holds the process beyond `before`. The test runner has timers of its own, which come and go. */
@@ -82,7 +85,7 @@ describe("opening a loop", () => {
         ]) {
           const fiber = yield* Effect.fork(
             Effect.withFiberRuntime<never>((self) => {
-              self.unsafeInterruptAsFork(self.id())
+              interruptFork(self)
               return way as Effect.Effect<never>
             })
           )
@@ -166,7 +169,7 @@ describe("leaving a loop", () => {
       ).pipe(Effect.timeoutOption("1 seconds"), Effect.zip(Clock.currentTimeMillis), Effect.fork)
       yield* settle
       yield* TestClock.adjust("999 millis")
-      expect(fiber.unsafePoll()).toBeNull()
+      expect(poll(fiber)).toBeUndefined()
       yield* TestClock.adjust(1)
       const [result, now] = yield* Fiber.join(fiber)
       expect(result._tag).toBe("None")

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { poll } from "../../src/effect.js"
 import {
   acquireAio,
   Event,
@@ -168,7 +169,7 @@ describe("stop and waitStopped", () => {
           loop.stop()
           gate.setResult()
           yield* settle
-          expect(waiting.unsafePoll()).toBeNull()
+          expect(poll(waiting)).toBeUndefined()
           yield* fromAio(() => 1)()
           yield* Fiber.join(waiting)
         }),
@@ -203,7 +204,7 @@ describe("stop and waitStopped", () => {
         const loop = yield* Loop
         const waiting = yield* Effect.fork(Loop.waitStopped)
         yield* settle
-        expect(waiting.unsafePoll()).toBeNull()
+        expect(poll(waiting)).toBeUndefined()
         loop.close()
         expect(yield* Fiber.await(waiting)).toEqual(Exit.void)
       })

@@ -1,34 +1,30 @@
 /** A clock that moves when the harness says so: a millisecond whenever everything has had some turns. */
-import { Clock, Duration, Effect } from "effect"
+import { Duration, Effect } from "effect"
+import { clockOf } from "../support/clockOf.js"
 
 interface Sleeper {
   readonly when: number
   readonly wake: () => void
 }
 
-export class ManualClock implements Clock.Clock {
-  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+export class ManualClock {
   #now = 0
   readonly #sleepers = new Set<Sleeper>()
 
-  unsafeCurrentTimeMillis(): number {
+  now(): number {
     return this.#now
   }
 
-  unsafeCurrentTimeNanos(): bigint {
-    return BigInt(this.#now) * 1_000_000n
-  }
-
-  readonly currentTimeMillis = Effect.sync(() => this.#now)
-  readonly currentTimeNanos = Effect.sync(() => this.unsafeCurrentTimeNanos())
-
-  sleep(duration: Duration.Duration): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      const sleeper = { when: this.#now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
-      this.#sleepers.add(sleeper)
-      return Effect.sync(() => void this.#sleepers.delete(sleeper))
-    })
-  }
+  /** The same as a service. */
+  readonly clock = clockOf(
+    () => this.#now,
+    (duration) =>
+      Effect.async<void>((resume) => {
+        const sleeper = { when: this.#now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+        this.#sleepers.add(sleeper)
+        return Effect.sync(() => void this.#sleepers.delete(sleeper))
+      })
+  )
 
   /** A millisecond passes. */
   tick(): void {

@@ -1,5 +1,6 @@
 /** One random program, from its first step to the last, and what is to be said about it. */
 import { Effect, Exit, Fiber, Logger, Scope } from "effect"
+import { interruptFork } from "../../src/effect.js"
 import {
   type EventLoop,
   type Future,
@@ -104,7 +105,7 @@ class Run {
 
   #provided<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
     const logless = Effect.provide(effect, quiet)
-    return this.#clock === undefined ? logless : Effect.withClock(logless, this.#clock)
+    return this.#clock === undefined ? logless : Effect.withClock(logless, this.#clock.clock)
   }
 
   async #effect(): Promise<void> {
@@ -177,8 +178,8 @@ class Run {
   async #wait(pause: Pause): Promise<void> {
     if (pause.how !== "clock") return pass(pause)
     if (this.#clock === undefined) return new Promise((resolve) => setTimeout(resolve, pause.turns))
-    const until = this.#clock.unsafeCurrentTimeMillis() + pause.turns
-    while (this.#clock.unsafeCurrentTimeMillis() < until && !this.#over) await turn()
+    const until = this.#clock.now() + pause.turns
+    while (this.#clock.now() < until && !this.#over) await turn()
   }
 
   #finish(
@@ -195,7 +196,7 @@ class Run {
       case "interrupt itself":
         return Effect.interrupt
       case "interrupted from outside":
-        return Effect.sync(() => this.#main?.unsafeInterruptAsFork(this.#main.id()))
+        return Effect.sync(() => this.#main && interruptFork(this.#main))
       case "interrupt the fibers":
         return Effect.forEach(fibers, (fiber) => Fiber.interrupt(fiber), { concurrency: "unbounded" })
       case "cancel all tasks":

@@ -1,5 +1,6 @@
 /** Moments of the border that a test cannot reach by waiting, and what has become of its Futures. */
 import { Effect, type Exit } from "effect"
+import { interruptFork } from "../../src/effect.js"
 import { type EventLoop, type Future, Loop } from "../../src/index.js"
 
 /**
@@ -14,7 +15,7 @@ export const interruptedAtOnce = <A, E>(
     loop.callSoon(() => {
       const fiber = Effect.runFork(Effect.provideService(effect, Loop, loop))
       fiber.addObserver((exit) => resume(Effect.succeed(exit)))
-      fiber.unsafeInterruptAsFork(fiber.id())
+      interruptFork(fiber)
     })
   })
 

@@ -2,6 +2,9 @@
 // a worker thread has it run what is in this folder (compiled.ts): with a compiler in each of them, the suite would spend
 // its time there. Effect is put into few files, for them and for vitest's own processes (vitest.config.ts), because Node
 // takes a second to find and read its hundreds of modules.
+//
+// Which Effect that is decides the line that the suite runs on (effect/line.ts). The sources get it as it is; tests, fixtures
+// and examples are written with Effect 3's names, and get Effect 4 through effect/four.
 import { build, type Plugin } from "esbuild"
 import {
   copyFileSync,
@@ -16,6 +19,7 @@ import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { TestProject } from "vitest/node"
+import { effectFrom, effectPackage, line } from "./effect/line.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -23,10 +27,34 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = join(tmpdir(), `effect-aio-compiled-${process.pid}`)
 
 /** Effect's packages, and fast-check, which Effect takes into itself: a module of theirs is a file of the folder. */
-const gathered = /^(effect|fast-check|@effect\/[\w-]+)(?:\/(\w+))?$/
+const gathered = /^(effect4?|fast-check|@effect\/[\w-]+)(?:\/([\w/]+))?$/
+
+/** The modules with Effect 3's names on Effect 4. */
+const four = "test/support/effect/four"
+const renamed: ReadonlySet<string> = new Set(
+  readdirSync(join(root, four)).map((file) => file.replace(/\.ts$/, ""))
+)
+
+/** What stands for a module of Effect where it is named as Effect 3 names it, from the project's root; or `undefined`. */
+const named = (specifier: string): string | undefined => {
+  if (line === 3) return undefined
+  if (specifier === "@effect/vitest") return `${four}/vitest`
+  const [, name, module = "index"] = gathered.exec(specifier) ?? []
+  return name === "effect" && renamed.has(module) ? `${four}/${module}` : undefined
+}
 
 /** Has vitest take them from there. */
 export const gatheredModules = [
+  ...(line === 3
+    ? []
+    : [
+        { find: /^effect$/, replacement: `${folder}/${four}/index.js` },
+        { find: /^@effect\/vitest$/, replacement: `${folder}/${four}/vitest.js` },
+        {
+          find: new RegExp(`^effect/(${[...renamed].join("|")})$`),
+          replacement: `${folder}/${four}/$1.js`
+        }
+      ]),
   { find: /^(effect|fast-check|@effect\/[\w-]+)$/, replacement: `${folder}/node_modules/$1/index.js` },
   { find: /^(effect|@effect\/[\w-]+)\/(\w+)$/, replacement: `${folder}/node_modules/$1/$2.js` }
 ]
@@ -63,6 +91,12 @@ const options = {
 /** What a file is compiled to. */
 const target = (file: string): string => join(folder, file.replace(/\.ts$/, ".js"))
 
+/** Whether a file of the project is written with Effect 3's names. */
+const usesNames = (path: string): boolean => {
+  const file = relative(root, path).replaceAll("\\", "/")
+  return /^(test|examples)\//.test(file) && !file.startsWith(four)
+}
+
 /** A module that is put together with others still finds what stands beside it. */
 const ownUrls: Plugin = {
   name: "own URLs",
@@ -77,6 +111,40 @@ const ownUrls: Plugin = {
   }
 }
 
+/** What is put together has the line's Effect in it, and one copy of it. */
+const ofLine: Plugin = {
+  name: "the line's Effect",
+  setup: ({ onResolve, resolve }) => {
+    onResolve({ filter: /^(effect4?|@effect\/vitest)(\/|$)/ }, ({ importer, path, pluginData }) => {
+      if (pluginData === ofLine || /[\\/]node_modules[\\/]effect4?[\\/]/.test(importer)) return undefined
+      const name = importer !== "" && usesNames(importer) ? named(path) : undefined
+      if (name !== undefined) return { path: join(root, `${name}.ts`) }
+      return resolve(path.replace(/^effect4?/, effectPackage), {
+        resolveDir: path.startsWith("effect") ? effectFrom : root,
+        kind: "import-statement",
+        pluginData: ofLine
+      })
+    })
+  }
+}
+
+/** The same for files that stay by themselves. */
+const namesOfLine: Plugin = {
+  name: "the line's names",
+  setup: ({ onLoad }) => {
+    if (line === 3) return
+    onLoad({ filter: /\.ts$/ }, ({ path }) => ({
+      contents: !usesNames(path)
+        ? readFileSync(path, "utf8")
+        : readFileSync(path, "utf8").replace(/(?<= from ")[^".]+(?=")/g, (specifier) => {
+            const name = named(specifier)
+            return name === undefined ? specifier : relative(dirname(path), join(root, `${name}.js`))
+          }),
+      loader: "ts"
+    }))
+  }
+}
+
 /** The fixtures, which start by the hundred, are put together with what they import; the rest stays file by file. */
 const compile = async (): Promise<void> => {
   const all = files()
@@ -84,7 +152,7 @@ const compile = async (): Promise<void> => {
     all.filter((file) => file.endsWith(".ts") && file.startsWith("test/fixtures/") === wanted)
   )
   await Promise.all([
-    build({ ...options, entryPoints: others ?? [] }),
+    build({ ...options, entryPoints: others ?? [], plugins: [namesOfLine] }),
     build({
       ...options,
       entryPoints: fixtures ?? [],
@@ -93,7 +161,7 @@ const compile = async (): Promise<void> => {
       splitting: true,
       keepNames: true,
       external: ["koffi", "piscina", "vitest"],
-      plugins: [ownUrls]
+      plugins: [ownUrls, ofLine]
     })
   ])
   for (const file of all) {
@@ -103,15 +171,22 @@ const compile = async (): Promise<void> => {
   }
 }
 
-/** Every module of Effect that a file of the project imports. */
+/** Every module of Effect that a file of the project imports, and of its packages. */
 const modules = (): ReadonlyArray<string> => {
   const found = new Set<string>()
   for (const part of ["src", "test", "examples"]) {
     for (const entry of readdirSync(join(root, part), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith(".ts")) continue
-      const text = readFileSync(join(entry.parentPath, entry.name), "utf8")
-      for (const [, specifier = ""] of text.matchAll(/^(?:import|export|\}).* from "([^".]+)"$/gm)) {
-        if (gathered.test(specifier)) found.add(specifier)
+      const path = join(entry.parentPath, entry.name)
+      const text = readFileSync(path, "utf8")
+      for (const [, specifier = ""] of text.matchAll(
+        /^(?:(?:import|export)(?! type)|\}).* from "([^".]+)"$/gm
+      )) {
+        const name = gathered.exec(specifier)?.[1]
+        if (name === undefined || (line === 3 && name === "effect4")) continue
+        // There are none of Effect 3's other packages on Effect 4, and of what the tests name there are the names.
+        if (line === 4 && (name.startsWith("@") || (name === "effect" && usesNames(path)))) continue
+        found.add(specifier)
       }
     }
   }
@@ -121,7 +196,8 @@ const modules = (): ReadonlyArray<string> => {
 const gather = async (): Promise<void> => {
   const modulesFolder = join(folder, "node_modules")
   const entryPoints = modules().map((specifier) => {
-    const [, name = "", module = "index"] = gathered.exec(specifier) ?? []
+    const [, found = "", module = "index"] = gathered.exec(specifier) ?? []
+    const name = found === "effect4" ? "effect" : found
     return { in: specifier, out: join(name, module), name }
   })
   await build({
@@ -132,7 +208,8 @@ const gather = async (): Promise<void> => {
     chunkNames: "effect/chunks/[hash]",
     bundle: true,
     splitting: true,
-    external: ["vitest"]
+    external: ["vitest"],
+    plugins: [ofLine]
   })
   const names = new Set(entryPoints.map(({ name }) => name))
   for (const name of names) {
@@ -142,9 +219,10 @@ const gather = async (): Promise<void> => {
       JSON.stringify({ name, type: "module", exports })
     )
   }
+  if (line === 4) symlinkSync(join(modulesFolder, "effect"), join(modulesFolder, "effect4"))
   // Everything else is where npm put it.
   for (const name of readdirSync(join(root, "node_modules"))) {
-    if (name.startsWith(".") || name === "@effect" || names.has(name)) continue
+    if (/^(\.|@effect$|effect)/.test(name) || names.has(name)) continue
     symlinkSync(join(root, "node_modules", name), join(modulesFolder, name))
   }
 }

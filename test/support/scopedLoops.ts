@@ -58,7 +58,7 @@ export const capturing = () => {
       cause: Cause.isEmpty(cause) ? "" : Cause.pretty(cause)
     })
   })
-  return { logged, layer: Logger.replace(Logger.defaultLogger, logger).pipe(Layer.merge(Logger.add(logger))) }
+  return { logged, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
 
 /** A promise that never settles, and heeds nothing. */

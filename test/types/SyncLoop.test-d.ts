@@ -1,5 +1,6 @@
-import { Context, Data, Effect } from "effect"
+import { Data, Effect } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
+import { Tag } from "../../src/effect.js"
 import {
   type AioError,
   type Event,
@@ -13,7 +14,7 @@ import {
   type Task
 } from "../../src/index.js"
 
-class Db extends Context.Tag("types/SyncDb")<Db, { readonly rows: number }>() {}
+class Db extends Tag<Db, { readonly rows: number }>()("types/SyncDb") {}
 class NotFound extends Data.TaggedError("NotFound")<{ readonly id: number }> {}
 
 declare const loop: SyncLoop

@@ -1,5 +1,6 @@
-import { Context, Data, Effect, type Scope, type Stream } from "effect"
+import { Data, Effect, type Scope, type Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
+import { Tag } from "../../src/effect.js"
 import {
   acquireAio,
   type AioError,
@@ -22,7 +23,7 @@ import {
   toAio
 } from "../../src/index.js"
 
-class Db extends Context.Tag("types/Db")<Db, { readonly rows: number }>() {}
+class Db extends Tag<Db, { readonly rows: number }>()("types/Db") {}
 class NotFound extends Data.TaggedError("NotFound")<{ readonly id: number }> {}
 
 declare const success: <A, E, R>(effect: Effect.Effect<A, E, R>) => A

@@ -2,8 +2,9 @@ import * as childProcess from "node:child_process"
 import { EventEmitter } from "node:events"
 import * as fs from "node:fs"
 import type * as net from "node:net"
-import { Context, Data, Effect, type Scope, type Stream } from "effect"
+import { Data, Effect, type Scope, type Stream } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
+import { Tag } from "../../src/effect.js"
 import type { Loop } from "../../src/index.js"
 import {
   acquireAio,
@@ -19,7 +20,7 @@ import {
   type LoopClosedError
 } from "../../src/index.js"
 
-class Db extends Context.Tag("types/hybrids/Db")<Db, { readonly rows: number }>() {}
+class Db extends Tag<Db, { readonly rows: number }>()("types/hybrids/Db") {}
 class NotFound extends Data.TaggedError("NotFound")<{ readonly id: number }> {}
 
 type Border = AioError | AioInterrupted

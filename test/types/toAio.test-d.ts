@@ -1,7 +1,8 @@
-import { Context, Data, Effect, type Scope, Stream } from "effect"
+import { Data, Effect, type Scope, Stream } from "effect"
 import { Readable } from "node:stream"
 import { ReadableStream } from "node:stream/web"
 import { describe, expectTypeOf, it } from "vitest"
+import { Tag } from "../../src/effect.js"
 import {
   type AioDisposable,
   type AioIterable,
@@ -12,7 +13,7 @@ import {
   toAio
 } from "../../src/index.js"
 
-class Db extends Context.Tag("types/toAio/Db")<Db, { readonly rows: number }>() {}
+class Db extends Tag<Db, { readonly rows: number }>()("types/toAio/Db") {}
 class NotFound extends Data.TaggedError("NotFound")<{ readonly id: number }> {}
 
 declare const needsDb: Effect.Effect<number, NotFound, Db>
@@ -77,9 +78,9 @@ describe("toAio of a Stream", () => {
   it("gives an async iterable of its items, drops the error, and gives the Scope itself", () => {
     expectTypeOf(toAio(rows)).toEqualTypeOf<Effect.Effect<AioIterable<string>, never, Db | Loop>>()
     expectTypeOf(toAio(scopedRows)).toEqualTypeOf<Effect.Effect<AioIterable<string>, never, Db | Loop>>()
-    expectTypeOf(toAio(Stream.make(1, 2), { name: "n", signal: AbortSignal.abort() })).toEqualTypeOf<
-      Effect.Effect<AioIterable<number>, never, Loop>
-    >()
+    expectTypeOf(
+      toAio(Stream.fromIterable([1, 2]), { name: "n", signal: AbortSignal.abort() })
+    ).toEqualTypeOf<Effect.Effect<AioIterable<number>, never, Loop>>()
     expectTypeOf(toAio(Stream.empty)).toEqualTypeOf<Effect.Effect<AioIterable<never>, never, Loop>>()
     // @ts-expect-error there are no arguments to choose it from
     toAio(rows, { signal: () => undefined })

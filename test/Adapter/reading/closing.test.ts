@@ -15,6 +15,7 @@ import {
   runAioGenerator
 } from "../../../src/index.js"
 import { collecting, forever, scoped, settle } from "../../support/scopedLoops.js"
+import { timeoutTag } from "../../support/effect/line.js"
 
 const boom = new Error("boom")
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
@@ -185,7 +186,7 @@ describe("the close of a Stream", () => {
           })
         )
       )
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "TimeoutException" })
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: timeoutTag })
       expect([reports, cursor.log.filter((line) => line === "closed")]).toEqual([[], ["closed", "closed"]])
     })
   )

@@ -1,10 +1,11 @@
 /** How many items one pull takes. */
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Stream } from "effect"
+import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import * as fc from "fast-check"
 import { fromAio, type Future, isCancelledError, Loop, runAioGenerator } from "../../../src/index.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
 import { all, chunksOf, defectsOf, end, failureOf, item } from "../../support/streams.js"
+import { perLine } from "../../support/effect/line.js"
 
 describe("chunks", () => {
   it.live("chunkSize reads on while items come without waiting, and keeps the next() that waits", () =>
@@ -68,7 +69,10 @@ describe("chunks", () => {
           yield 1
           throw boom
         }
-        expect(yield* all(Stream.take(fromAio(numbers, { chunkSize: 8 })(), 1))).toEqual([1])
+        const exit = yield* Effect.exit(all(Stream.take(fromAio(numbers, { chunkSize: 8 })(), 1)))
+        expect(Exit.isSuccess(exit) ? exit.value : defectsOf(exit)).toEqual(
+          perLine("E6", { 3: [1], 4: [boom] })
+        )
         expect(reports).toMatchObject([{ kind: "late", exception: boom }])
       }),
       { exceptionHandler }

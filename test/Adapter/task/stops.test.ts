@@ -25,6 +25,8 @@ import {
 } from "../../../src/index.js"
 import { interruptedAtOnce } from "../../support/border.js"
 import { collecting, forever, scoped, settle } from "../../support/scopedLoops.js"
+import { timeoutTag } from "../../support/effect/line.js"
+import { forkLater } from "../../support/effect/forkLater.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
@@ -160,7 +162,7 @@ describe.each(operations)("the cancel of %s", (_, operation) => {
           })
         ).pipe(Effect.timeout(50), Effect.exit)
       )
-      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: "TimeoutException" })
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: timeoutTag })
       expect(performance.now() - began).toBeLessThan(150)
     })
   )
@@ -228,7 +230,7 @@ describe.each(operations)("the cancel of %s", (_, operation) => {
           let calls = 0
           const options = { cancel: () => void calls++, cancelled: () => true }
           yield* Effect.exit(operation(() => Promise.reject(boom), options))
-          const fiber = yield* Effect.fork(operation(() => Promise.reject(boom), options))
+          const fiber = yield* forkLater(operation(() => Promise.reject(boom), options))
           yield* Fiber.interrupt(fiber)
           expect(calls).toBe(0)
         })

@@ -1,6 +1,6 @@
 /** `toAio(…, { scoped: true })`: fibers that belong to the Scope in which they were wrapped. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import {
   type CancelledError,
   fromAio,
@@ -286,7 +286,7 @@ describe("toAio with scoped", () => {
           const fiber = yield* Effect.fork(Effect.exit(runAioCoroutine(async () => f())))
           yield* settle
           yield* Scope.close(scope, Exit.void)
-          return yield* fiber
+          return yield* Fiber.join(fiber)
         })
       )
       expect(String(value)).toContain("the Scope of query was closed")

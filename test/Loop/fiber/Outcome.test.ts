@@ -15,6 +15,7 @@ import {
   runEffect
 } from "../../../src/index.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
+import { perLine } from "../../support/effect/line.js"
 
 class Oops extends Error {
   readonly _tag = "Oops"
@@ -264,7 +265,9 @@ describe("the outcome table, Effect to aio", () => {
         const third = new Oops("third")
         const cleanup = yield* settled(Effect.ensuring(Effect.fail(third), Effect.die(bug)))
         expect(cleanup.exception()).toBe(third)
-        expect(Chunk.toArray(Cause.defects(causeOf(third) as Cause.Cause<unknown>))).toEqual([bug])
+        expect(Chunk.toArray(Cause.defects(causeOf(third) as Cause.Cause<unknown>))).toEqual(
+          perLine("E2", { 3: [bug], 4: [third, bug] })
+        )
       })
     )
   )
@@ -424,7 +427,9 @@ describe("several errors at once", () => {
           yield* settle
           expect(future.exception()).toBe(first)
           const cause = causeOf(first) as Cause.Cause<unknown>
-          expect(Chunk.toArray(Cause.defects(cause))).toEqual([second, third])
+          expect(Chunk.toArray(Cause.defects(cause))).toEqual(
+            perLine("E2", { 3: [second, third], 4: [first, second, third] })
+          )
         })
       )
   )

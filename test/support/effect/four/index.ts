@@ -1,0 +1,22 @@
+// Effect 3's names on Effect 4, as far as the tests, the fixtures and the examples use them: when the suite runs on Effect 4,
+// their `effect` is this folder (compiledFolder.ts). What only has another name or another shape is here; what behaves
+// differently is not hidden: it is a row of docs/effect-lines.md, and a test says what it is on each line (line.ts).
+export * from "effect4"
+export * as Cause from "./Cause.js"
+export * as Clock from "./Clock.js"
+export * as Context from "./Context.js"
+export * as Deferred from "./Deferred.js"
+export * as Effect from "./Effect.js"
+export * as Either from "./Either.js"
+export * as Exit from "./Exit.js"
+export * as Fiber from "./Fiber.js"
+export * as FiberRef from "./FiberRef.js"
+export * as Layer from "./Layer.js"
+export * as Logger from "./Logger.js"
+export * as LogLevel from "./LogLevel.js"
+export * as RuntimeFlags from "./RuntimeFlags.js"
+export * as RuntimeFlagsPatch from "./RuntimeFlagsPatch.js"
+export * as Scope from "./Scope.js"
+export * as Stream from "./Stream.js"
+export * as TestClock from "./TestClock.js"
+export * as TestContext from "./TestContext.js"
