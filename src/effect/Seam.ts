@@ -220,6 +220,12 @@ export interface Seam {
   /** What is left of a Cause without the failures and defects that `drop` names. */
   readonly withoutErrors: <E>(cause: Cause.Cause<E>, drop: (error: unknown) => boolean) => Cause.Cause<E>
 
+  /** The exit code that the error which a program has failed with asks for: 1 unless it says so, which it can on line 4. */
+  readonly errorExitCode: (error: unknown) => number
+
+  /** Whether a program's failure is to be logged where it ends the process: yes unless the error says no, on line 4. */
+  readonly errorReported: (error: unknown) => boolean
+
   /** Success and failure as one value, for effects that must go on either way. */
   readonly handleCause: <A, E, R, B, E2, R2>(
     effect: Effect.Effect<A, E, R>,

@@ -40,7 +40,7 @@ const currentFiberKey = "~effect/Fiber/currentFiber"
 const seam = () => {
   const { Cause, Channel, Clock, Context, Duration, Effect, Effectable, Exit, Fiber } =
     Installed as unknown as All
-  const { Layer, Logger, Option, Pull, References, Scheduler, Scope, Sink, Stream, Tracer, Utils } =
+  const { Layer, Logger, Option, Pull, References, Runtime, Scheduler, Scope, Sink, Stream, Tracer, Utils } =
     Installed as unknown as All
 
   // ---- effects that are more than that ----
@@ -280,6 +280,10 @@ const seam = () => {
               : true
         )
       ),
+
+    errorExitCode: Runtime.getErrorExitCode,
+
+    errorReported: Runtime.getErrorReported,
 
     handleCause: Effect.catchCause,
 

@@ -247,6 +247,10 @@ export const three = (): Seam => {
       })
     },
 
+    errorExitCode: () => 1,
+
+    errorReported: () => true,
+
     handleCause: Effect.catchAllCause,
 
     handleStreamCause: Stream.catchAllCause,

@@ -8,6 +8,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import {
+  errorExitCode,
+  errorReported,
   fiberState,
   interruptFork,
   isInterruptedOnly,
@@ -204,14 +206,17 @@ export const runMain = <A, E>(
     /** What is left of a failure for the program to answer for. What follows from being stopped is none. */
     const ownFailure = (exit: Exit.Exit<A, E>, isOthers: (error: unknown) => boolean): boolean =>
       Exit.isFailure(exit) && !isInterruptedOnly(withoutErrors(exit.cause, isOthers))
+    const failureCode = (exit: Exit.Exit<A, E>): number =>
+      Exit.isFailure(exit) ? errorExitCode(Cause.squash(withoutErrors(exit.cause, isAftermath))) : 1
     const codeOf = (exit: Exit.Exit<A, E>): number => {
-      if (crashed()) return 1
-      if (signal === undefined) return Exit.isSuccess(exit) ? 0 : 1
-      return ownFailure(exit, isAftermath) ? 1 : codes[signal]
+      if (crashed()) return failureCode(exit)
+      if (signal === undefined) return Exit.isSuccess(exit) ? 0 : failureCode(exit)
+      return ownFailure(exit, isAftermath) ? failureCode(exit) : codes[signal]
     }
     const tellFailure = (exit: Exit.Exit<A, E>): void => {
       const stopped = signal !== undefined || crashed()
-      const isTold = (error: unknown): boolean => wasTold(error) || (stopped && isEcho(error))
+      const isTold = (error: unknown): boolean =>
+        wasTold(error) || !errorReported(error) || (stopped && isEcho(error))
       if (Exit.isFailure(exit) && ownFailure(exit, isTold)) {
         log("error", "the program failed", withoutErrors(exit.cause, isTold))
       }

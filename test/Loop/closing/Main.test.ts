@@ -32,6 +32,18 @@ describe.concurrent("Loop.run, in a process of its own", () => {
     }
   )
 
+  it(
+    "exits with the code that the error asks for, and logs none that asks for that, on Effect 4 (S3)",
+    { timeout: TIMEOUT },
+    async () => {
+      const four = process.env["EFFECT_LINE"] === "4"
+      const ended = await start("ownCode").ended
+      expect(ended.code).toBe(four ? 42 : 1)
+      expect(said(ended)).toEqual(["inner finalizer", "outer finalizer", "exit Failure"])
+      expect(count(ended.output, "the program failed")).toBe(four ? 0 : 1)
+    }
+  )
+
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143]
