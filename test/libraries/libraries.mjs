@@ -17,10 +17,13 @@ export const libraries = [
   { name: "ioredis", package: "ioredis", peer: "redis" },
   // Its jobs take 300 ms.
   { name: "bullmq", package: "bullmq", peer: "redis", grace: 500 },
+  // Its messages take 300 ms.
+  { name: "amqplib", package: "amqplib", peer: "rabbitmq", grace: 500 },
   { name: "pglite", package: "@electric-sql/pglite", peer: "none", grace: 300 },
   { name: "sqlite", package: "better-sqlite3", peer: "none", grace: 200 },
   // Closing a page is a round trip.
   { name: "puppeteer", package: "puppeteer-core", peer: "chromium", grace: 100 },
+  { name: "playwright", package: "playwright-core", peer: "chromium", grace: 200 },
   { name: "nodemailer", package: "nodemailer", peer: "smtp", grace: 200 },
   { name: "kafkajs", package: "kafkajs", peer: "none", grace: 200 },
   { name: "chokidar", package: "chokidar", peer: "none" },

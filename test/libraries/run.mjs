@@ -2,8 +2,9 @@
  * The matrix: real libraries, against real servers, each as its users use it, each stopped in the middle of its work by
  * SIGTERM, by two of them, by the death of its peer, and by a timeout.
  *
- * [--write | --check] [NAME...]: prints the table; `--write` puts it and the recipes into docs/libraries.md,
- * `--check` fails where the recipes there are not those of the programs. Exits with 1 where a bar is missed.
+ * [--write | --check] [NAME...]: prints the table; `--write` puts it and the recipes into docs/libraries.md (where NAMEs are
+ * given, the other rows stay as they are), `--check` fails where the recipes there are not those of the programs. Exits with 1
+ * where a bar is missed.
  */
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
@@ -53,14 +54,25 @@ const start = (file, peer, mode) => {
   return run
 }
 
+const count = (output, word) => output.split(`${word}\n`).length - 1
+
+/** What a consumer says of its messages: how many it had begun when it was told to stop, and how many of all it did not finish. */
+const messages = (before, output) => {
+  const begun = count(output, "begun")
+  return begun === 0
+    ? {}
+    : { inFlight: count(before, "begun") - count(before, "finished"), cut: begun - count(output, "finished") }
+}
+
 const stop = async (file, peer, ...rest) => {
   const run = start(file, peer, "work")
   await run.prints(/ready|listening/)
   const beside = rest.length > 0 ? await rest[0](run) : undefined
   run.since = performance.now()
+  const before = run.output
   run.child.kill("SIGTERM")
   const ended = await run.ended
-  return { ...ended, ...(await beside?.()) }
+  return { ...ended, ...messages(before, ended.output), ...(await beside?.()) }
 }
 
 const twice = async (file, peer) => {
@@ -100,11 +112,19 @@ const timeout = async (file, peer) => {
 
 const NOISE = /level=(ERROR|FATAL)|left over on|Error: |at .*\/dist\//
 
+/** The broker takes seconds to start: it does so while others are measured. */
+const early = new Map()
+
+const begin = (peer) => {
+  const starting = early.get(peer) ?? peers[peer]()
+  early.delete(peer)
+  return starting
+}
+
 const measure = async ({ beside, grace = 0, name, peer, ...library }) => {
-  const begin = peers[peer]
   const row = { name, missed: [] }
   const miss = (what, { output }) => row.missed.push(`${what}\n${output.trim()}`)
-  const server = await begin()
+  const server = await begin(peer)
   if (server === undefined) return { ...row, absent: true }
   const file = library.file ?? name
   try {
@@ -178,10 +198,20 @@ const given = () =>
     .map((library) => `${library.package ?? library.title} ${library.grace} ms`)
     .join(", ")
 
-const write = (rows) => {
-  const table = [HEAD, HEAD.map(() => "---"), ...rows.map(([library, row]) => cells(library, row))]
-    .map(line)
-    .join("\n")
+/** The cells of a library that was not measured now: those of the page, where it is there at this version. */
+const writtenCells = (library) => {
+  const lines = existsSync(page) ? readFileSync(page, "utf8").split("\n") : []
+  const rows = lines.map((text) => text.split("|").map((cell) => cell.trim()))
+  const [, ...cells] = rows.find(([, title]) => title === titleOf(library)) ?? []
+  return cells.length > 0 ? cells.slice(0, HEAD.length) : [titleOf(library), "not measured", "", "", ""]
+}
+
+const write = (measured) => {
+  const rows = libraries.map((library) => {
+    const row = measured.get(library)
+    return row === undefined ? writtenCells(library) : cells(library, row)
+  })
+  const table = [HEAD, HEAD.map(() => "---"), ...rows].map(line).join("\n")
   writeFileSync(
     page,
     `# Libraries\n\nWritten by \`npm run libraries -- --write\`: real libraries against real servers, each stopped in the middle of its ` +
@@ -189,7 +219,8 @@ const write = (rows) => {
       `SIGTERM, 1 that\nof a typed failure of the call. A program that lives on without its peer is told to stop after two seconds, and ` +
       `measured from\nthere. Bars: a program that is told to stop has ended within a second, beside the time that is given to its work; ` +
       `a call comes\nback from its timeout within 100 ms. Given\nto the work: ${given()}. Node ${process.version}, ` +
-      `${new Date().toISOString().slice(0, 10)}, two cores.\n\n${table}\n\n${BEGIN}` +
+      `${new Date().toISOString().slice(0, 10)}, two cores. mongodb is not among them: Debian has no server for it, and the ` +
+      `packages of npm that start one fetch it from elsewhere.\n\n${table}\n\n${BEGIN}` +
       `Each is a part of a program in \`test/libraries/programs\`, which is what the table was measured with.\n\n${recipes()}`
   )
 }
@@ -212,17 +243,24 @@ const keeps = async (library) => {
   return row
 }
 
-const rows = []
+const chosen = libraries.filter(({ name }) => names.length === 0 || names.includes(name))
+if (chosen.some(({ peer }) => peer === "rabbitmq")) {
+  const starting = peers.rabbitmq()
+  // Where that fails before anybody waits for it, whoever does is told.
+  starting.catch(() => {})
+  early.set("rabbitmq", starting)
+}
+
+const rows = new Map()
 let failed = 0
 console.log(line(HEAD))
-for (const library of libraries) {
-  if (names.length > 0 && !names.includes(library.name)) continue
+for (const library of chosen) {
   const row = await keeps(library)
-  rows.push([library, row])
+  rows.set(library, row)
   console.log(line(cells(library, row)))
   for (const missed of row.missed) console.log(`    MISSED ${missed.replaceAll("\n", "\n      ")}`)
   if (row.missed.length > 0) failed++
 }
-console.log(`${rows.length - failed} of ${rows.length} libraries keep their bars`)
+console.log(`${rows.size - failed} of ${rows.size} libraries keep their bars`)
 if (args.includes("--write")) write(rows)
 process.exitCode = failed > 0 ? 1 : 0

@@ -70,17 +70,20 @@ const started = (child, url, clean = () => {}) => ({
   }
 })
 
+/** A server that does not run as root has its folder, and runs, as a user of its own. */
+const ownedBy = (user, folder) => {
+  if (!isRoot) return {}
+  const [uid, gid] = ["-u", "-g"].map((which) => Number(execFileSync("id", [which, user])))
+  chownSync(folder, uid, gid)
+  return { uid, gid }
+}
+
 const postgres = async () => {
   if (postgresFolder() === undefined) ensure("/usr/lib/postgresql", "postgresql")
   const bin = postgresFolder()
   if (bin === undefined) return undefined
   const data = mkdtempSync(join(tmpdir(), "effect-aio-postgres-"))
-  const user = isRoot ? "postgres" : undefined
-  const ids = user && {
-    uid: Number(execFileSync("id", ["-u", user])),
-    gid: Number(execFileSync("id", ["-g", user]))
-  }
-  if (ids) chownSync(data, ids.uid, ids.gid)
+  const ids = ownedBy("postgres", data)
   execFileSync(join(bin, "initdb"), ["-D", data, "-U", "test", "-A", "trust", "--no-sync"], {
     stdio: "ignore",
     ...ids
@@ -100,6 +103,37 @@ const redis = async () => {
   const child = spawn("/usr/bin/redis-server", options, { stdio: "ignore" })
   await reachable(port)
   return started(child, `redis://127.0.0.1:${port}`)
+}
+
+/** Listens on this machine only, and leaves nothing: its files lie in a folder, and the mapper of ports is one of its own. */
+const rabbitmq = async () => {
+  const file = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+  if (!ensure(file, "rabbitmq-server")) return undefined
+  const data = mkdtempSync(join(tmpdir(), "effect-aio-rabbitmq-"))
+  const ids = ownedBy("rabbitmq", data)
+  const [port, mapper, distribution] = [await freePort(), await freePort(), await freePort()]
+  const env = {
+    // The script becomes the server then, and is no shell that waits for it.
+    RUNNING_UNDER_SYSTEMD: "true",
+    ...{ PATH: process.env.PATH, HOME: data, ERL_EPMD_PORT: `${mapper}`, ERL_EPMD_ADDRESS: "127.0.0.1" },
+    ...{ RABBITMQ_NODENAME: "matrix@localhost", RABBITMQ_DIST_PORT: `${distribution}` },
+    ...{ RABBITMQ_NODE_IP_ADDRESS: "127.0.0.1", RABBITMQ_NODE_PORT: `${port}` },
+    ...{
+      RABBITMQ_MNESIA_BASE: data,
+      RABBITMQ_LOGS: "-",
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(data, "plugins")
+    },
+    ...{ RABBITMQ_CONFIG_FILE: join(data, "none"), RABBITMQ_CONF_ENV_FILE: join(data, "none") }
+  }
+  const options = { env, cwd: data, stdio: "ignore", ...ids }
+  const epmd = spawn("epmd", ["-port", `${mapper}`, "-address", "127.0.0.1"], options)
+  const child = spawn(file, [], options)
+  const clean = () => {
+    epmd.kill("SIGKILL")
+    rmSync(data, { recursive: true, force: true })
+  }
+  await reachable(port, 1_200)
+  return started(child, `amqp://127.0.0.1:${port}`, clean)
 }
 
 /** A server of slow.mjs. */
@@ -125,4 +159,4 @@ const chromium = async () => {
 const none = async () => ({ url: "", kill: async () => {} })
 
 /** By name, how a peer is started; `undefined` where it cannot be had here. */
-export const peers = { postgres, redis, http: slow("http"), smtp: slow("smtp"), chromium, none }
+export const peers = { postgres, redis, rabbitmq, http: slow("http"), smtp: slow("smtp"), chromium, none }
