@@ -19,14 +19,13 @@ import {
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { enter } from "../Loop/kernel/current.js"
 import { describeValue, ownName, workName } from "../Loop/kernel/describe.js"
-import { isCancelledError } from "../Loop/kernel/errors.js"
 import type { AioError } from "../Loop/errors.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import {
   type Coroutine,
   type CoroutineValue,
   isGenerator,
-  Task,
+  type Task,
   type TaskOptions
 } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
@@ -198,13 +197,7 @@ class Program {
   /** Waits for aio work, which begins here unless it is a Future. */
   *#aio(task: Task<unknown>, work: unknown): Generator<unknown, unknown, unknown> {
     if (isFuture(work)) return yield work
-    const started = this.#start(task, work)
-    try {
-      return yield started
-    } catch (error) {
-      if (isCancelledError(error) && started instanceof Task && started._dropped) this.loop._countLate()
-      throw error
-    }
+    return yield this.#start(task, work)
   }
 
   /** Starts a task for aio work: a task of its own joins a promise that no cancel can reach, and has a signal for a coroutine that heeds it. */

@@ -126,12 +126,13 @@ export class Ledger {
       const exits = this.#exits.get(accident) ?? 0
       const excused = this.held.has(accident) || this.#whereabouts.get(accident) === "dropped by Effect"
       if (reports.length + exits === 0 && !excused) problems.push(`J4 ${accident.message} was lost`)
-      // A late error that goes on, through the border, into work that was cancelled as well is reported there once more, as what
-      // that work has failed with: that only the first of them tells of it does not hold yet.
+      // How a Stream ended that was left is told of at once, and goes on in a fiber that nobody has interrupted: as what crashes
+      // the loop, or as the failure of something that is cancelled itself.
       const layers = this.#layers.get(accident) ?? 0
       const late = reports.filter((report) => report.startsWith("late")).length
       const others = reports.length - late
-      const twice = late > 1 + layers || others > 1 || (late > 0 && others > 0 && layers === 0)
+      const goesOn = reports.some((report) => report.endsWith("failed while it was closed"))
+      const twice = late > (goesOn ? 2 : 1) || others > 1 || (late > 0 && others > 0 && layers === 0)
       if (twice)
         problems.push(`J4 ${accident.message} was reported ${reports.length} times: ${reports.join(" | ")}`)
       // A failure after the cancel is in the Cause, which operators of Effect may drop, and reported as late.

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
 import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
-import { cancellationOf, fromFuture } from "../../Loop/fiber/Outcome.js"
+import { cancellationOf, fromFuture, tellLate } from "../../Loop/fiber/Outcome.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
 import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
@@ -191,7 +191,7 @@ export class Pump<E> implements Consumer, Settleable {
     const failure = this.#failure()
     if (gave === undefined || failure === undefined) return Effect.void
     return whenDropped(gave, exit, () =>
-      this.#report("failed, and its stream was interrupted or left at that moment", failure.error)
+      this.#report("failed, and its stream was interrupted or left at that moment")
     )
   }
 
@@ -205,7 +205,7 @@ export class Pump<E> implements Consumer, Settleable {
     const failure = this.#failure()
     if (failure === undefined) return Effect.void
     // Unless an interrupted pull does.
-    if (!this.#told) this.#report("failed while it was closed", failure.error)
+    if (!this.#told) this.#report("failed while it was closed")
     return Effect.die(failure.error)
   }
 
@@ -213,7 +213,7 @@ export class Pump<E> implements Consumer, Settleable {
   #tellUnread(): Effect.Effect<void> {
     const failure = this.#told || this.#reading.byLoop ? undefined : this.#failure()
     if (failure !== undefined) {
-      this.#report("failed, and its stream was left before it came to that", failure.error)
+      this.#report("failed, and its stream was left before it came to that")
     }
     return Effect.void
   }
@@ -225,9 +225,7 @@ export class Pump<E> implements Consumer, Settleable {
     return error instanceof LoopClosedError ? undefined : { error }
   }
 
-  #report(what: string, exception: unknown): void {
-    const { task } = this.#reading
-    const message = `${this.options.name} ${what}`
-    this.loop.callExceptionHandler({ kind: "late", message, exception, future: task, task })
+  #report(what: string): void {
+    tellLate(this.loop, `${this.options.name} ${what}`, this.#reading.task)
   }
 }

@@ -162,6 +162,7 @@ const afterClose = (
   // It was given up and reported, and then its loop has ended.
   if (!waited && task._closedUnder) return Effect.void
   if (waited) return Effect.die(exception)
+  if (task._passedOn) return Effect.void
   loop.callExceptionHandler({
     kind: "late",
     message: `closing ${name} failed after it was given up`,

@@ -8,8 +8,8 @@
 import * as Effect from "effect/Effect"
 import { callback } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
-import { LoopClosedError } from "../../Loop/kernel/errors.js"
 import { Future } from "../../Loop/kernel/Future.js"
+import { isOurs } from "../../Loop/fiber/Outcome.js"
 import { tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
 import { Waiting } from "../../Loop/fiber/Wait.js"
 import type { Starter } from "./capture.js"
@@ -34,8 +34,11 @@ export interface ToAioVisitOptions {
 export interface VisitOptions extends EffectOptions {
   readonly what: "iterator" | "resource"
   readonly name: string
-  /** Called in a pass of the loop when the fiber has ended. */
-  readonly onEnd: (visit: Visit) => void
+  /**
+   * Called in a pass of the loop when the fiber has ended: tells those who wait. Whether one of them hears how it failed,
+   * as far as somebody still waits where the loop was closed.
+   */
+  readonly onEnd: (visit: Visit) => boolean
 }
 
 /** The fiber, as the adapter that began it sees it. */
@@ -79,8 +82,7 @@ export class Visit {
       resumes: false,
       run: () => {
         this.#notSlow?.()
-        this.#tellLate()
-        onEnd(this)
+        if (!onEnd(this)) this.#tellLate()
       }
     })
   }
@@ -136,9 +138,9 @@ export class Visit {
 
   /** The loop was closed while the fiber did not end, and now it has: nobody else is told how. */
   #tellLate(): void {
-    if (this.#left || !this.#loop.isClosed() || this.life._peek() !== "error") return
+    if (!this.#loop.isClosed() || this.life._peek() !== "error" || this.life._passedOn) return
     const exception = this.life._error()
-    if (exception instanceof LoopClosedError) return
+    if (isOurs(exception)) return
     const { name, what } = this.#options
     this.#loop.callExceptionHandler({
       kind: "late",
@@ -159,6 +161,11 @@ export class VisitCall<A> extends Future<A> {
       onCancel?.(this, message)
       return true
     })
+  }
+
+  /** Whether somebody waits for it, and is told. Of a loop that was closed no others do than coroutines that were given up. */
+  get heard(): boolean {
+    return !this.done() && this._wasRetrieved
   }
 
   /** At the end: `value`, unless it was cancelled meanwhile. */

@@ -1,13 +1,13 @@
 /** A scoped Effect as a factory of async disposables. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Future } from "../../Loop/kernel/Future.js"
+import { Future } from "../../Loop/kernel/Future.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import type { Loop } from "../../Loop/Loop.js"
 import type { Starter } from "./capture.js"
 import { captureFor } from "./owned.js"
 import { givenName } from "../task/options.js"
-import { VisitCall, failed, type ToAioVisitOptions, Visit } from "./Visit.js"
+import { VisitCall, type ToAioVisitOptions, Visit } from "./Visit.js"
 import type { Home } from "../../Loop/ports.js"
 
 /**
@@ -63,19 +63,26 @@ class OpenResource<A> implements AioDisposable<A> {
     return call
   }
 
-  /** The fiber has ended, and so has the resource: tells whoever has disposed of it. */
-  end(): void {
+  /** The fiber has ended, and so has the resource: tells whoever has disposed of it. Whether somebody hears that. */
+  end(): boolean {
     this.#ended = true
+    const heard = this.#calls.some((call) => call.heard)
     for (const call of this.#calls) this.#answer(call)
+    if (this.#loop.isClosed()) return heard
     const { life, taken } = this.#visit
-    if (this.#calls.length > 0 || taken || this.#loop.isClosed() || life._peek() !== "error") return
-    this.#unheard = failed(this.#loop, life._error())
+    if (this.#calls.length === 0 && !taken && life._peek() === "error") {
+      this.#unheard = new Future<void>(this.#loop)
+      this.#unheard._settleAs(life)
+    }
+    return true
   }
 
   #answer(call: VisitCall<void>): void {
     const { life } = this.#visit
-    if (life._peek() === "error") call._settleError(life._error())
-    else call.answer(undefined)
+    if (life._peek() !== "error") return call.answer(undefined)
+    // On a closed loop the visit tells of it, where nobody waits for the call.
+    if (this.#loop.isClosed()) call._markRetrieved()
+    call._settleAs(life)
   }
 }
 
@@ -123,8 +130,8 @@ const open = <A, E, R>(
         name,
         signal,
         onEnd: (visit) => {
-          if (held === undefined) notOpened(loop, name, opening, visit)
-          else held.end()
+          if (held !== undefined) return held.end()
+          return notOpened(loop, name, opening, visit)
         }
       }
     )
@@ -135,15 +142,17 @@ const open = <A, E, R>(
   return opening
 }
 
-/** The fiber has ended before it had anything to hand over. */
-const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Visit): void => {
+/** The fiber has ended before it had anything to hand over. Whether somebody hears that. */
+const notOpened = <A>(loop: Home, name: string, opening: VisitCall<A>, visit: Visit): boolean => {
   const { life, lost } = visit
+  const heard = opening.heard
   if (life._peek() === "error") {
-    opening._settleError(life._error())
-    // The visit has told of it.
-    if (loop.isClosed() && !visit.left) opening._passOn()
+    // On a closed loop the visit tells of it, where nobody waits.
+    if (loop.isClosed()) opening._markRetrieved()
+    opening._settleAs(life)
   } else if (lost) opening.lose(loop._closedError(`${name} had not been opened`))
   else opening.stop(life._error())
+  return heard
 }
 
 /** `toAio` for a scoped Effect. */

@@ -51,7 +51,7 @@ type TellFailure = (future: Future<unknown>) => void
 
 /** A call that has told the stream to end, and how that call is answered when the stream has ended. */
 interface Leaving {
-  readonly call: Future<unknown>
+  readonly call: VisitCall<unknown>
   readonly finish: () => void
 }
 
@@ -174,8 +174,8 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
     this.#visit?.life.cancel(message)
   }
 
-  /** The fiber has ended: answers every call that waits. */
-  #end(visit: Visit): void {
+  /** The fiber has ended: answers every call that waits. Whether somebody hears how it failed. */
+  #end(visit: Visit): boolean {
     const waiting = this.#waiting.clear()
     const failure = failureOf(visit)
     const [first] = this.#leaving
@@ -193,13 +193,18 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
         untold = undefined
       }
     }
+    const heard = first?.call.heard === true
     for (const leaving of this.#leaving) {
-      if (leaving === first && failure !== undefined) failure(leaving.call)
-      else leaving.finish()
+      if (leaving === first && failure !== undefined) {
+        // On a closed loop the visit tells of it, where nobody waits for the call.
+        if (this.#starter.loop.isClosed()) leaving.call._markRetrieved()
+        failure(leaving.call)
+      } else leaving.finish()
     }
-    if (untold === undefined || this.#lost) return
+    if (untold === undefined || this.#lost) return heard
     this.#unheard = new Future(this.#starter.loop)
     untold(this.#unheard)
+    return heard
   }
 
   /** What a `next()` after the end is told. */
@@ -219,10 +224,8 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
 /** How the fiber of a visit failed, if it did; being interrupted is a failure only where nobody of this world has asked for it. */
 const failureOf = ({ left, life, taken }: Visit): TellFailure | undefined => {
   const outcome = life._peek()
-  const error = life._error()
-  if (outcome === "error") return (future) => future._settleError(error)
-  if (outcome === "cancelled" && !left && !taken) return (future) => future._settleCancelled(error)
-  return undefined
+  const failed = outcome === "error" || (outcome === "cancelled" && !left && !taken)
+  return failed ? (future) => future._settleAs(life) : undefined
 }
 
 /** `toAio` for a Stream. */

@@ -88,9 +88,9 @@ export class Crossing implements OpenCrossing {
 
   #ended(): void {
     this.#loop._crossings.delete(this)
-    if (this.#closing && !this.#left && this.life._peek() === "error" && !this.#loop.isClosed()) {
-      this.#report(this.life._error())
-    }
+    const { life } = this
+    const failed = life._peek() === "error" && !life._passedOn
+    if (failed && this.#closing && !this.#left && !this.#loop.isClosed()) this.#report(life._error())
     for (const f of this.#listeners.splice(0)) f()
   }
 

@@ -82,7 +82,7 @@ export class Work implements Phase {
     task._add({
       resumes: false,
       run: () => {
-        if (unowned && task._peek() === "error" && !loop.isClosed()) {
+        if (unowned && task._peek() === "error" && !task._passedOn && !loop.isClosed()) {
           loop.callExceptionHandler({
             kind: "late",
             message: `unhandled exception during loop shutdown in ${task._name}`,

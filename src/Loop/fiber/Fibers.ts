@@ -3,7 +3,7 @@
  * it, and starts from the ready queue, so that one that is cancelled before never runs.
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
 import { runDetached } from "../host/AsyncContext.js"
 import { manyListeners } from "../host/manyListeners.js"
@@ -200,6 +200,10 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
 
   /** The loop was closed under it: whoever waited has been told of that, and nobody of how the fiber ends. */
   #tellLate(exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit)) {
+      if (exit.value !== undefined) this.#home._countLate()
+      return
+    }
     const failure = backgroundFailure(exit)
     if (failure === undefined || isOurs(failure.error)) return
     this.#home.callExceptionHandler({

@@ -30,7 +30,7 @@ import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import type { Home } from "../ports.js"
-import { isLate } from "./late.js"
+import { addLate, isLate } from "./late.js"
 
 /** The Causes that {@link causeOf} gives, by the error that aio code got. */
 const causes = new WeakMap<object, Cause.Cause<unknown>>()
@@ -90,6 +90,19 @@ export const aioError =
   (cause: unknown): AioError =>
     new AioError({ cause, task: task() })
 
+/** Reports how a Future has failed, unless somebody else tells of that. Either way it is told of. */
+export const tellLate = (loop: Home, message: string, future: Future<unknown>): void => {
+  const exception = future._error()
+  if (future._passedOn) return addLate(exception)
+  loop.callExceptionHandler({
+    kind: "late",
+    message,
+    exception,
+    future,
+    ...(future instanceof Task ? { task: future } : {})
+  })
+}
+
 /**
  * What a done Future is to a fiber that was interrupted and has waited for it: nothing, unless it failed. A failure
  * joins the fiber's Cause as a defect, and goes to the exception handler too, because `timeout`, `race` and `all`
@@ -104,19 +117,13 @@ export const afterInterrupt = (
     case "error": {
       const exception = future._error()
       if (isOurs(exception)) return Effect.void
-      loop.callExceptionHandler({
-        kind: "late",
-        message: `${name()} failed after it was cancelled`,
-        exception,
-        future
-      })
+      tellLate(loop, `${name()} failed after it was cancelled`, future)
       return Effect.die(exception)
     }
     case "value":
       loop._countLate()
       return Effect.void
     default:
-      if (future instanceof Task && future._dropped) loop._countLate()
       return Effect.void
   }
 }
@@ -169,7 +176,10 @@ export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>
   if (isInterruptedOnly(cause)) return future._settleCancelled(message ?? interrupted)
   // The others are in the Cause that is attached to it. Whoever gets it may have to report it: then the news goes first.
   const errors = errorsIn(cause)
-  const [error] = [...untold(errors), ...errors]
+  const news = untold(errors)
+  const [error] = [...news, ...errors]
+  // Told of as what an interrupted fiber had waited for, it goes on through everything that was cancelled with that.
+  if (news.length === 0 && isInterrupted(cause)) future._passOn()
   if (
     typeof error === "object" &&
     error !== null &&

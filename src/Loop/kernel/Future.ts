@@ -59,8 +59,12 @@ const RETRIEVED = 1
 const WATCHED = 2
 /** The Future's `onCancel` is on the stack. */
 const CANCELLING = 4
-/** The failure is part of that of another Future, such as a task group's, which passes it on. */
+/** Somebody else tells of the failure, such as a task group of which it is a part, or has told of it. */
 const PASSED_ON = 8
+/** Several were registered to be told when it settled. */
+const SHARED = 16
+/** Its failure was handed to somebody. */
+const HEARD = 32
 
 /**
  * How a Future is cancelled when its value comes from elsewhere. Returns true if the Future stays pending until the
@@ -202,7 +206,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   exception(): unknown {
     this._markRetrieved()
     if (this.#state === FINISHED) return undefined
-    if (this.#state === FAILED) return this.#value
+    if (this.#state === FAILED) return this._error()
     if (this.#state === CANCELLED) throw this._error()
     throw new InvalidStateError(`exception() of ${textOf(this)}: it is not done yet`)
   }
@@ -342,6 +346,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal The error to throw; for a cancelled Future always the same CancelledError. */
   _error(): unknown {
+    if (this.#state === FAILED) this.#flags |= HEARD
     if (this.#state !== CANCELLED) return this.#value
     if (!isCancelledError(this.#value)) this.#value = new CancelledError(this.#value)
     return this.#value
@@ -425,6 +430,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal Ends as `other` has ended, which is done. What closing did to that is nobody's to look at here, either. */
   _settleAs(other: Future<unknown>): void {
     const outcome = other._peek()
+    if (other._passedOn) this._passOn()
     if (outcome === "value") this._settleValue(other._value())
     else if (outcome === "cancelled") this._settleCancelled(other._error())
     else if (other._closedUnder) this._closed(other._error() as LoopClosedError)
@@ -445,22 +451,29 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal A cancel took this outcome's place with whoever awaited it: an error must not be lost in silence. */
   _overtaken(): void {
-    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
-    this._scheduler.callExceptionHandler({
-      kind: "late",
-      message: `${textOf(this)} failed, and what awaited it was cancelled before it knew`,
-      exception: this.#value,
-      future: this
-    })
+    const tell = (): void => this.#tellLate("what awaited it was cancelled before it knew")
+    if (this.#state !== FAILED || (this.#flags & SHARED) === 0) return tell()
+    // The others who awaited it have been told, or will be in this pass.
+    const unlessHeard = (): void => {
+      if ((this.#flags & HEARD) === 0) tell()
+    }
+    this._scheduler._push({ resumes: false, run: unlessHeard })
   }
 
   /** @internal What awaited it was given up when the loop was closed: an error must not be lost in silence. */
   _unheard(): void {
-    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
+    if (this.#state === FINISHED && this.#value !== undefined) this._scheduler._countLate()
     if (this.#value instanceof LoopClosedError) return
+    this.#tellLate(`what awaited it was given up when ${this._scheduler.name} was closed`)
+  }
+
+  /** Reports the failure, once. */
+  #tellLate(why: string): void {
+    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
+    this.#flags |= PASSED_ON
     this._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${textOf(this)} failed, and what awaited it was given up when ${this._scheduler.name} was closed`,
+      message: `${textOf(this)} failed, and ${why}`,
       exception: this.#value,
       future: this
     })
@@ -471,9 +484,14 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     if (!this.done()) this._settleError(error)
   }
 
-  /** @internal The failure of this Future will be told by another one that owns it, as a task group does. */
+  /** @internal The failure of this Future is told by another one that owns it, as a task group does, or was told. */
   _passOn(): void {
     this.#flags |= PASSED_ON
+  }
+
+  /** @internal Whether somebody else tells of its failure: who ends with the same one does not tell of it again. */
+  get _passedOn(): boolean {
+    return (this.#flags & PASSED_ON) !== 0
   }
 
   /** @internal A cancel that this Future took, and that its failure does not answer. The task that asked keeps it. */
@@ -557,10 +575,11 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     const callbacks = this.#callbacks
     this.#callbacks = undefined
     if (callbacks === undefined) {
-      if (state === FAILED && (this.#flags & RETRIEVED) === 0) {
+      if (state === FAILED && (this.#flags & (RETRIEVED | PASSED_ON)) === 0) {
         this.#unretrieved = this._scheduler._unretrieved(this, this._kind(), value, this._ownContext)
       }
     } else if (Array.isArray(callbacks)) {
+      if (callbacks.length > 1) this.#flags |= SHARED
       for (const runnable of callbacks) this._scheduler._push(runnable)
     } else this._scheduler._push(callbacks)
   }

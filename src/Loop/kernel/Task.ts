@@ -174,7 +174,6 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal */ _next: Task<unknown> | undefined = undefined
   /** @internal */ _previous: Task<unknown> | undefined = undefined
   /** @internal */ _listed = false
-  /** @internal The coroutine returned a value that a cancel made worthless. */ _dropped = false
   /** @internal A cancel that no await has seen does not take its value: who has cancelled it asks for that. */
   _keepsValue = false
   /** @internal Who has waited for it has waited long enough, and has reported it: nobody else waits for it alone. */
@@ -198,6 +197,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   #waiting: Cancellable | Set<Cancellable> | undefined
   /** Generators: the Future that was yielded; its outcome goes into the next step. */
   #yield: Future<unknown> | undefined
+  /** The failure of something that it has awaited, of which somebody else tells. */
+  #passedOn: { readonly error: unknown } | undefined
   /** Generators: what the next step throws into the coroutine, in place of an awaited outcome. */
   #throw: { readonly error: unknown } | undefined
   #abort: Abort | undefined
@@ -528,7 +529,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this.#forget(future)
     const cancel = this.#cancel
     if (cancel === undefined) {
-      if (isFuture(future)) this.#keepUnanswered(future)
+      if (isFuture(future)) this.#hears(future)
       return undefined
     }
     this.#cancel = undefined
@@ -667,16 +668,18 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     }
   }
 
-  /** The coroutine sees how this failed; its own cancel comes at its next await. */
-  #keepUnanswered(awaited: Future<unknown>): void {
+  /** The coroutine sees how this ended; where it failed, its own cancel comes at its next await. */
+  #hears(awaited: Future<unknown>): void {
     if (this.#requests > 0) this.#cancel = awaited._unanswered()
+    if (awaited._passedOn) this.#passedOn = { error: awaited._error() }
   }
 
   /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
   #finish(value: unknown): void {
-    if (this.done()) return this.#late(undefined)
+    if (this.done()) return this.#late(value)
     const cancel = this._keepsValue ? undefined : this.#cancel
-    if (cancel !== undefined) this._dropped = value !== undefined
+    // A cancel makes what it returns worthless.
+    if (cancel !== undefined && value !== undefined) this._scheduler._countLate()
     if (this.#stopping === "pending") {
       this.#held = () => (cancel === undefined ? this._settleValue(value) : this._settleCancelled(cancel))
     } else if (cancel === undefined) this._settleValue(value)
@@ -685,7 +688,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** The coroutine threw `error`. */
   #fail(error: unknown): void {
-    if (this.done()) return this.#late({ error })
+    if (this.#passedOn?.error === error) this._passOn()
+    if (this.done()) return this.#late(undefined, { error })
     const cancel = isCancelledError(error)
       ? error
       : this._isEcho(error)
@@ -698,9 +702,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   }
 
   /** The loop gave this task up when it closed, and now the coroutine ended after all. */
-  #late(failure: { readonly error: unknown } | undefined): void {
+  #late(value: unknown, failure?: { readonly error: unknown }): void {
     if (this._mayGoOn) this._scheduler._endedLate()
+    if (value !== undefined) this._scheduler._countLate()
     if (failure === undefined || isCancelledError(failure.error) || this._isEcho(failure.error)) return
+    // It awaited what was closed as it was, or what somebody else tells of.
+    if (failure.error instanceof LoopClosedError || this._passedOn) return
     this._scheduler.callExceptionHandler({
       kind: "late",
       message: `${this._name} failed after its loop was closed`,
@@ -785,7 +792,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       if (!cancelled) toThrow = { error: task.#cancel }
       waited?._overtaken()
       task.#cancel = undefined
-    } else if (waited !== undefined) task.#keepUnanswered(waited)
+    } else if (waited !== undefined) task.#hears(waited)
     let result: IteratorResult<unknown, unknown>
     let over: boolean | undefined
     let value: unknown

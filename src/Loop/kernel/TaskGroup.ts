@@ -30,6 +30,8 @@ export class TaskGroup {
   /** The body and the tasks that have not ended, or whose end has not come round the loop. */
   readonly #members = new Set<Task<unknown>>()
   readonly #errors: Array<unknown> = []
+  /** Whether there are errors of which nobody else tells. */
+  #news = false
   #body: Task<unknown> | undefined
   #state: "open" | "ending" | "finished" = "open"
   #notSlow: (() => void) | undefined
@@ -169,6 +171,7 @@ export class TaskGroup {
     if (task._closedUnder) this.#lost = task._error() as LoopClosedError
     else if (task._peek() === "error") {
       this.#errors.push(task._error())
+      this.#news ||= !task._passedOn
       task._passOn()
       this.#endAll(`${task._name} of the same task group failed`)
     } else if (task === this.#body && task.cancelled()) {
@@ -199,6 +202,7 @@ export class TaskGroup {
     const future = this.#future
     const errors = this.#errors
     if (errors.length > 0) {
+      if (!this.#news) future._passOn()
       const first = `${errorText(errors[0])}${errors.length === 1 ? "" : `, and ${errors.length - 1} more`}`
       future._settleError(new TaskGroupError([...errors], `the task group ${body._name} failed: ${first}`))
     } else if (this.#lost !== undefined) future._closed(this.#lost)

@@ -10,14 +10,21 @@ import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
 /** The Futures that have lost a shield to a cancel, and are watched: once, however many shields there were. */
 const watched = new WeakSet<Future<unknown>>()
 
-/** Nobody waits for the outcome through the shield any more. A failure must not be lost in silence. */
+/**
+ * Nobody waits for the outcome through the shield any more. A failure must not be lost in silence. A value is in the Future
+ * that the program has given; of what the shield itself has started or wrapped nobody has it, and it is counted.
+ */
 class Watch implements Runnable {
   readonly resumes = false
-  constructor(private readonly inner: Future<unknown>) {}
+  constructor(
+    private readonly inner: Future<unknown>,
+    private readonly own: boolean
+  ) {}
 
   run(): void {
     const { inner } = this
-    if (inner._peek() !== "error" || inner._closedUnder) return
+    if (this.own && inner._peek() === "value") return inner._scheduler._countLate()
+    if (inner._peek() !== "error" || inner._closedUnder || inner._passedOn) return
     inner._scheduler.callExceptionHandler({
       kind: "late",
       message: `${textOf(inner)} failed after the shield around it was cancelled`,
@@ -32,7 +39,11 @@ class Shield<A> extends Follower<A> {
     readAsFuture(this)
   }
 
-  constructor(inner: Future<unknown>) {
+  constructor(
+    inner: Future<unknown>,
+    /** Whether the shield has made `inner`: then nobody else has it. */
+    private readonly own: boolean
+  ) {
     super(inner, () => {
       this.#leave()
       return false
@@ -49,7 +60,7 @@ class Shield<A> extends Follower<A> {
     inner._remove(this)
     if (watched.has(inner)) return
     watched.add(inner)
-    inner._add(new Watch(inner))
+    inner._add(new Watch(inner, this.own))
   }
 }
 
@@ -82,7 +93,7 @@ export function shield(awaitable: unknown, options?: TaskOptions): Future<unknow
   const loop = runningLoop("shield()")
   const inner = loop._futureOf("shield", awaitable, options)
   if (inner.done()) return inner
-  const outer = new Shield<unknown>(inner)
+  const outer = new Shield<unknown>(inner, inner !== awaitable)
   if (loop.getDebug()) rememberSite(outer, shield)
   return outer
 }

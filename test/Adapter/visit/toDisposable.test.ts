@@ -583,6 +583,45 @@ describe("closing a loop on which resources are open", () => {
     })
   )
 
+  it.live(
+    "J4 C3 loop.close() at once: what a finalizer dies of then is told of once, whoever has disposed of it",
+    () =>
+      Effect.gen(function* () {
+        const { exceptionHandler, reports } = collecting()
+        const scope = yield* Scope.make()
+        const loop = yield* Scope.extend(openLoop({ exceptionHandler }), scope)
+        const ends = yield* Deferred.make<void>()
+        const errors = ["awaited outside", "awaited in a task", "not awaited", "not disposed of"].map(
+          (what) => new Error(what)
+        )
+        const dbs = yield* Effect.forEach(errors, (error) =>
+          toAio(Effect.addFinalizer(() => Effect.zipRight(Deferred.await(ends), Effect.die(error)))).pipe(
+            Effect.flatMap((open) => runAioFuture(open())),
+            Effect.provideService(Loop, loop)
+          )
+        )
+        const [outside, inTask, notAwaited] = dbs as [
+          AioDisposable<void>,
+          AioDisposable<void>,
+          AioDisposable<void>
+        ]
+        const caught = Promise.resolve(outside[Symbol.asyncDispose]()).catch((error: unknown) => error)
+        const task = loop.createTask(async () => await inTask[Symbol.asyncDispose]())
+        yield* settle
+        const disposal = notAwaited[Symbol.asyncDispose]()
+        loop.close()
+        expect(yield* Effect.promise(() => caught)).toBeInstanceOf(LoopClosedError)
+        yield* Deferred.succeed(ends, undefined)
+        yield* settle
+        expect(outcome(task)).toBeInstanceOf(LoopClosedError)
+        expect(outcome(disposal)).toBe(errors[2])
+        expect(reports.every(({ kind }) => kind === "late")).toBe(true)
+        expect(new Set(reports.map(({ exception }) => exception))).toEqual(new Set(errors))
+        expect([reports.length, loop.statistics()]).toMatchObject([4, { unretrieved: 0, crossings: 0 }])
+        yield* Scope.close(scope, Exit.void)
+      })
+  )
+
   it.live("C1 a crash closes them, too", () => {
     const log: Array<unknown> = []
     return Effect.gen(function* () {

@@ -1084,6 +1084,47 @@ describe("closing a loop on which streams are being read", () => {
     })
   )
 
+  it.live(
+    "J4 C3 loop.close() at once: what a stream ends with then is told of once, whoever has left it",
+    () =>
+      Effect.gen(function* () {
+        const { exceptionHandler, reports } = collecting()
+        const scope = yield* Scope.make()
+        const loop = yield* Scope.extend(open({ exceptionHandler }), scope)
+        const ends = yield* Deferred.make<void>()
+        const errors = ["awaited outside", "awaited in a task", "not awaited", "not left"].map(
+          (what) => new Error(what)
+        )
+        const iterators = yield* Effect.forEach(errors, (error) => {
+          const dying = Effect.zipRight(Deferred.await(ends), Effect.die(error))
+          return toAio(Stream.concat(Stream.make(1), Stream.never).pipe(Stream.ensuring(dying))).pipe(
+            Effect.map(start),
+            Effect.tap((iterator) => runAioFuture(iterator.next())),
+            Effect.provideService(Loop, loop)
+          )
+        })
+        const [outside, inTask, notAwaited] = iterators as [
+          AioIterator<number>,
+          AioIterator<number>,
+          AioIterator<number>
+        ]
+        const caught = Promise.resolve(outside.return()).catch((error: unknown) => error)
+        const task = loop.createTask(async () => await inTask.return())
+        yield* settle
+        const left = notAwaited.return()
+        loop.close()
+        expect(yield* Effect.promise(() => caught)).toBeInstanceOf(LoopClosedError)
+        yield* Deferred.succeed(ends, undefined)
+        yield* settle
+        expect(outcome(task)).toBeInstanceOf(LoopClosedError)
+        expect(outcome(left)).toBe(errors[2])
+        expect(reports.every(({ kind }) => kind === "late")).toBe(true)
+        expect(new Set(reports.map(({ exception }) => exception))).toEqual(new Set(errors))
+        expect([reports.length, loop.statistics()]).toMatchObject([4, { unretrieved: 0, crossings: 0 }])
+        yield* Scope.close(scope, Exit.void)
+      })
+  )
+
   it.live("C1 a crash closes it, too", () => {
     const log: Array<unknown> = []
     return Effect.gen(function* () {

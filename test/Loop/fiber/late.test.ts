@@ -1,7 +1,7 @@
 /** Errors that were reported as late, and go on. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
-import { fromAio, Loop, runEffect, sleep, waitFor } from "../../../src/index.js"
+import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
+import { fromAio, Loop, runEffect, sleep, TaskGroup, timeout, toAio, waitFor } from "../../../src/index.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
 
 /** Fails when it is cancelled. */
@@ -45,6 +45,42 @@ describe("a late error", () => {
           { kind: "late", exception: late },
           { kind: "background", exception: other }
         ])
+      }),
+      { exceptionHandler }
+    )
+  })
+
+  it.live("J4 is told of where it comes up, and by none of the layers that were cancelled with it", () => {
+    const { exceptionHandler, reports } = collecting()
+    const layers: ReadonlyArray<
+      (inner: Effect.Effect<unknown, unknown, Loop>) => () => PromiseLike<unknown>
+    > = [
+      (inner) => async () => await runEffect(inner),
+      (inner) => () => runEffect(inner),
+      (inner) => async () => await waitFor(runEffect(inner), 60_000),
+      (inner) => async () => await timeout(60_000, () => runEffect(inner)),
+      (inner) => () => TaskGroup.run((group) => void group.createTask(async () => await runEffect(inner))),
+      (inner) => async () => {
+        const open = await runEffect(toAio(inner))
+        await open()
+      },
+      (inner) => async () => {
+        for await (const _ of await runEffect(toAio(Stream.fromEffect(inner)))) continue
+      }
+    ]
+    return scoped(
+      Effect.gen(function* () {
+        for (const layer of layers) {
+          const error = new Error("late")
+          const whole = fromAio(layer(fromAio(layer(failing(error)))()))()
+          const fiber = yield* Effect.fork(whole)
+          yield* settle
+          const exit = yield* Fiber.interrupt(fiber)
+          yield* settle
+          expect(reports.splice(0)).toMatchObject([{ kind: "late", exception: error }])
+          // As a defect it joins the Cause all the same.
+          expect(Exit.isFailure(exit) && Chunk.size(Cause.defects(exit.cause))).toBe(1)
+        }
       }),
       { exceptionHandler }
     )

@@ -6,7 +6,7 @@ import type { Future } from "../../../src/Loop/kernel/Future.js"
 import { shield } from "../../../src/Loop/kernel/shield.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
-import { inside, reportingLoop } from "../../support/trackingHost.js"
+import { inside, kinds, reportingLoop } from "../../support/trackingHost.js"
 
 const boom = new Error("payment failed")
 
@@ -70,8 +70,7 @@ describe.each(waits)("J4 what %s has stopped waiting for", (_, wait) => {
     const { host, loop, reports, source } = await giveUp(wait)
     source.resolve(1)
     await host.settle()
-    // What a shield has protected is the loop's, and nothing of it is lost that somebody waited for.
-    expect([reports, loop.statistics().late]).toEqual([[], _ === "shield" ? 0 : 1])
+    expect([reports, loop.statistics().late]).toEqual([[], 1])
   })
 
   it("is no news when it answers the cancel", async () => {
@@ -83,6 +82,43 @@ describe.each(waits)("J4 what %s has stopped waiting for", (_, wait) => {
       if (_ === "shield" && !(echo instanceof CancelledError)) expect(reports).toHaveLength(1)
       else expect(reports).toEqual([])
     }
+  })
+})
+
+describe.each(kinds)("J4 a Future that several tasks await (%s)", (_, as) => {
+  const awaiting = (loop: BaseEventLoop, future: Future<unknown>) =>
+    loop.createTask(
+      as(function* () {
+        return yield* future
+      })
+    )
+
+  it("is told of once where all of them are cancelled as it fails, and not where one of them hears it", async () => {
+    const { loop, host, reports } = reportingLoop()
+    const [lost, heard] = [loop.createFuture<unknown>(), loop.createFuture<unknown>()]
+    const tasks = [lost, lost, heard, heard].map((future) => awaiting(loop, future))
+    await host.settle()
+    lost.setException(boom)
+    heard.setException(new Error("heard"))
+    for (const task of tasks.slice(0, 3)) task.cancel()
+    await host.settle()
+    expect(tasks.map((task) => task.cancelled())).toEqual([true, true, true, false])
+    expect(tasks[3]?.exception()).toMatchObject({ message: "heard" })
+    expect(reports.map(({ exception, kind }) => [kind, exception])).toEqual([["late", boom]])
+  })
+
+  it("is told of once where all of them were given up when the loop was closed, and its value is counted", async () => {
+    const { loop, host, reports } = reportingLoop()
+    const [fails, works] = [foreign(), foreign()]
+    const failing = loop.wrapFuture(fails.promise)
+    for (const future of [failing, failing, loop.wrapFuture(works.promise)]) awaiting(loop, future)
+    await host.settle()
+    loop.close()
+    fails.reject(boom)
+    works.resolve(1)
+    await host.settle()
+    expect(reports.map(({ exception, kind }) => [kind, exception])).toEqual([["late", boom]])
+    expect(loop.statistics().late).toBe(2)
   })
 })
 
