@@ -41,7 +41,7 @@ describe("cancels of the library", () => {
         yield* scoped(
           Effect.gen(function* () {
             const fiber = yield* Effect.forkDaemon(fromAio(() => waitFor(work, 20))())
-            yield* Effect.sleep(60)
+            while (log.length === 0) yield* Effect.sleep(5)
             const interrupting = yield* Effect.fork(Fiber.interrupt(fiber))
             yield* settle
             yield* Effect.forkDaemon(Fiber.join(interrupting))

@@ -114,7 +114,7 @@ describe("the exception handler", () => {
     callback: { fields: ["exception", "handle"], message: /^Exception in callback fails\(\)$/ },
     background: { fields: ["exception", "handle"], message: /^background effect poller failed$/ },
     unretrieved: { fields: ["exception"], message: /^Task exception was never retrieved: .*lost/ },
-    late: { fields: ["exception", "future"], message: /failed after it was cancelled$/ },
+    late: { fields: ["exception", "future", "task"], message: /failed after it was cancelled$/ },
     slowJoin: { fields: ["future", "task"], message: /waited 50ms for slow \(age \d+ms, created at / },
     slowCallback: {
       fields: ["handle", "sourceTraceback"],
