@@ -133,13 +133,9 @@ const seam = () => {
     return [...failures(given), ...defects(given)].every((error) => there.includes(error))
   }
 
-  const liveClock = Context.get(Context.empty(), Clock.Clock)
+  const singleShot = Utils.SingleShotGen.prototype as { throw?: typeof rethrow }
 
-  // What is thrown into a generator at `yield* effect` goes to the iterator of the Effect, which has no `throw`.
-  const singleShot = Utils.SingleShotGen.prototype as { throw?: (error: unknown) => never }
-  singleShot.throw ??= (error) => {
-    throw error
-  }
+  const liveClock = Context.get(Context.empty(), Clock.Clock)
 
   return {
     callback: Effect.callback,
@@ -349,13 +345,15 @@ const seam = () => {
         graft: <A2, E2, R2>(effect: Effect.Effect<A2, E2, R2>) => Effect.Effect<A2, E2, R2>
       ) => Effect.Effect<A, E, R>
     ): Effect.Effect<A, E, R> =>
-      Effect.withFiber((caller) =>
-        use((effect) =>
+      Effect.withFiber((caller) => {
+        // What is thrown into a generator at `yield* effect` goes to the iterator of the Effect, which has no `throw`.
+        singleShot.throw ??= rethrow
+        return use((effect) =>
           Effect.withFiber((own) =>
             Effect.onExit(effect, () => Effect.sync(() => moveChildren(own as Current, caller as Current)))
           )
         )
-      ),
+      }),
 
     inheritState: (_: Context.Context<never>): Effect.Effect<void> => Effect.void,
 
@@ -386,6 +384,10 @@ const seam = () => {
       }
     }))
   }
+}
+
+const rethrow = (error: unknown): never => {
+  throw error
 }
 
 /** What one fiber has forked is the other one's from now on. */

@@ -1129,6 +1129,23 @@ const runEffectOn = <A>(loop: SyncLoop, effect: Effect.Effect<A>): PromiseLike<A
 class Config extends Context.Tag("test/Config")<Config, string>() {}
 
 describe("in Effect code", () => {
+  it("a fiber that does nothing but yield leaves Node its turns, as one of any other loop does", async () => {
+    const loop = make()
+    let fired = false
+    let yields = 0
+    const timer = setTimeout(() => (fired = true), 5)
+    const spin = Effect.whileLoop({
+      // Were it never given a turn, the timer would come when all of these have gone by.
+      while: () => !fired && yields < 1_000_000,
+      body: () => Effect.yieldNow(),
+      step: () => yields++
+    })
+    await loop.runUntilComplete(() => runEffect(spin))
+    expect(fired).toBe(true)
+    clearTimeout(timer)
+    await loop.close()
+  })
+
   it.effect("L4 is made under the Clock of the calling fiber, and sees its Context", () =>
     Effect.gen(function* () {
       const loop = make()
