@@ -5,7 +5,9 @@ import { execFile, spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
+import { build, stop } from "esbuild"
 
 const tarball = resolve(process.argv[2] ?? "")
 const folder = mkdtempSync(join(tmpdir(), "effect-aio-packages-"))
@@ -154,7 +156,7 @@ for (const [manager, [command, args]] of Object.entries(managers)) {
     writeFileSync(join(project, "package.json"), '{ "type": "module" }')
     programs.forEach((text, i) => writeFileSync(join(project, `main${i + 1}.ts`), text))
     const what = `${manager} ${asked}`
-    const added = await run(command, [...args, tarball, effect, "@types/node@24"], { cwd: project })
+    const added = await run(command, [...args, tarball, effect, "@types/node"], { cwd: project })
     const version = (() => {
       try {
         return JSON.parse(readFileSync(join(project, "node_modules/effect/package.json"), "utf8")).version
@@ -194,6 +196,37 @@ for (const line of lines)
       .join("  ")
       .trimEnd()
   )
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+for (const [version, tsc] of [
+  ["6.0", "typescript6/lib/tsc.js"],
+  ["7.0", "typescript7/bin/tsc"]
+]) {
+  const { code, output } = await run(process.execPath, [tool(tsc), "--noEmit"], { cwd: root })
+  const result = code === 0 ? "ok" : output
+  console.log(`${cell(`TypeScript ${version}`, result)}: the project itself under TypeScript ${version}`)
+}
+
+/** The third program and all that it imports, Effect too, in one file. */
+const bundled = async (asked, format) => {
+  const project = join(folder, `npm-${asked.replace("@", "")}`)
+  const outfile = `bundle.${format === "esm" ? "mjs" : "cjs"}`
+  await build({
+    ...{ absWorkingDir: project, entryPoints: ["main3.ts"], outfile, bundle: true, format, platform: "node" },
+    // Their own files are looked for where they are used.
+    external: ["piscina", "koffi"],
+    logOverride: { "empty-import-meta": "silent" }
+  })
+  const { code, output } = await run(node(24), [outfile], { cwd: project, timeout: 20_000 })
+  return code === 0 && output.includes("sorted: 4 30 100") ? "ok" : `exit ${code}: ${output}`
+}
+for (const asked of Object.keys(effects)) {
+  for (const format of ["esm", "cjs"]) {
+    const what = `${asked}, bundled with the program: ${format}`
+    console.log(`${cell(what, await bundled(asked, format))}: ${what}`)
+  }
+}
+await stop()
 
 const refusals = [
   [

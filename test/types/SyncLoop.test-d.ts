@@ -22,7 +22,7 @@ declare const future: Future<string>
 
 describe("SyncLoop", () => {
   it("is made without an Effect, and is an EventLoop", () => {
-    expectTypeOf(SyncLoop.make).parameters.toEqualTypeOf<[options?: LoopOptions]>()
+    expectTypeOf(SyncLoop.make).parameters.toEqualTypeOf<Parameters<(options?: LoopOptions) => void>>()
     expectTypeOf(SyncLoop.make()).toEqualTypeOf<SyncLoop>()
     expectTypeOf<SyncLoop>().toExtend<EventLoop>()
     expectTypeOf(loop.stop()).toEqualTypeOf<Event>()

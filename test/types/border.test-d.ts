@@ -47,7 +47,7 @@ describe("fromAio", () => {
 
   it("keeps optional and rest parameters", () => {
     const optional = fromAio(async (a: number, b?: string) => [a, b])
-    expectTypeOf(optional).parameters.toEqualTypeOf<[a: number, b?: string]>()
+    expectTypeOf(optional).parameters.toEqualTypeOf<Parameters<(a: number, b?: string) => void>>()
     optional(1)
     optional(1, "b")
     const rest = fromAio(async (first: string, ...more: Array<number>) => more.length + first.length)

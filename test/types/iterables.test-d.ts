@@ -52,7 +52,7 @@ describe("fromAio of a function", () => {
     const f = fromAio(async function* (id: number, name?: string) {
       yield { id, name }
     })
-    expectTypeOf(f).parameters.toEqualTypeOf<[id: number, name?: string]>()
+    expectTypeOf(f).parameters.toEqualTypeOf<Parameters<(id: number, name?: string) => void>>()
     expectTypeOf(f(1)).toEqualTypeOf<AioStream<{ id: number; name: string | undefined }>>()
     expectTypeOf(fromAio(numbers)).toEqualTypeOf<FromAioStream<unknown, [], number, AioError>>()
     expectTypeOf(fromAio(numbers)).toExtend<AioStream<number>>()

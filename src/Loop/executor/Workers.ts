@@ -100,7 +100,7 @@ export class Workers implements Threads {
         const pool = (this.#pool ??= this.#open())
         run = new Run(pool.idleThreads === 0)
         this.#running.set(slot, run)
-        const given = { transferList: [...list], signal: run }
+        const given = { transferList: transferListOf(list), signal: run }
         const running = run.starting
           ? ownedBy(unowned, () => pool.run(message, given))
           : pool.run(message, given)
@@ -271,6 +271,13 @@ const ownedBy = <A>(promises: Array<Promise<unknown>>, f: () => A): A => {
     stop()
   }
 }
+
+/** piscina takes its type from `postMessage`, of which it gets the last overload: from Node 26's types on, not the list. */
+const transferListOf = (list: Iterable<Transferred>): NonNullable<RunOptions["transferList"]> =>
+  [...list] as unknown as NonNullable<RunOptions["transferList"]>
+
+/** What piscina takes beside a job. */
+type RunOptions = NonNullable<Parameters<Piscina["run"]>[1]>
 
 /** The error for an exit code, in piscina's words. */
 const exitError = (code: number): Error => new Error(`worker exited with code: ${code}`)

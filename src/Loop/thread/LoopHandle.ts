@@ -1,5 +1,5 @@
 /** A loop of another thread, as this thread may use it: named callbacks, and coroutines with their results. */
-import { MessagePort, receiveMessageOnPort, type TransferListItem } from "node:worker_threads"
+import { MessagePort, receiveMessageOnPort, type Transferable } from "node:worker_threads"
 import { checkSignal } from "../fiber/Fibers.js"
 import { manyListeners } from "../host/manyListeners.js"
 import { describeValue } from "../kernel/describe.js"
@@ -25,7 +25,7 @@ export interface AskOptions {
   /** Cancels what is asked for when it aborts, with its reason. */
   readonly signal?: AbortSignal | undefined
   /** The parts of the arguments that move to the other thread instead of being cloned. */
-  readonly transfer?: ReadonlyArray<TransferListItem> | undefined
+  readonly transfer?: ReadonlyArray<Transferable> | undefined
 }
 
 /**
@@ -239,7 +239,7 @@ export class LoopHandle<F extends ThreadFunctions<F>> implements LoopCaller<F> {
 
   #ask(job: string, asking: Asking, { transfer = [] }: AskOptions): void {
     try {
-      this.#port.postMessage(asking, transfer)
+      this.#port.postMessage(asking, [...transfer])
     } catch (cause) {
       throw new JobRefusedError({ job, why: `an argument cannot be sent: ${describeValue(cause)}`, cause })
     }

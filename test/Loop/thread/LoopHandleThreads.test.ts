@@ -1,5 +1,5 @@
 /** LoopHandles between real threads. What one end does is tested in LoopHandle.test.ts, in one thread. */
-import { type MessagePort, type TransferListItem, Worker } from "node:worker_threads"
+import { type MessagePort, type Transferable, Worker } from "node:worker_threads"
 import { afterEach, describe, expect, it } from "vitest"
 import { LoopClosedError, LoopHandle, type OfferedHandle, SyncLoop } from "../../../src/index.js"
 import type { Offered, offers } from "../../fixtures/threads/worker.js"
@@ -17,7 +17,7 @@ class Thread {
   readonly #waiting: Array<(message: unknown) => void> = []
 
   constructor(name: string, port?: MessagePort, count = 0) {
-    const transferList: Array<TransferListItem> = port === undefined ? [] : [port]
+    const transferList: Array<Transferable> = port === undefined ? [] : [port]
     this.worker = new Worker(fixture, { workerData: { case: name, port, count }, transferList, stderr: true })
     started.push(this.worker)
     this.exited = new Promise((resolve, reject) => {
