@@ -1,0 +1,70 @@
+// Builds dist: the declarations file by file, and the JavaScript in one file, because Node takes longer to find and read a
+// hundred modules than to run them. Beside it lie the two that must be files of their own:
+//   jobWorker.mjs           what the threads of executors run
+//   Loop/kernel/sites.js    knows by where it lies which frames are the library's
+import { execFileSync } from "node:child_process"
+import { rmSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true })
+
+execFileSync(
+  process.execPath,
+  [
+    fileURLToPath(import.meta.resolve("typescript/lib/tsc.js")),
+    "-p",
+    "tsconfig.build.json",
+    "--emitDeclarationOnly"
+  ],
+  { cwd: root, stdio: "inherit" }
+)
+
+const sites = "Loop/kernel/sites"
+
+await build({
+  absWorkingDir: root,
+  entryPoints: { index: "src/index.ts" },
+  outdir: "dist",
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  sourcesContent: false,
+  external: ["effect", "piscina", "koffi"],
+  logLevel: "warning",
+  // The door imports the host for its types.
+  logOverride: { "ignored-bare-import": "silent" },
+  plugins: [
+    {
+      name: "files of their own",
+      setup: ({ onResolve }) => {
+        onResolve({ filter: /\/sites\.js$/ }, () => ({ path: `./${sites}.js`, external: true }))
+      }
+    }
+  ]
+})
+await build({
+  absWorkingDir: root,
+  entryPoints: { [sites]: `src/${sites}.ts` },
+  outdir: "dist",
+  format: "esm",
+  target: "node20",
+  sourcemap: true,
+  sourcesContent: false
+})
+await build({
+  absWorkingDir: root,
+  entryPoints: { jobWorker: "src/Loop/executor/jobWorker.mjs" },
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  sourcesContent: false,
+  external: ["piscina"]
+})
