@@ -3,6 +3,7 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 import { compiled } from "./support/compiled.js"
+import { line } from "./support/effect/line.js"
 
 type Files = Readonly<Record<string, ReadonlyArray<string>>>
 
@@ -38,7 +39,10 @@ const value: Readonly<Record<string, Part>> = {
   "Adapter/task/runTask.ts": ["decides", "whose error it is: the work's, or a mistake of the program"],
   "Loop/fiber/Wait.ts": ["hands on", "parks the fiber; what the end means is told to it"],
   "Loop/fiber/Outcome.ts": ["decides", "what the end of the task is to the fiber"],
-  "effect/three.ts": ["hands on", "what Effect's line calls a fiber and an Effect"],
+  [`effect/${line === 3 ? "three" : "four"}.ts`]: [
+    "hands on",
+    "what Effect's line calls a fiber and an Effect"
+  ],
   "Loop/kernel/BaseEventLoop.ts": ["decides", "whether the loop takes the work"],
   "Loop/kernel/Task.ts": ["decides", "how the coroutine begins, and as what it ends"],
   "Loop/kernel/Future.ts": ["hands on", "the outcome, to whoever is registered"],
@@ -52,7 +56,7 @@ const interruption: Readonly<Record<string, Part>> = {
   "Loop/fiber/Wait.ts": ["hands on", "the end of the wait, and of the join"],
   "Loop/fiber/SlowJoin.ts": ["decides", "when a join that takes long is told of"],
   "Loop/fiber/Outcome.ts": ["decides", "what an outcome is to a fiber that was interrupted"],
-  "effect/three.ts": ["hands on", "what Effect's line calls a fiber"],
+  [`effect/${line === 3 ? "three" : "four"}.ts`]: ["hands on", "what Effect's line calls a fiber"],
   "Loop/kernel/BaseEventLoop.ts": ["hands on", "the timer of a join that takes long"],
   "Loop/kernel/Task.ts": ["decides", "where the cancel is delivered, and as what the task ends"],
   "Loop/kernel/Future.ts": ["hands on", "the cancel of the sleep, and both outcomes"],

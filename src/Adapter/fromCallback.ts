@@ -132,7 +132,7 @@ interface AnyCallbackOptions extends Omit<AioOptions, "cancel"> {
  *
  * const access = fromCallback(fs.access)
  * const run = fromCallback(childProcess.execFile, { cancel: (child) => child.kill(), cancelled: () => true })
- * const program = Effect.zipRight(access(process.execPath), run(process.execPath, ["--version"], {}))
+ * const program = Effect.andThen(access(process.execPath), run(process.execPath, ["--version"], {}))
  * const version = await Effect.runPromise(Loop.scoped(program))
  *
  * @category adapters

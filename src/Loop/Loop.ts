@@ -187,17 +187,17 @@ export class Loop extends LoopTag {
    * is that error.
    *
    * @example
-   * class Users extends Context.Tag("Users")<Users, { readonly find: (id: number) => Effect.Effect<string, AioError> }>() {}
-   * const users = Layer.effect(
-   *   Users,
-   *   Effect.gen(function* () {
-   *     const bind = yield* Loop.binder
-   *     return { find: bind(fromAio(async (id: number) => `user ${id}`)) }
-   *   })
-   * )
-   * const program = Effect.flatMap(Users, (users) => users.find(7))
-   * const layer = Layer.provide(users, Loop.layer())
-   * console.log(await Effect.runPromise(Effect.provide(program, layer))) // => user 7
+   * interface Users {
+   *   readonly find: (id: number) => Effect.Effect<string, AioError>
+   * }
+   * // What `Layer.effect` makes a service of.
+   * const makeUsers = Effect.gen(function* () {
+   *   const bind = yield* Loop.binder
+   *   const users: Users = { find: bind(fromAio(async (id: number) => `user ${id}`)) }
+   *   return users
+   * })
+   * const program = Effect.flatMap(makeUsers, (users) => users.find(7))
+   * console.log(await Effect.runPromise(Loop.scoped(program))) // => user 7
    */
   static readonly binder: Effect.Effect<Bind<Loop>, never, Loop> = Effect.suspend(() =>
     Effect.map(Loop, (loop) =>
@@ -254,13 +254,12 @@ export class Loop extends LoopTag {
    * @example
    * const reload = Console.log("reloads")
    * const program = Effect.gen(function* () {
-   *   const reloads = Loop.signal("SIGHUP").pipe(Stream.take(1), Stream.runForEach(() => reload)) // => reloads
-   *   const fiber = yield* Effect.fork(reloads)
    *   yield* Loop.synchronize
-   *   yield* Effect.sync(() => process.kill(process.pid, "SIGHUP"))
-   *   yield* Fiber.join(fiber)
+   *   process.kill(process.pid, "SIGHUP")
    * })
-   * await Effect.runPromise(Loop.scoped(program))
+   * const reloads = Loop.signal("SIGHUP").pipe(Stream.take(1), Stream.runForEach(() => reload)) // => reloads
+   * const both = Effect.all([reloads, program], { concurrency: "unbounded" })
+   * await Effect.runPromise(Loop.scoped(both))
    */
   static signal(
     signal: NodeJS.Signals | number

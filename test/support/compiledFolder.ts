@@ -138,7 +138,7 @@ const namesOfLine: Plugin = {
         ? readFileSync(path, "utf8")
         : readFileSync(path, "utf8").replace(/(?<= from ")[^".]+(?=")/g, (specifier) => {
             const name = named(specifier)
-            return name === undefined ? specifier : relative(dirname(path), join(root, `${name}.js`))
+            return name === undefined ? specifier : `./${relative(dirname(path), join(root, `${name}.js`))}`
           }),
       loader: "ts"
     }))

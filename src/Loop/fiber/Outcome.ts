@@ -44,11 +44,12 @@ const causes = new WeakMap<object, Cause.Cause<unknown>>()
  *   try {
  *     await runEffect(Effect.die(new Error("a bug")))
  *   } catch (error) {
- *     return causeOf(error)?._tag
+ *     const cause = causeOf(error)
+ *     return cause !== undefined && Cause.squash(cause) === error
  *   }
  *   return undefined
  * })
- * const tag = await Effect.runPromise(Loop.scoped(program)) // "Die"
+ * console.log(await Effect.runPromise(Loop.scoped(program))) // => true
  *
  * @category accessors
  * @since 0.1.0

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import ts from "typescript"
+import { line } from "../effect/line.js"
 import { asModule, type Example, findExamples, type Importable, root } from "./examples.js"
 
 export interface CheckedExample extends Example {
@@ -29,8 +30,9 @@ export interface Checked {
 const door = join(root, "src/index.ts")
 
 const settings = (): ts.CompilerOptions => {
-  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile) as { config: unknown }
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+  const file = join(root, line === 3 ? "tsconfig.json" : "tsconfig.effect4.json")
+  const { config } = ts.readConfigFile(file, ts.sys.readFile) as { config: unknown }
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root, undefined, file)
   // Reader's code: `import { SomeType }` is as good as `import type`. Everything strict stays, as it is for the sources.
   return { ...options, verbatimModuleSyntax: false, isolatedModules: false, lib: ["lib.esnext.d.ts"] }
 }
