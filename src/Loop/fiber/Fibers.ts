@@ -40,6 +40,7 @@ export class RunningEffect implements LoopFiber {
   /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
   #interrupting: Waiting | undefined
   #asked = false
+  #ended = false
   constructor(
     private readonly home: Home,
     readonly name: string,
@@ -73,13 +74,15 @@ export class RunningEffect implements LoopFiber {
     this.#interrupting?.run()
   }
 
-  /** Calls `f` when the fiber has ended. */
+  /** Calls `f` when the fiber has ended: at once if it has, by something else that was told to stop just before. */
   onEnd(f: () => void): void {
-    this.#listeners.push(f)
+    if (this.#ended) f()
+    else this.#listeners.push(f)
   }
 
   /** The fiber has ended. */
   ended(): void {
+    this.#ended = true
     this.home._effects.delete(this)
     for (const f of this.#listeners) f()
   }

@@ -105,6 +105,26 @@ describe("closing, in order", () => {
       })
   )
 
+  it.live("waits for no fiber that the cancel of its task has ended meanwhile (S1)", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      const log: Array<string> = []
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.createTask(async () => {
+            const ended = Effect.sync(() => void log.push("fiber ended"))
+            await runEffect(Effect.ensuring(Effect.never, ended))
+          })
+          yield* Loop.synchronize
+        }),
+        { closeDeadline: "1 hour", exceptionHandler }
+      )
+      expect(log).toEqual(["fiber ended"])
+      expect(reports).toEqual([])
+    })
+  )
+
   it.live("cancels tasks and fibers at once, so that each kind may use the other while unwinding (S1)", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
