@@ -4,6 +4,7 @@ import { Effect, ManagedRuntime, TestClock, TestContext } from "effect"
 import { afterAll, describe, expect, it } from "vitest"
 import { type Future, InvalidStateError, LoopStoppedError, SyncLoop } from "../../src/index.js"
 import { settle, track } from "../support/scopedLoops.js"
+import { perLine } from "../support/effect/line.js"
 
 /** What a callback does, when it runs and besides being logged. */
 type Act =
@@ -235,7 +236,10 @@ describe("SyncLoop", () => {
               await real.begin(until)
             } else if (next.act === "advance") {
               model.advance(next.by)
-              await runtime.runPromise(TestClock.adjust(next.by))
+              for (const by of perLine("E8", { 3: [next.by], 4: new Array<number>(next.by).fill(1) })) {
+                await runtime.runPromise(TestClock.adjust(by))
+                await Effect.runPromise(settle)
+              }
             } else {
               model.act(next)
               real.act(next)

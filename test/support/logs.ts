@@ -1,7 +1,7 @@
 /** What Effect's default logger has written to the output of a program: `level=ERROR .. message=".."`, or `ERROR (#4): ..`. */
 import { perLine } from "./effect/line.js"
 
-const head = perLine("E8", {
+const head = perLine("E7", {
   3: /^timestamp=\S+ level=(\w+) fiber=\S+ (.*)$/,
   4: /^\[[\d:.]+\] (\w+) \(#\d+\): (.*)$/
 })
@@ -17,7 +17,7 @@ export const logLines = (output: string, level?: "WARN" | "ERROR"): ReadonlyArra
 export const entriesOf = (output: string, message: string): number =>
   logLines(output).filter((line) => {
     const text = head.exec(line)?.[2] ?? ""
-    return perLine("E8", {
+    return perLine("E7", {
       3: text.includes(`message="${message}"`),
       4: text === message || [" Error", " {"].some((next) => text.startsWith(message + next))
     })
