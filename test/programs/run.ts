@@ -67,16 +67,17 @@ class Run {
       const after = this.#loops.map((loop) => loop.statistics())
       const problems = [...this.ledger.problems()]
       if (this.ledger.steps !== steps) problems.push("C3 the program's code went on after its end")
-      after.forEach(({ callbacks, passes, state, tasks, effects, crossings, ready, timers }, index) => {
-        const left = { ready, timers, tasks, effects, crossings }
-        if (state !== "closed") problems.push(`S2 the loop is ${state}`)
-        // After `loop.close()` what is still uninterruptible on a fiber may be listed for some turns: no rule says when that ends.
-        else if (this.program.end !== "close at once" && Object.values(left).some((count) => count > 0))
-          problems.push(`C3 left on the loop: ${JSON.stringify(left)}`)
-        if (callbacks !== before[index]?.callbacks || passes !== before[index]?.passes) {
-          problems.push("C3 the loop went on after its end")
+      after.forEach(
+        ({ callbacks, passes, state, tasks, effects, crossings, ready, timers, unretrieved }, index) => {
+          const left = { ready, timers, tasks, effects, crossings, unretrieved }
+          if (state !== "closed") problems.push(`S2 the loop is ${state}`)
+          else if (Object.values(left).some((count) => count > 0))
+            problems.push(`C3 left on the loop: ${JSON.stringify(left)}`)
+          if (callbacks !== before[index]?.callbacks || passes !== before[index]?.passes) {
+            problems.push("C3 the loop went on after its end")
+          }
         }
-      })
+      )
       return problems
     } finally {
       this.#over = true

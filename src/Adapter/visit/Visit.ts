@@ -78,6 +78,8 @@ export class Visit {
       this.life.cancel()
     }
     this.#crossing = new Crossing(loop, { what, name, life: this.life, end })
+    // A coroutine that closing has given up asks: it is never answered, and nothing has begun.
+    if (loop.isClosed()) this.#crossing.givenUp()
     this.life._add({
       resumes: false,
       run: () => {

@@ -531,6 +531,8 @@ export class BaseEventLoop implements Scheduler {
     exception: unknown,
     context: Context | undefined
   ): Unretrieved | undefined {
+    // That a loop is closed is no news from it.
+    if (this.#closed && exception instanceof LoopClosedError) return undefined
     return this.#unretrieved.add(future, kind, exception, context)
   }
 

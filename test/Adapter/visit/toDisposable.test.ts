@@ -584,6 +584,33 @@ describe("closing a loop on which resources are open", () => {
   )
 
   it.live(
+    "C3 loop.close() at once: what a coroutine that was given up opens from then on is listed nowhere",
+    () =>
+      Effect.gen(function* () {
+        const { exceptionHandler, reports } = collecting()
+        const scope = yield* Scope.make()
+        const loop = yield* Scope.extend(openLoop({ exceptionHandler }), scope)
+        const open = yield* Effect.provideService(toAio(Effect.succeed("db")), Loop, loop)
+        let goOn = (): void => {}
+        const foreign = new Promise<void>((resolve) => (goOn = resolve))
+        const task = loop.createTask(async () => {
+          await foreign
+          await open()
+        })
+        yield* settle
+        loop.close()
+        // Nor does a refusal that nobody looks at stay: all it says is that the loop is closed.
+        void open()
+        goOn()
+        yield* settle
+        expect(outcome(task)).toBeInstanceOf(LoopClosedError)
+        expect(reports.map(({ kind }) => kind)).toEqual(["late"])
+        expect(loop.statistics()).toMatchObject({ crossings: 0, effects: 0, unretrieved: 0 })
+        yield* Scope.close(scope, Exit.void)
+      })
+  )
+
+  it.live(
     "J4 C3 loop.close() at once: what a finalizer dies of then is told of once, whoever has disposed of it",
     () =>
       Effect.gen(function* () {
