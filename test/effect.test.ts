@@ -1,6 +1,6 @@
 // The seam to Effect's line: what its names mean here, whatever Effect calls them.
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import * as seam from "../src/effect.js"
 import { capturing } from "./support/scopedLoops.js"
 
@@ -49,6 +49,56 @@ describe("src/effect.ts", () => {
   it("isStream knows a Stream, and nothing else", () => {
     expect([Stream.empty, Effect.void, [], undefined].map(seam.isStream)).toEqual([true, false, false, false])
   })
+
+  it.effect("keepsInterruptions: an interruption that comes while finalizers run ends the fiber", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const go = yield* Deferred.make<void>()
+      const finalizers = Effect.forEach(["last", "first"], (name) =>
+        Effect.addFinalizer(() =>
+          Effect.zipRight(
+            name === "last" ? Deferred.await(go) : Effect.void,
+            Effect.sync(() => log.push(name))
+          )
+        )
+      )
+      /** What holds an interruption off, looks at how something ended, and goes on. */
+      const attempt = Effect.uninterruptibleMask((restore) => Effect.exit(restore(Effect.scoped(finalizers))))
+      const fiber = yield* Effect.fork(
+        Effect.zipRight(seam.keepsInterruptions, attempt).pipe(
+          Effect.zipRight(Effect.sync(() => log.push("went on"))),
+          Effect.zipRight(Effect.never)
+        )
+      )
+      while (log.length === 0) yield* Effect.yieldNow()
+      seam.interruptFork(fiber)
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(go, undefined)
+      expect(Exit.isFailure(yield* Fiber.await(fiber))).toBe(true)
+      expect(log).toEqual(["first", "last"])
+    })
+  )
+
+  it.effect("unlessTold: what is to be done where the fiber was told to end, which it has not yet", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const look = seam.unlessTold(Effect.succeed("goes on"), () => Effect.succeed("told"))
+      expect(yield* look).toBe("goes on")
+      const fiber = yield* Effect.fork(
+        Effect.uninterruptible(
+          Effect.suspend(() => {
+            seam.interruptFork(seam.currentFiber() as seam.RunningFiber<unknown, unknown>)
+            return Effect.zipRight(
+              Effect.yieldNow(),
+              Effect.map(look, (what) => log.push(what))
+            )
+          })
+        )
+      )
+      yield* Fiber.await(fiber)
+      expect(log).toEqual(["told"])
+    })
+  )
 
   it.effect("what a fiber is seen to be: in one or not, its end, its span", () =>
     Effect.gen(function* () {

@@ -5,7 +5,16 @@ import type * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { callback, fiberState, layerScoped, loopClock, pulled, type ServiceTag, Tag } from "../effect.js"
+import {
+  callback,
+  fiberState,
+  keepsInterruptions,
+  layerScoped,
+  loopClock,
+  pulled,
+  type ServiceTag,
+  Tag
+} from "../effect.js"
 import { type Bind, bindTo } from "./fiber/bind.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
@@ -57,6 +66,7 @@ export const assemble = <L extends EventLoop>(
   crashesOn: ReadonlyArray<ReportKind>
 ): Effect.Effect<L> =>
   Effect.gen(function* () {
+    yield* keepsInterruptions
     const clock = yield* loopClock
     const state = yield* fiberState
     const report = defaultReport(() => loop, crashesOn)

@@ -189,6 +189,19 @@ export interface Seam {
   /** Asks a fiber to end, without waiting. */
   readonly interruptFork: (fiber: RunningFiber<unknown, unknown>) => void
 
+  /** `effect`, or `told` where the caller was told to end: the look and the beginning of either are one step. */
+  readonly unlessTold: <A, E, R, A2, E2, R2>(
+    effect: Effect.Effect<A, E, R>,
+    told: () => Effect.Effect<A2, E2, R2>
+  ) => Effect.Effect<A | A2, E | E2, R | R2>
+
+  /**
+   * From here on, an interruption that comes while a finalizer runs is kept, in the caller and in what it forks. Effect 3 forgets
+   * one that comes while a second finalizer of the same Scope runs: `addFinalizer` (`fiberRuntime.ts` of 3.22) then puts the
+   * FiberRef of it back to what it was, unless it was set when the finalizer was added.
+   */
+  readonly keepsInterruptions: Effect.Effect<void>
+
   /**
    * Closing a Stream: calls `dropped` when the failure `given`, which its pull has ended with, reaches nobody, because the
    * Stream is left or interrupted at about that moment; `exit` is how the Stream has ended itself.

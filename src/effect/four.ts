@@ -127,6 +127,9 @@ const seam = () => {
   const bothCauses = <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>): Cause.Cause<E | E2> =>
     Cause.fromReasons<E | E2>([...left.reasons, ...right.reasons])
 
+  const isTold = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
+    (fiber as Current)._interruptedCause !== undefined
+
   /** Whether all that `given` says is in `cause`, too. */
   const carries = (cause: Cause.Cause<unknown>, given: Cause.Cause<unknown>): boolean => {
     const there = [...failures(cause), ...defects(cause)]
@@ -239,6 +242,14 @@ const seam = () => {
 
     interruptFork: (fiber: Fiber.Fiber<unknown, unknown>): void => fiber.interruptUnsafe(fiber.id),
 
+    unlessTold: <A, E, R, A2, E2, R2>(
+      effect: Effect.Effect<A, E, R>,
+      told: () => Effect.Effect<A2, E2, R2>
+    ): Effect.Effect<A | A2, E | E2, R | R2> =>
+      Effect.withFiber<A | A2, E | E2, R | R2>((fiber) => (isTold(fiber) ? told() : effect)),
+
+    keepsInterruptions: Effect.void,
+
     // A Stream runs in the fiber that runs it: what it fails with is in its Exit, unless that is an interruption.
     whenDropped: (
       given: Cause.Cause<unknown>,
@@ -246,8 +257,7 @@ const seam = () => {
       dropped: () => void
     ): Effect.Effect<void> =>
       Effect.withFiber((fiber) =>
-        (fiber as Current)._interruptedCause !== undefined ||
-        !(Exit.isFailure(exit) && carries(exit.cause, given))
+        isTold(fiber) || !(Exit.isFailure(exit) && carries(exit.cause, given))
           ? Effect.sync(dropped)
           : Effect.void
       ),

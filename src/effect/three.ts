@@ -212,6 +212,14 @@ export const three = (): Seam => {
 
     interruptFork: (fiber) => fiber.unsafeInterruptAsFork(fiber.id()),
 
+    unlessTold: <A, E, R, A2, E2, R2>(
+      effect: Effect.Effect<A, E, R>,
+      told: () => Effect.Effect<A2, E2, R2>
+    ): Effect.Effect<A | A2, E | E2, R | R2> =>
+      Effect.withFiberRuntime<A | A2, E | E2, R | R2>((fiber) => (isTold(fiber) ? told() : effect)),
+
+    keepsInterruptions: FiberRef.update(FiberRef.interruptedCause, (cause) => cause),
+
     whenDropped: (given, exit, dropped) =>
       Effect.suspend(() => {
         const fiber = Option.getOrThrow(Fiber.getCurrentFiber())

@@ -22,6 +22,7 @@ import {
   toAio,
   waitFor
 } from "../../src/index.js"
+import { interruptFork, observe } from "../../src/effect.js"
 import { collecting, open, settle } from "../support/scopedLoops.js"
 
 /** Foreign work, settled by hand. */
@@ -77,11 +78,11 @@ const fiber =
   (loop, source) =>
     Effect.map(Effect.forkDaemon(wait(source, loop)), (fiber) => {
       const heard: Array<unknown> = []
-      fiber.addObserver((exit) => {
+      observe(fiber, (exit) => {
         if (Exit.isSuccess(exit)) return void heard.push(exit.value)
         heard.push(...Chunk.toReadonlyArray(Cause.failures(exit.cause)).map(thrown))
       })
-      return { stop: () => fiber.unsafeInterruptAsFork(fiber.id()), heard }
+      return { stop: () => interruptFork(fiber), heard }
     })
 
 /** An iterator that answers as the source does. `return` is for those that have one. */

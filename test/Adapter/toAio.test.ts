@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import {
   Cause,
   Context,
+  Deferred,
   Effect,
   Exit,
   Fiber,
@@ -357,6 +358,31 @@ describe("toAio", () => {
         yield* settle
         expect(log).toEqual(["finalizer", "cancelled", "finalizer", "succeeded"])
         expect(thrown(cancelled)).toMatchObject({ _tag: "CancelledError", reason: "stop" })
+      })
+    )
+  )
+
+  it.live("T2 a cancel that comes while finalizers run is kept, whatever has held it off", () =>
+    scoped(
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const go = yield* Deferred.make<void>()
+        const finalizers = Effect.forEach(
+          [Deferred.await(go), Effect.sync(() => log.push("first"))],
+          (finalizer) => Effect.addFinalizer(() => finalizer)
+        )
+        const work = yield* toAio(() =>
+          Effect.zipRight(
+            Effect.uninterruptibleMask((restore) => Effect.exit(restore(Effect.scoped(finalizers)))),
+            Effect.never
+          )
+        )
+        const future = work()
+        while (log.length === 0) yield* settle
+        future.cancel("stop")
+        yield* Deferred.succeed(go, undefined)
+        yield* settle
+        expect(future.cancelled()).toBe(true)
       })
     )
   )

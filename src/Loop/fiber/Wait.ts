@@ -2,8 +2,9 @@
  * Parking a fiber until a kernel Future is done, and resuming it: how Effect code waits for the loop. What such a wait's
  * outcome means is said in Outcome.ts; what is said of one that takes long, in SlowJoin.ts.
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { callback, restoresAsyncContext, sequentialCauses } from "../../effect.js"
+import { callback, restoresAsyncContext, sequentialCauses, unlessTold } from "../../effect.js"
 import { copyContext, unmarked } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
@@ -60,15 +61,29 @@ export const awaitFuture = <A, B, E, R = never>(
       waiting = new Waiting(loop, () => resume(Effect.void))
       future._await(waiting)
     })
+    const afterwards = <E2>(cause: Cause.Cause<E2>, ended: Future<A>): Effect.Effect<never, E2> =>
+      Effect.matchCauseEffect(interrupted(ended), {
+        onSuccess: () => Effect.failCause(cause),
+        onFailure: (more) => Effect.failCause(sequentialCauses(cause, more))
+      })
     return Effect.matchCauseEffect(restore(wait), {
-      onSuccess: () => done(future as Future<A>),
+      onSuccess: () => {
+        const ended = future as Future<A>
+        const outcome = done(ended)
+        if (ended._peek() !== "error") return outcome
+        // A last look: the typed failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect.
+        return unlessTold(outcome, () =>
+          Effect.matchCauseEffect(restore(Effect.void), {
+            // The caller is uninterruptible, and hears of it.
+            onSuccess: () => outcome,
+            onFailure: (cause) => afterwards(cause, ended)
+          })
+        )
+      },
       onFailure: (cause) => {
         if (future === undefined || waiting === undefined) return Effect.failCause(cause)
         future._remove(waiting)
-        return Effect.matchCauseEffect(interrupted(future), {
-          onSuccess: () => Effect.failCause(cause),
-          onFailure: (more) => Effect.failCause(sequentialCauses(cause, more))
-        })
+        return afterwards(cause, future)
       }
     })
   })

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import { fromAio, Loop, runEffect, sleep, TaskGroup, timeout, toAio, waitFor } from "../../../src/index.js"
+import { currentFiber, interruptFork, type RunningFiber } from "../../../src/effect.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
 
 /** Fails when it is cancelled. */
@@ -49,6 +50,46 @@ describe("a late error", () => {
       { exceptionHandler }
     )
   })
+
+  it.live(
+    "J4 of a function whose fiber is interrupted as it gets it is told of: Effect drops a typed failure then",
+    () => {
+      const { exceptionHandler, reports } = collecting()
+      const error = new Error("late")
+      /** The interruption comes when the outcome has, and nobody but the fiber knows of that yet. */
+      const call = fromAio({
+        try: async (): Promise<never> => {
+          throw error
+        },
+        catch: (thrown) => {
+          interruptFork(currentFiber() as RunningFiber<unknown, unknown>)
+          return thrown
+        }
+      })
+      const inFiber = (
+        around: (call: Effect.Effect<never, unknown, Loop>) => Effect.Effect<never, unknown, Loop>
+      ) =>
+        Effect.gen(function* () {
+          const fiber = yield* Effect.fork(around(call()))
+          const exit = yield* Fiber.await(fiber)
+          const told = reports.splice(0).map((report) => [report.kind, report.exception])
+          if (Exit.isSuccess(exit)) throw new Error("it did not fail")
+          return [told, [...Cause.failures(exit.cause)], [...Cause.defects(exit.cause)]]
+        })
+      return scoped(
+        Effect.gen(function* () {
+          const told = ["late", error]
+          expect(yield* inFiber((call) => call)).toEqual([[told], [], [error]])
+          // Wherever something comes after it, Effect takes typed failures out of the Cause of what is interrupted.
+          expect(yield* inFiber((call) => Effect.ensuring(call, Effect.void))).toEqual([[told], [], [error]])
+          // An uninterruptible caller hears of it.
+          const heard = yield* inFiber((call) => Effect.uninterruptible(Effect.ensuring(call, Effect.void)))
+          expect(heard.slice(0, 2)).toEqual([[], [error]])
+        }),
+        { exceptionHandler }
+      )
+    }
+  )
 
   it.live("J4 is told of where it comes up, and by none of the layers that were cancelled with it", () => {
     const { exceptionHandler, reports } = collecting()
