@@ -11,6 +11,7 @@ import type { Both, Seam } from "./effect/Seam.js"
 export type {
   DurationInput,
   FiberState,
+  Held,
   LoopClock,
   PullEnd,
   RunningFiber,
@@ -32,6 +33,7 @@ export const forkScoped: Seam["forkScoped"] = line.forkScoped
 export const inheritAll: Seam["inheritAll"] = line.inheritAll
 export const currentFiberState: Seam["currentFiberState"] = line.currentFiberState
 export const currentFiber: Seam["currentFiber"] = line.currentFiber
+export const heldFor: Seam["heldFor"] = line.heldFor
 export const outsideFibers: Seam["outsideFibers"] = line.outsideFibers
 export const inFiber: Seam["inFiber"] = line.inFiber
 export const restoresAsyncContext: Seam["restoresAsyncContext"] = line.restoresAsyncContext

@@ -6,6 +6,7 @@ import { callSite } from "../Loop/closing/origin.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { AioError } from "../Loop/errors.js"
+import type { CancelledError } from "../Loop/kernel/errors.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { isGenerator, type Coroutine, type CoroutineValue, type Task } from "../Loop/kernel/Task.js"
@@ -19,6 +20,7 @@ import {
   disposeOf,
   type Disposes
 } from "./task/disposal.js"
+import { watchHeld } from "./task/held.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
 import { type AioInterrupted, onInterruptOf, type StopOptions, stopsOf, givenName } from "./task/options.js"
@@ -174,7 +176,14 @@ export function acquireAio<R, E = AioError>(
         Effect.flatMap(
           cancelAndJoin(loop, () => name, onInterrupt, task),
           closeArrived
-        )
+        ),
+      (held, task, giveUp) => {
+        const giveUpOpening = (error: CancelledError): void => {
+          closeUnowned(loop, name, closeArrived())
+          giveUp(error)
+        }
+        return watchHeld(loop, () => name, onInterrupt, held, task, giveUpOpening)
+      }
     )
   })
 }

@@ -31,6 +31,7 @@ import {
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture, thrownFor } from "../Loop/fiber/Outcome.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
+import { watchHeld } from "./task/held.js"
 import { cancelAndJoin } from "./task/join.js"
 import { mapping } from "./task/mistakes.js"
 import { rememberGiver } from "../Loop/kernel/sites.js"
@@ -312,7 +313,8 @@ export function allowAio(
                     ? fromFuture(task, mapError)
                     : Effect.failCause(program.escaped)
                 ),
-              cancelAndJoin.bind(undefined, loop, reportNameOf, joinAlways)
+              cancelAndJoin.bind(undefined, loop, reportNameOf, joinAlways),
+              watchHeld.bind(undefined, loop, reportNameOf, joinAlways)
             )
           })
         )

@@ -80,6 +80,12 @@ export interface LoopClock {
   after(delay: number, f: () => void): () => void
 }
 
+/**
+ * Why a fiber cannot be interrupted where it is: `nothing` (it can be), `ending` (in a finalizer: it was told to end, or its
+ * Scope has begun to close), or `work` of its own.
+ */
+export type Held = "nothing" | "ending" | "work"
+
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
@@ -139,6 +145,9 @@ export interface Seam {
 
   /** The fiber whose code is on the stack, to tell it from others; or `undefined`. */
   readonly currentFiber: () => object | undefined
+
+  /** Why the fiber whose code is on the stack cannot be interrupted where it is. */
+  readonly heldFor: () => Held
 
   /** Calls `f`, which is no code of the fiber on the stack, so that it does not find itself in one. */
   readonly outsideFibers: <A>(f: () => A) => A

@@ -29,6 +29,7 @@ interface Both {
 type Current = Fiber.Fiber<unknown, unknown> & {
   /** Why it was told to end. */
   readonly _interruptedCause?: Cause.Cause<never> | undefined
+  readonly interruptible: boolean
   children(): Set<Current>
   readonly _children: Set<Current> | undefined
   _parent: Current | undefined
@@ -185,6 +186,13 @@ const seam = () => {
     currentFiberState: () => globals[currentFiberKey]?.context,
 
     currentFiber: (): object | undefined => globals[currentFiberKey],
+
+    heldFor: () => {
+      const fiber = globals[currentFiberKey]
+      if (fiber === undefined || fiber.interruptible) return "nothing"
+      const scope = Option.getOrUndefined(Context.getOption(fiber.context, Scope.Scope))
+      return fiber._interruptedCause !== undefined || scope?.state._tag === "Closed" ? "ending" : "work"
+    },
 
     outsideFibers: <A>(f: () => A): A => {
       const fiber = globals[currentFiberKey]

@@ -5,13 +5,22 @@ import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { Context } from "effect/Context"
 import type { Both, FiberState, RunningFiber, Seam } from "./Seam.js"
 
-/** A fiber of this line, and the field behind `getFiberRefs()`. */
-type Current = Fiber.RuntimeFiber<unknown, unknown> & { readonly _fiberRefs?: FiberState }
+/** A fiber of this line, the field behind `getFiberRefs()`, and its flags as they are now. */
+type Current = Fiber.RuntimeFiber<unknown, unknown> & {
+  readonly _fiberRefs?: FiberState
+  readonly currentRuntimeFlags: RuntimeFlags.RuntimeFlags
+}
+
+/** What the type of a Scope does not tell of. */
+interface ScopeImplementation {
+  readonly state?: { readonly _tag: "Open" | "Closed" }
+}
 
 /** A failure on its way out of a fiber that runs a Stream for another one. */
 interface OnItsWay {
@@ -26,7 +35,7 @@ const currentFiberKey = "effect/FiberCurrent"
 export const three = (): Seam => {
   const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable } = All
   const { Exit, Fiber, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
-  const { Runtime, Scope, Sink, Stream, Tracer, Utils } = All
+  const { Runtime, RuntimeFlags, Scope, Sink, Stream, Tracer, Utils } = All
 
   // ---- effects that are more than that ----
 
@@ -82,6 +91,12 @@ export const three = (): Seam => {
   /** Whether a fiber was told to end, and has not yet: a typed failure that it comes to now does not reach its Exit. */
   const isTold = (fiber: RunningFiber<unknown, unknown>): boolean =>
     !Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+
+  /** Whether the Scope in a Context has begun to close: whoever has that Context now is one of its finalizers. */
+  const isClosing = (context: Context<never>): boolean => {
+    const scope = Option.getOrUndefined(Context.getOption(context, Scope.Scope))
+    return (scope as ScopeImplementation | undefined)?.state?._tag === "Closed"
+  }
 
   /** Whether all that `given` says is in `cause`, too. */
   const carries = (cause: Cause.Cause<unknown>, given: Cause.Cause<unknown>): boolean => {
@@ -151,6 +166,12 @@ export const three = (): Seam => {
     },
 
     currentFiber: () => globals[currentFiberKey],
+
+    heldFor: () => {
+      const fiber = globals[currentFiberKey]
+      if (fiber === undefined || RuntimeFlags.interruptible(fiber.currentRuntimeFlags)) return "nothing"
+      return isTold(fiber) || isClosing(contextOf(fiber.getFiberRefs())) ? "ending" : "work"
+    },
 
     outsideFibers: (f) => {
       const fiber = globals[currentFiberKey]

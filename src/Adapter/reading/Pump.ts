@@ -3,10 +3,11 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
-import { LoopClosedError } from "../../Loop/kernel/errors.js"
+import { type CancelledError, LoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import { cancellationOf, fromFuture, tellLate } from "../../Loop/fiber/Outcome.js"
-import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
+import { oncePassed, Waiting, type Watch, watchIfHeld } from "../../Loop/fiber/Wait.js"
+import { watchHeld } from "../task/held.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
 import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
 import type { AioInterrupted } from "../task/options.js"
@@ -28,6 +29,8 @@ export class Pump<E> implements Consumer, Settleable {
   #waiting: Waiting | undefined
   /** The loop tells of the pull when it stops. */
   #watched = false
+  /** Looks after a pull that cannot be interrupted. */
+  readonly #watch: Watch<CancelledError>
   #restore: (<A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) | undefined
   /** What a pull is under `#restore`. */
   #held: Pull<E> | undefined
@@ -48,6 +51,7 @@ export class Pump<E> implements Consumer, Settleable {
     private readonly options: PumpOptions<E>
   ) {
     this.#reading = new ReadingTask(loop, options, this)
+    this.#watch = watchHeld.bind(undefined, loop, () => options.name, options.onInterrupt)
   }
 
   /**
@@ -68,9 +72,18 @@ export class Pump<E> implements Consumer, Settleable {
   })
 
   /** Carries no outcome: what is taken was given. */
-  readonly #wait: Effect.Effect<void> = callback((resume) => {
+  readonly #wait: Effect.Effect<void, CancelledError> = callback((resume) => {
     if (this.#reading.items.length > 0 || this.#reading.ended) return resume(Effect.void)
-    this.#waiting = new Waiting(this.loop, () => resume(Effect.void))
+    const unwatch = watchIfHeld(this.#watch, this.#reading.task, (error) => {
+      this.#waiting = undefined
+      this.#told = true
+      this.#abandoned = true
+      resume(Effect.fail(error))
+    })
+    this.#waiting = new Waiting(this.loop, () => {
+      unwatch?.()
+      resume(Effect.void)
+    })
     this.loop._start()
     if (!this.#watched) {
       this.#watched = true
@@ -127,7 +140,8 @@ export class Pump<E> implements Consumer, Settleable {
       return askAndJoin(
         this.loop,
         this.#reading.task,
-        interrupted ? onInterrupt : { ...onInterrupt, mode: "join" },
+        // One that was left returns, and that is its close.
+        interrupted ? onInterrupt : { ...onInterrupt, mode: "join", stoppable: true },
         {
           ask: () => {
             // An interrupted pull that still waits has cancelled it: a second cancel would meet its cleanup.

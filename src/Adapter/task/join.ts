@@ -18,7 +18,7 @@ import type { Home } from "../../Loop/ports.js"
 import type { OnInterrupt } from "./options.js"
 
 /** What a slow or abandoned join says of the work. */
-const describe = (future: Future<unknown>, origin: (() => string) | undefined): string =>
+export const describe = (future: Future<unknown>, origin?: () => string): string =>
   future instanceof Task
     ? `${future._name} (age ${Math.round(future.age())}ms, ${origin?.() ?? `created at ${originOf(future)}`}` +
       `${future._beingStopped ? "; its cancel has not ended" : ""})`
@@ -34,7 +34,7 @@ const graceOf = (loop: Home, future: Future<unknown>, { grace, stoppable }: OnIn
 }
 
 /** The same work, for the report's fields. */
-const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
+export const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
   future instanceof Task ? { future, task: future } : { future }
 
 const interrupted = new Canceller("the fiber that waited for it was interrupted")

@@ -57,7 +57,11 @@ export interface AioOptions extends StopOptions {
    * it stays on the loop, is listed, and is joined when the loop closes.
    */
   readonly onInterrupt?: "join" | "abandon" | undefined
-  /** With `"join"`: how long to wait before the work is abandoned and reported as a leftover. Default: the loop's. */
+  /**
+   * With `"join"`: how long to wait before the work is abandoned and reported as a leftover. It counts from the interruption;
+   * in a finalizer, where none can come, from the beginning of the wait, and the Effect then fails with CancelledError.
+   * Default: the loop's; in a finalizer, else its `closeDeadline`.
+   */
   readonly grace?: DurationInput | undefined
   /** The name of the task, for reports. Default: the function's name. */
   readonly name?: string | undefined

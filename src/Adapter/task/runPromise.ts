@@ -5,6 +5,7 @@ import { aioError, fromFuture } from "../../Loop/fiber/Outcome.js"
 import { awaitFuture, oncePassed } from "../../Loop/fiber/Wait.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import { Loop } from "../../Loop/Loop.js"
+import { watchHeld } from "./held.js"
 import { cancelAndJoin } from "./join.js"
 import { type AioInterrupted, type AioOptions, onInterruptOf, type Stops } from "./options.js"
 
@@ -26,7 +27,8 @@ export const runPromise = <A>(
       (task) => {
         const joined = cancelAndJoin(loop, name, onInterrupt, task)
         return task.done() ? joined : Effect.flatMap(oncePassed(loop), () => joined)
-      }
+      },
+      watchHeld.bind(undefined, loop, name, onInterrupt)
     )
   )
 }

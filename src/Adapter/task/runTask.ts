@@ -9,6 +9,7 @@ import { type Coroutine, Task } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
 import { cancelAndJoin } from "./join.js"
+import { watchHeld } from "./held.js"
 import { mistake } from "./mistakes.js"
 import type { AioInterrupted, OnInterrupt, Stops } from "./options.js"
 
@@ -60,7 +61,8 @@ export const awaitJoined = <A, E>(
     loop,
     begin,
     (future) => fromFuture(future, mapError),
-    cancelAndJoin.bind(undefined, loop, name, onInterrupt)
+    cancelAndJoin.bind(undefined, loop, name, onInterrupt),
+    watchHeld.bind(undefined, loop, name, onInterrupt)
   )
 
 /** Starts a coroutine in the loop and waits for it. */

@@ -124,15 +124,20 @@ export class Crossings implements Phase {
   constructor(private readonly loop: Home) {}
 
   quiet(): boolean {
-    return this.loop._crossings.size === 0
+    return this.#here().length === 0
   }
 
   close(then: () => void): void {
-    closeCrossings([...this.loop._crossings], then)
+    closeCrossings(this.#here(), then)
+  }
+
+  /** What was given up after a grace has been reported, and is not waited for. */
+  #here(): ReadonlyArray<OpenCrossing> {
+    return [...this.loop._crossings].filter(({ life }) => !(life instanceof Task && life._graceIsOver))
   }
 
   held(): ReadonlyArray<Leftover> {
-    return [...this.loop._crossings].map((crossing) => guardedRow(crossing.what, () => crossing.describe()))
+    return this.#here().map((crossing) => guardedRow(crossing.what, () => crossing.describe()))
   }
 
   /** None ends as long as somebody is left who may use it. */

@@ -4,7 +4,14 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { callback, restoresAsyncContext, sequentialCauses, unlessTold } from "../../effect.js"
+import {
+  callback,
+  type Held,
+  heldFor,
+  restoresAsyncContext,
+  sequentialCauses,
+  unlessTold
+} from "../../effect.js"
 import { copyContext, unmarked } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
@@ -32,6 +39,26 @@ export class Waiting implements Runnable {
   }
 }
 
+/**
+ * Looks after a wait in a fiber that cannot be interrupted, as `held` says. What it returns is called when the Future is done;
+ * before that it may end the wait with an error, where an interruption could not.
+ */
+export type Watch<G> = (
+  held: Exclude<Held, "nothing">,
+  future: Future<unknown>,
+  giveUp: (error: G) => void
+) => () => void
+
+/** In the fiber, where its wait begins: has it looked after if it cannot be interrupted. */
+export const watchIfHeld = <G>(
+  watch: Watch<G> | undefined,
+  future: Future<unknown>,
+  giveUp: (error: G) => void
+): (() => void) | undefined => {
+  const held = heldFor()
+  return held === "nothing" ? undefined : watch?.(held, future, giveUp)
+}
+
 /** What an Effect fails with whose work was refused before anything was scheduled. */
 export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | QueueFullError> =>
   error instanceof LoopClosedError || error instanceof QueueFullError ? Effect.fail(error) : Effect.die(error)
@@ -42,24 +69,36 @@ export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | 
  * interruptible, and it carries no outcome: so none can get lost between the loop and either of the two, and a
  * resource that arrived is owned before anybody can interrupt.
  */
-export const awaitFuture = <A, B, E, R = never>(
+export const awaitFuture = <A, B, E, R = never, G = never>(
   loop: BaseEventLoop,
   begin: () => Future<A>,
   done: (future: Future<A>) => Effect.Effect<B, E, R>,
-  interrupted: (future: Future<A>) => Effect.Effect<void>
-): Effect.Effect<B, E | LoopClosedError | QueueFullError, R> =>
+  interrupted: (future: Future<A>) => Effect.Effect<void>,
+  watch?: Watch<G>
+): Effect.Effect<B, E | G | LoopClosedError | QueueFullError, R> =>
   Effect.uninterruptibleMask((restore) => {
     let future: Future<A> | undefined
     let waiting: Waiting | undefined
-    const wait = callback<void, LoopClosedError | QueueFullError>((resume) => {
+    let givenUp = false
+    const wait = callback<void, G | LoopClosedError | QueueFullError>((resume) => {
       try {
         future = begin()
       } catch (error) {
         return resume(refused(error))
       }
       loop._start()
-      waiting = new Waiting(loop, () => resume(Effect.void))
-      future._await(waiting)
+      const parked = new Waiting(loop, () => {
+        unwatch?.()
+        resume(Effect.void)
+      })
+      waiting = parked
+      const awaited = future
+      awaited._await(parked)
+      const unwatch = watchIfHeld(watch, awaited, (error) => {
+        givenUp = true
+        awaited._remove(parked)
+        resume(Effect.fail(error))
+      })
     })
     const afterwards = <E2>(cause: Cause.Cause<E2>, ended: Future<A>): Effect.Effect<never, E2> =>
       Effect.matchCauseEffect(interrupted(ended), {
@@ -81,7 +120,7 @@ export const awaitFuture = <A, B, E, R = never>(
         )
       },
       onFailure: (cause) => {
-        if (future === undefined || waiting === undefined) return Effect.failCause(cause)
+        if (future === undefined || waiting === undefined || givenUp) return Effect.failCause(cause)
         future._remove(waiting)
         return afterwards(cause, future)
       }
