@@ -14,7 +14,6 @@ import {
   Fiber,
   FiberRef,
   Layer,
-  Logger,
   ManagedRuntime,
   Option,
   Stream,
