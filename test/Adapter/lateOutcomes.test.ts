@@ -1,6 +1,7 @@
 // J4 as a table: who has stopped waiting, what comes then, and what has become of the loop meanwhile.
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Scope, Stream } from "effect"
+import { interruptFork } from "../../src/effect.js"
 import {
   acquireAio,
   AioError,

@@ -213,6 +213,21 @@ describe("the lines of Effect", () => {
     })
     expect(stdout).toBe(perLine("E14", { 3: "", 4: "nothing holds it\n" }))
   })
+
+  it.live("E15 how a fiber has ended stays where it is interrupted while it waits for its children", () =>
+    Effect.gen(function* () {
+      const child = Effect.ensuring(
+        Effect.never,
+        Effect.promise(() => after(20))
+      )
+      const fiber = yield* Effect.fork(
+        Effect.zipRight(Effect.fork(child), Effect.zipRight(Effect.yieldNow(), Effect.die("defect")))
+      )
+      yield* Effect.promise(() => after(5))
+      yield* Fiber.interrupt(fiber)
+      expect((yield* endOf(Fiber.join(fiber))).defects).toEqual(perLine("E15", { 3: ["defect"], 4: [] }))
+    })
+  )
 })
 
 describe("docs/effect-lines.md", () => {

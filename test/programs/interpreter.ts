@@ -26,6 +26,7 @@ import type {
   ResourceScript,
   StreamScript
 } from "./program.js"
+import { perLine } from "../support/effect/line.js"
 
 type Kind = "async" | "generator"
 type Script = Generator<PromiseLike<unknown>, unknown, any>
@@ -49,6 +50,12 @@ export const pass = async ({ how, turns }: Pause): Promise<void> => {
   }
   passing--
 }
+
+/**
+ * Starts a fiber that ends with those around it. A parent that has ended, and waits for its children, loses how it has ended
+ * on line 4 if it is interrupted then: there a child belongs to the Scope.
+ */
+const fork = perLine("E15", { 3: Effect.fork, 4: Effect.forkScoped })
 
 /** A coroutine of either kind that does what the script says. */
 const coroutine = (kind: Kind, script: () => Script) => (): PromiseLike<unknown> | Script =>
@@ -141,7 +148,7 @@ export class Interpreter {
           )
         )
       case "fork":
-        return Effect.flatMap(Effect.fork(this.effects(step.steps)), (fiber) => {
+        return Effect.flatMap(fork(this.effects(step.steps)), (fiber) => {
           fiber.addObserver((exit) => ledger.exited("a forked fiber", exit))
           return this.#pause(step.before)
         })
