@@ -35,7 +35,10 @@ import { guarded } from "./task/runTask.js"
  */
 export interface AioResource<R, E> extends StopOptions {
   readonly open: Coroutine<R>
-  /** Closes it. Nobody cancels it, and it runs once; a failure is a defect of the Scope's closing. */
+  /**
+   * Closes it. Nobody cancels it, and it runs once; a failure is a defect of the Scope's closing, and is reported (`late`) where
+   * its fiber is being stopped.
+   */
   readonly close: (resource: CoroutineValue<R>, task: Task<unknown>) => unknown
   /** Maps what `open` threw. */
   readonly catch?: ((error: unknown) => E) | undefined

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import { forkScoped, outsideFibers, pulled, whenDropped } from "../effect.js"
 import { manyListeners } from "../Loop/host/manyListeners.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
-import { isCancelledError, LoopClosedError } from "../Loop/kernel/errors.js"
+import { isCancelledError, isLoopClosedError } from "../Loop/kernel/errors.js"
 import { type AioError, BufferOverflowError } from "../Loop/errors.js"
 import { Future } from "../Loop/kernel/Future.js"
 import type { Context } from "../Loop/kernel/Context.js"
@@ -30,7 +30,7 @@ import type { Home } from "../Loop/ports.js"
 
 /** Whether the library has ended the Stream early: such an error is no error of the emitter, and is not mapped. */
 const isOwn = (error: unknown): boolean =>
-  error instanceof BufferOverflowError || error instanceof LoopClosedError || isCancelledError(error)
+  error instanceof BufferOverflowError || isLoopClosedError(error) || isCancelledError(error)
 
 /**
  * One run of a Stream: its listeners, and the items that nobody has taken yet.

@@ -81,10 +81,10 @@ export interface LoopClock {
 }
 
 /**
- * Why a fiber cannot be interrupted where it is: `nothing` (it can be), `ending` (in a finalizer: it was told to end, or its
- * Scope has begun to close), or `work` of its own.
+ * Why a fiber cannot be interrupted where it is: `nothing` (it can be); in a finalizer, since it was `told` to end, or its
+ * Scope is `closing`; or `work` of its own.
  */
-export type Held = "nothing" | "ending" | "work"
+export type Held = "nothing" | "told" | "closing" | "work"
 
 /** One line of Effect. */
 export interface Seam {

@@ -190,8 +190,9 @@ const seam = () => {
     heldFor: () => {
       const fiber = globals[currentFiberKey]
       if (fiber === undefined || fiber.interruptible) return "nothing"
+      if (fiber._interruptedCause !== undefined) return "told"
       const scope = Option.getOrUndefined(Context.getOption(fiber.context, Scope.Scope))
-      return fiber._interruptedCause !== undefined || scope?.state._tag === "Closed" ? "ending" : "work"
+      return scope?.state._tag === "Closed" ? "closing" : "work"
     },
 
     outsideFibers: <A>(f: () => A): A => {

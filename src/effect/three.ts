@@ -170,7 +170,8 @@ export const three = (): Seam => {
     heldFor: () => {
       const fiber = globals[currentFiberKey]
       if (fiber === undefined || RuntimeFlags.interruptible(fiber.currentRuntimeFlags)) return "nothing"
-      return isTold(fiber) || isClosing(contextOf(fiber.getFiberRefs())) ? "ending" : "work"
+      if (isTold(fiber)) return "told"
+      return isClosing(contextOf(fiber.getFiberRefs())) ? "closing" : "work"
     },
 
     outsideFibers: (f) => {

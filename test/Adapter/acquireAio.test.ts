@@ -280,6 +280,19 @@ describe("acquireAio", () => {
     )
   )
 
+  it.live("J4 a close that fails where its fiber is stopped is reported, too: nobody sees that Cause", () => {
+    const { exceptionHandler, reports } = collecting()
+    const boom = new Error("boom")
+    const failing = acquireAio({ open: () => 1, close: () => Promise.reject(boom), name: "pool" })
+    return Effect.gen(function* () {
+      yield* scoped(Effect.timeout(Effect.scoped(Effect.zipRight(failing, Effect.never)), 1), {
+        exceptionHandler
+      }).pipe(Effect.exit)
+      const told = ["late", "closing pool failed as its fiber was being stopped", boom]
+      expect(reports.map(({ exception, kind, message }) => [kind, message, exception])).toEqual([told])
+    })
+  })
+
   it.live("J7 closing is not interruptible: a second interruption waits for it", () =>
     scoped(
       Effect.gen(function* () {

@@ -986,6 +986,29 @@ describe("fromAio of a promise", () => {
   )
 })
 
+describe("what throws when it is looked at", () => {
+  it.live("J3 a revoked proxy that is thrown or rejected with is a typed failure like any other", () =>
+    scoped(
+      Effect.gen(function* () {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        const ways = [
+          fromAio((): number => {
+            throw proxy
+          }),
+
+          fromAio(() => Promise.reject<number>(proxy))
+        ]
+        for (const way of ways) {
+          const failure = yield* Effect.flip(way())
+          expect(failure._tag).toBe("AioError")
+          expect(failure.cause === proxy).toBe(true)
+        }
+      })
+    )
+  )
+})
+
 describe("mistakes", () => {
   it("B2 refuses what is no aio work before anything is scheduled", () => {
     const wrong = (u: unknown) => () => fromAio(u as never)

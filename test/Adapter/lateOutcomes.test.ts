@@ -1,7 +1,7 @@
 // J4 as a table: who has stopped waiting, what comes then, and what has become of the loop meanwhile.
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Scope, Stream } from "effect"
-import { interruptFork } from "../../src/effect.js"
+import { interruptFork, observe } from "../../src/effect.js"
 import {
   acquireAio,
   AioError,
@@ -23,7 +23,6 @@ import {
   toAio,
   waitFor
 } from "../../src/index.js"
-import { interruptFork, observe } from "../../src/effect.js"
 import { collecting, open, settle } from "../support/scopedLoops.js"
 
 /** Foreign work, settled by hand. */

@@ -3,7 +3,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
-import { type CancelledError, LoopClosedError } from "../../Loop/kernel/errors.js"
+import { type CancelledError, isLoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import { cancellationOf, fromFuture, tellLate } from "../../Loop/fiber/Outcome.js"
 import { oncePassed, Waiting, type Watch, watchIfHeld } from "../../Loop/fiber/Wait.js"
@@ -236,7 +236,7 @@ export class Pump<E> implements Consumer, Settleable {
     const { task } = this.#reading
     if (task._peek() !== "error") return undefined
     const error = task._error()
-    return error instanceof LoopClosedError ? undefined : { error }
+    return isLoopClosedError(error) ? undefined : { error }
   }
 
   #report(what: string): void {

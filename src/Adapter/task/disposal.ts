@@ -5,12 +5,12 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type DurationInput, handleCause, toMillis } from "../../effect.js"
+import { type DurationInput, handleCause, heldFor, toMillis } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { callSite } from "../../Loop/closing/origin.js"
 import { after } from "../../Loop/fiber/SlowJoin.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
-import { LoopClosedError } from "../../Loop/kernel/errors.js"
+import { isLoopClosedError, type LoopClosedError } from "../../Loop/kernel/errors.js"
 import { type Future, isFuture } from "../../Loop/kernel/Future.js"
 import type { Cancellable } from "../../Loop/kernel/ports.js"
 import { type Coroutine, isGenerator, Task } from "../../Loop/kernel/Task.js"
@@ -157,19 +157,24 @@ const afterClose = (
 ): Effect.Effect<void> => {
   if (task._peek() !== "error") return Effect.void
   const exception = task._error()
-  if (wasClosedAlready(exception) || (exception instanceof LoopClosedError && loop._closing.gaveUp))
+  if (wasClosedAlready(exception) || (isLoopClosedError(exception) && loop._closing.gaveUp))
     return Effect.void
   // It was given up and reported, and then its loop has ended.
   if (!waited && task._closedUnder) return Effect.void
-  if (waited) return Effect.die(exception)
-  if (task._passedOn) return Effect.void
-  loop.callExceptionHandler({
-    kind: "late",
-    message: `closing ${name} failed after it was given up`,
-    exception,
-    future: task
-  })
-  return Effect.void
+  const tell = (when: string): void =>
+    loop.callExceptionHandler({
+      kind: "late",
+      message: `closing ${name} failed ${when}`,
+      exception,
+      future: task
+    })
+  if (!waited) {
+    if (!task._passedOn) tell("after it was given up")
+    return Effect.void
+  }
+  // Of what is stopped nobody sees the Cause: `timeout` and `race` throw it away, and a signal is no failure of the program.
+  if (heldFor() === "told" || loop._closing.since !== undefined) tell("as its fiber was being stopped")
+  return Effect.die(exception)
 }
 
 /** Closes a resource that arrived when nobody waited for it any more: nobody is left to be told how that went, either. */

@@ -24,12 +24,12 @@ export const watchHeld = (
   ...[held, future, giveUp]: Parameters<Watch<CancelledError>>
 ): (() => void) => {
   if (loop._closing.since !== undefined) return () => {}
-  const where = held === "ending" ? "a finalizer" : "a fiber that cannot be interrupted"
+  const where = held === "work" ? "a fiber that cannot be interrupted" : "a finalizer"
   const notSlow = tellIfSlow(loop, () => ({
     message: `${where} has waited ${loop._slowJoin}ms for ${describe(future)}, which has not ended`,
     ...about(future)
   }))
-  if (held !== "ending" || grace === Infinity) return notSlow
+  if (held === "work" || grace === Infinity) return notSlow
   const stay = after(loop, grace, () => {
     notSlow()
     const nameOfIt = (): string => name(future)

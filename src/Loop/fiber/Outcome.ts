@@ -25,7 +25,13 @@ import {
   sequentialCauses,
   withoutErrors
 } from "../../effect.js"
-import { CancelledError, Canceller, isCancelledError, LoopClosedError } from "../kernel/errors.js"
+import {
+  CancelledError,
+  Canceller,
+  isCancelledError,
+  type LoopClosedError,
+  isLoopClosedError
+} from "../kernel/errors.js"
 import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
@@ -59,7 +65,7 @@ export const causeOf = (error: unknown): Cause.Cause<unknown> | undefined =>
 
 /** What an Effect fails with for a cancellation: that the loop closes, where it was that. Its cause is the crash, if any. */
 export const cancellationOf = (error: CancelledError): CancelledError | LoopClosedError =>
-  error.reason instanceof LoopClosedError ? error.reason : error
+  isLoopClosedError(error.reason) ? error.reason : error
 
 /** What a done Future is to an Effect that waited for it, and was not interrupted. */
 export const fromFuture = <A, E>(
@@ -75,7 +81,7 @@ export const fromFuture = <A, E>(
     default: {
       const error = future._error()
       // Cancellation may come as an error, too: from another loop, or by `setException`.
-      if (error instanceof LoopClosedError || isCancelledError(error)) return Effect.fail(error)
+      if (isLoopClosedError(error) || isCancelledError(error)) return Effect.fail(error)
       try {
         return Effect.fail(mapError(error))
       } catch (defect) {
@@ -140,7 +146,7 @@ export const thrownFor = (cause: Cause.Cause<unknown>): unknown =>
   isInterruptedOnly(cause) ? new CancelledError(interrupted) : Cause.squash(cause)
 
 /** Whether an error only says that the loop has cancelled something, or was closed. */
-export const isOurs = (error: unknown): boolean => error instanceof LoopClosedError || isCancelledError(error)
+export const isOurs = (error: unknown): boolean => isLoopClosedError(error) || isCancelledError(error)
 
 /**
  * The errors in a Cause, wrappers of this library taken off: those of the program. Only where it has none, those that say

@@ -16,7 +16,13 @@ import {
   prefersStream
 } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
-import { type CancelledError, isCancelledError, LoopClosedError, QueueFullError } from "../kernel/errors.js"
+import {
+  type CancelledError,
+  isCancelledError,
+  type LoopClosedError,
+  QueueFullError,
+  isLoopClosedError
+} from "../kernel/errors.js"
 import type { Home } from "../ports.js"
 
 /** How every wait on a loop can be broken off. */
@@ -58,7 +64,7 @@ const meaningOf = (loop: Home, cause: Cause.Cause<unknown>): Effect.Effect<never
   for (const error of failures(cause)) {
     if (isCancelledError(error)) return Effect.interrupt
     if (error instanceof QueueFullError) return Effect.die(error)
-    if (error instanceof LoopClosedError) {
+    if (isLoopClosedError(error)) {
       return loop.isClosed() || error.cause !== undefined ? Effect.die(error) : Effect.interrupt
     }
   }

@@ -328,11 +328,15 @@ export class BaseEventLoop implements Scheduler {
     if (report.kind === "late") this.#late++
     const handler = this.#exceptionHandler
     if (handler === undefined || this.#reporting) return this.#reportByDefault(report)
+    // An async one that fails later must not come back here as an accident of the process: it would go round for ever.
+    const failed = (exception: unknown): void =>
+      this.#reportByDefault({ message: "Unhandled error in exception handler", exception, context: report })
     this.#reporting = true
     try {
-      handler(this, report)
+      const returned: unknown = handler(this, report)
+      if (isThenable(returned)) returned.then(undefined, failed)
     } catch (exception) {
-      this.#reportByDefault({ message: "Unhandled error in exception handler", exception, context: report })
+      failed(exception)
     } finally {
       this.#reporting = false
     }

@@ -30,7 +30,13 @@ import { abandonedCaller, canceller, local, noRunningLoop } from "./current.js"
 import { checkContext, type Context } from "./Context.js"
 import { functionName, describeValue, textOf } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
-import { CancelledError, InvalidStateError, isCancelledError, LoopClosedError } from "./errors.js"
+import {
+  CancelledError,
+  InvalidStateError,
+  isCancelledError,
+  type LoopClosedError,
+  isLoopClosedError
+} from "./errors.js"
 import { FutureIterator } from "./FutureIterator.js"
 import { checkCallback, Handle } from "./Handle.js"
 import type { Cancellable, Runnable, Scheduler, Settleable, Unretrieved, Waiter } from "./ports.js"
@@ -439,7 +445,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal Whether it failed because its loop was closed under it, and not by anything of its own. */
   get _closedUnder(): boolean {
-    return this.#state === FAILED && this._scheduler.isClosed() && this.#value instanceof LoopClosedError
+    return this.#state === FAILED && this._scheduler.isClosed() && isLoopClosedError(this.#value)
   }
 
   /** @internal The loop is closed and nobody will settle this Future any more. */
@@ -463,7 +469,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal What awaited it was given up when the loop was closed: an error must not be lost in silence. */
   _unheard(): void {
     if (this.#state === FINISHED && this.#value !== undefined) this._scheduler._countLate()
-    if (this.#value instanceof LoopClosedError) return
+    if (isLoopClosedError(this.#value)) return
     this.#tellLate(`what awaited it was given up when ${this._scheduler.name} was closed`)
   }
 

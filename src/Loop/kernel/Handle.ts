@@ -2,7 +2,7 @@
 import { describeCall, describeValue, functionName, isCoroutineFunction } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { isThenable } from "./adopt.js"
-import { isCancelledError, LoopClosedError } from "./errors.js"
+import { isCancelledError, isLoopClosedError } from "./errors.js"
 import type { Context } from "./Context.js"
 import type { Runnable, Scheduler } from "./ports.js"
 import type { ReportKind } from "./Report.js"
@@ -154,7 +154,7 @@ export class Handle implements Runnable {
     if (!isThenable(returned) || FUTURE in returned) return
     const failed = (exception: unknown): void => {
       // Cancelled, or its loop was closed under it: nobody's accident.
-      if (isCancelledError(exception) || exception instanceof LoopClosedError) return
+      if (isCancelledError(exception) || isLoopClosedError(exception)) return
       const text = describeCall(callback, args ?? [])
       if (!this._scheduler.isClosed()) this.#report(`Exception in callback ${text}`, exception)
       else this.#report(`Exception in callback ${text} after its loop was closed`, exception, "late")

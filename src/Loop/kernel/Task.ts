@@ -27,7 +27,7 @@ import {
   InvalidStateError,
   isAbortError,
   isCancelledError,
-  LoopClosedError,
+  isLoopClosedError,
   WrongLoopError
 } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
@@ -390,7 +390,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   #stopFailed(exception: unknown): void {
     // Cut off by the close of the loop, which has named the task.
-    if (this.done() && exception instanceof LoopClosedError) return
+    if (this.done() && isLoopClosedError(exception)) return
     this._scheduler.callExceptionHandler({
       kind: "late",
       message: `cancelling ${this._name} failed`,
@@ -707,7 +707,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     if (value !== undefined) this._scheduler._countLate()
     if (failure === undefined || isCancelledError(failure.error) || this._isEcho(failure.error)) return
     // It awaited what was closed as it was, or what somebody else tells of.
-    if (failure.error instanceof LoopClosedError || this._passedOn) return
+    if (isLoopClosedError(failure.error) || this._passedOn) return
     this._scheduler.callExceptionHandler({
       kind: "late",
       message: `${this._name} failed after its loop was closed`,

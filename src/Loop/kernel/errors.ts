@@ -244,6 +244,15 @@ export const isCancelledError = (u: unknown): u is CancelledError => {
   }
 }
 
+/** @internal Whether a value says that a loop was closed. A thrown value may be anything, also a proxy that throws when it is asked. */
+export const isLoopClosedError = (u: unknown): u is LoopClosedError => {
+  try {
+    return u instanceof LoopClosedError
+  } catch {
+    return false
+  }
+}
+
 /** Whether an error is what libraries throw when their AbortSignal was aborted. */
 export const isAbortError = (u: unknown): boolean => {
   try {

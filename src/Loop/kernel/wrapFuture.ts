@@ -2,7 +2,7 @@
 import { textOf } from "./describe.js"
 import { local } from "./current.js"
 import { isAnswer } from "./echoes.js"
-import { isCancelledError, LoopClosedError } from "./errors.js"
+import { isCancelledError, isLoopClosedError } from "./errors.js"
 import { Future, isFuture } from "./Future.js"
 import type { Scheduler, Waiter } from "./ports.js"
 
@@ -41,7 +41,7 @@ const tellLate = (
   const scheduler = wrapper._scheduler
   if (failure === undefined) return scheduler._countLate()
   const { error } = failure
-  if (isCancelledError(error) || error instanceof LoopClosedError) return
+  if (isCancelledError(error) || isLoopClosedError(error)) return
   if (wrapper.cancelled() && isEcho(error)) return
   scheduler.callExceptionHandler({
     kind: "late",

@@ -102,6 +102,19 @@ describe.concurrent("a program that was told to stop", () => {
   )
 
   it(
+    "exits with the signal's code where a close fails, and tells of that once (S7)",
+    { timeout: TIMEOUT },
+    async () => {
+      const ended = await stopped("closeFails")
+      expect(ended.code).toBe(143)
+      expect(count(ended.output, "level=")).toBe(1)
+      expect(ended.output).toMatch(
+        /level=WARN .*closing pool failed as its fiber was being stopped.*the pool is stuck/
+      )
+    }
+  )
+
+  it(
     "exits with 1 where it failed itself, and prints only that failure at the end (S7)",
     { timeout: TIMEOUT },
     async () => {

@@ -72,6 +72,25 @@ describe("the exception handler", () => {
     expect((host.reports[1]!.context!.exception as Error).message).toBe("second")
   })
 
+  it("an async handler that fails is reported itself, and not asked about that", async () => {
+    const { host, loop } = manualLoop()
+    const inHandler = new Error("in the handler")
+    let calls = 0
+    // Its type takes any function: what is returned is nobody's.
+    loop.setExceptionHandler(async () => {
+      calls++
+      await Promise.resolve()
+      throw inHandler
+    })
+    loop.callSoon(fail("first"))
+    host.runUntilIdle()
+    await new Promise(setImmediate)
+    expect(calls).toBe(1)
+    expect(
+      host.reports.map(({ context, exception, message }) => [message, exception, context?.kind])
+    ).toEqual([["Unhandled error in exception handler", inHandler, "callback"]])
+  })
+
   it("a report that the handler makes itself goes to the default handler", () => {
     const { host, loop } = manualLoop()
     loop.setExceptionHandler((on) => on.callExceptionHandler({ message: "from inside" }))
