@@ -2,8 +2,10 @@
 import { AsyncLocalStorage } from "node:async_hooks"
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
+import * as All from "effect"
 import {
   Cause,
   Chunk,
@@ -21,7 +23,7 @@ import {
 } from "effect"
 import { compiled } from "../support/compiled.js"
 import { forkLater } from "../support/effect/forkLater.js"
-import { line, perLine, timeoutTag } from "../support/effect/line.js"
+import { effectFrom, effectPackage, line, perLine, timeoutTag } from "../support/effect/line.js"
 import { readSources } from "../support/imports.js"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -36,6 +38,17 @@ const endOf = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const after = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
 describe("the lines of Effect", () => {
+  it("are those that the suite was asked to run on", () => {
+    const file = join(effectFrom, "node_modules", effectPackage, "package.json")
+    const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }
+    const { ModuleVersion, Version } = All as unknown as Record<
+      string,
+      { getCurrentVersion(): string } | undefined
+    >
+    expect((Version ?? ModuleVersion)?.getCurrentVersion()).toBe(version)
+    expect(version).toMatch(`${line}.`)
+  })
+
   it.live("E1 a timeout has another name", () =>
     Effect.gen(function* () {
       const ended = yield* Effect.flip(Effect.timeout(Effect.never, 1))
