@@ -268,6 +268,42 @@ describe("leaving a loop", () => {
 })
 
 describe("whatever happens, at whatever step", () => {
+  // Before the next one, in which a coroutine that is given up may wait for ever, and its loop's state with it.
+  it.live("a thousand loops leave no listener, handle, timer or storage behind (S5, L5)", () =>
+    Effect.gen(function* () {
+      yield* settle
+      const disable = vi.spyOn(AsyncLocalStorage.prototype, "disable")
+      const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name as never)])
+      const before = { listeners: listeners(), resources: resources() }
+      const life = Loop.scoped(
+        Effect.flatMap(Loop, (loop) => {
+          loop.callLater(1e6, () => {})
+          return fromAio(async () => await loop.sleep(0))()
+        })
+      )
+      yield* Effect.repeatN(life, 499)
+      yield* Effect.all(
+        Array.from({ length: 500 }, () => life),
+        { concurrency: 50, discard: true }
+      )
+      yield* settle
+      expect(listeners()).toEqual(before.listeners)
+      expect(yield* beyond(before.resources)).toEqual([])
+      expect(disable).toHaveBeenCalled()
+      const calls = disable.mock.calls.length
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          yield* fromAio(async () => await loop.sleep(0))()
+          yield* life
+          expect(disable.mock.calls.length).toBe(calls)
+        })
+      )
+      // Only the last loop that closes disables the storage.
+      expect(disable.mock.calls.length).toBe(calls + 1)
+    })
+  )
+
   const hops = (n: number) =>
     Effect.promise(async () => {
       for (let i = 0; i < n; i++) await null
@@ -417,41 +453,6 @@ describe("whatever happens, at whatever step", () => {
         yield* settle
         expect(yield* beyond(before)).toEqual([])
       })
-  )
-
-  it.live("a thousand loops leave no listener, handle, timer or storage behind (S5, L5)", () =>
-    Effect.gen(function* () {
-      yield* settle
-      const disable = vi.spyOn(AsyncLocalStorage.prototype, "disable")
-      const listeners = () => process.eventNames().map((name) => [name, process.listenerCount(name as never)])
-      const before = { listeners: listeners(), resources: resources() }
-      const life = Loop.scoped(
-        Effect.flatMap(Loop, (loop) => {
-          loop.callLater(1e6, () => {})
-          return fromAio(async () => await loop.sleep(0))()
-        })
-      )
-      yield* Effect.repeatN(life, 499)
-      yield* Effect.all(
-        Array.from({ length: 500 }, () => life),
-        { concurrency: 50, discard: true }
-      )
-      yield* settle
-      expect(listeners()).toEqual(before.listeners)
-      expect(yield* beyond(before.resources)).toEqual([])
-      expect(disable).toHaveBeenCalled()
-      const calls = disable.mock.calls.length
-      yield* scoped(
-        Effect.gen(function* () {
-          const loop = yield* Loop
-          yield* fromAio(async () => await loop.sleep(0))()
-          yield* life
-          expect(disable.mock.calls.length).toBe(calls)
-        })
-      )
-      // Only the last loop that closes disables the storage.
-      expect(disable.mock.calls.length).toBe(calls + 1)
-    })
   )
 
   it.live("a closed loop is collected, with its tasks (S5)", () =>
