@@ -151,12 +151,12 @@ describe("the lines of Effect", () => {
   it.live("E9 a child begins when its parent waits for a promise, or a macrotask later", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
-      yield* forkLater(Effect.sync(() => log.push("child")))
+      const child = yield* forkLater(Effect.sync(() => log.push("child")))
       yield* Effect.promise(async () => {
         for (let i = 0; i < 50; i++) await null
       })
       log.push("parent")
-      yield* Effect.promise(() => after(5))
+      yield* Fiber.join(child)
       expect(log).toEqual(perLine("E9", { 3: ["child", "parent"], 4: ["parent", "child"] }))
     })
   )
