@@ -107,10 +107,10 @@ describe.concurrent("a program that was told to stop", () => {
     async () => {
       const ended = await stopped("closeFails")
       expect(ended.code).toBe(143)
-      expect(count(ended.output, "level=")).toBe(1)
-      expect(ended.output).toMatch(
-        /level=WARN .*closing pool failed as its fiber was being stopped.*the pool is stuck/
-      )
+      const lines = logLines(ended.output)
+      expect(lines).toHaveLength(1)
+      expect(logLines(ended.output, "WARN")).toEqual(lines)
+      expect(lines[0]).toMatch(/closing pool failed as its fiber was being stopped.*the pool is stuck/)
     }
   )
 
