@@ -472,7 +472,10 @@ export class BaseEventLoop implements Scheduler {
     for (const future of [...this.#tasks, ...this.#watched.keys()]) {
       const giveUp = future instanceof Task && !future.done()
       future._closed(error)
-      if (giveUp && future._mayGoOn) this.#abandoned++
+      if (giveUp && future._mayGoOn) {
+        this.#abandoned++
+        neverEnds.register(future, this, future)
+      }
     }
     for (const runnable of queued) {
       if (runnable instanceof Handle) runnable.cancel()
@@ -480,7 +483,8 @@ export class BaseEventLoop implements Scheduler {
     }
     this.#passes.tellStopped()
     this.#unretrieved.flush()
-    // A coroutine that goes on is known by its async-local state: that is kept until the last of them has ended.
+    // A coroutine that goes on is known by its async-local state: that is kept until the last of them has ended, or waits for
+    // what never comes, and is collected.
     if (this.#abandoned === 0) this.host.close()
   }
 
@@ -489,8 +493,13 @@ export class BaseEventLoop implements Scheduler {
     this.#late++
   }
 
+  /** @internal A coroutine that was given up has ended. */
+  _endedLate(coroutine: object): void {
+    if (neverEnds.unregister(coroutine)) this._goesOnNoMore()
+  }
+
   /** @internal */
-  _endedLate(): void {
+  _goesOnNoMore(): void {
     if (--this.#abandoned === 0) this.host.close()
   }
 
@@ -692,6 +701,9 @@ export class BaseEventLoop implements Scheduler {
     }
   }
 }
+
+/** The loops that were closed, by the coroutines that they have given up and that nobody can resume any more. */
+const neverEnds = new FinalizationRegistry<BaseEventLoop>((loop) => loop._goesOnNoMore())
 
 /** A function of the library's own as a Runnable; what it does resumes no coroutine. */
 class Plain implements Runnable {

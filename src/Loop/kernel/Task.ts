@@ -703,7 +703,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** The loop gave this task up when it closed, and now the coroutine ended after all. */
   #late(value: unknown, failure?: { readonly error: unknown }): void {
-    if (this._mayGoOn) this._scheduler._endedLate()
+    if (this._mayGoOn) this._scheduler._endedLate(this)
     if (value !== undefined) this._scheduler._countLate()
     if (failure === undefined || isCancelledError(failure.error) || this._isEcho(failure.error)) return
     // It awaited what was closed as it was, or what somebody else tells of.

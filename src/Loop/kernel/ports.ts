@@ -117,7 +117,9 @@ export interface Scheduler {
   /** @internal Which errors are echoes, where the task was given nothing. */
   readonly _cancelled: CancelledOption | undefined
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */ _countLate(): void
-  /** @internal A coroutine that closing had given up has ended after all. */ _endedLate(): void
+  /** @internal A coroutine that closing had given up has ended after all. */ _endedLate(
+    coroutine: object
+  ): void
   /** @internal Whether the closing has named what it gave up: nobody needs to be told of that again. */
   readonly _named: boolean
   /** @internal Takes it off the list. */ _unwatch(future: Settleable): void

@@ -7,6 +7,7 @@ import { sleep } from "../../../src/Loop/kernel/sleep.js"
 import { TaskGroup } from "../../../src/Loop/kernel/TaskGroup.js"
 import { timeout, waitFor } from "../../../src/Loop/kernel/timeouts.js"
 import { runningLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
+import { openManualLoop } from "../../support/loops.js"
 import { reportingLoop, thrown } from "../../support/trackingHost.js"
 
 const turns = async (): Promise<void> => {
@@ -149,4 +150,28 @@ describe("J12 a coroutine that closing has given up", () => {
     expect(host.closed).toBe(true)
     expect(reports.map(({ exception, kind }) => [kind, exception])).toEqual([["late", boom]])
   })
+
+  it.each(["a promise that nobody settles", "an aio call, which is never answered"])(
+    "S5 lets go of the loop's async-local state where it waits for ever: for %s",
+    async (what) => {
+      // A report that is kept would keep the task.
+      const { loop, host } = openManualLoop({ exceptionHandler: () => {} })
+      let goOn = (): void => {}
+      // In a function of its own: the frame of the test would keep the task.
+      const begin = (): void =>
+        void loop.createTask(async () => {
+          await new Promise<void>((resolve) => void (goOn = resolve))
+          await (what.startsWith("an aio") ? loop.sleep(1) : new Promise(() => {}))
+        })
+      begin()
+      await host.settle()
+      loop.close()
+      goOn()
+      for (let round = 0; round < 50 && !host.closed; round++) {
+        globalThis.gc?.()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(host.closed).toBe(true)
+    }
+  )
 })
