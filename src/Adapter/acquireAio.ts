@@ -1,5 +1,6 @@
 /** Resources of promise libraries, owned by a Scope. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../effect.js"
 import { callSite } from "../Loop/closing/origin.js"
@@ -18,7 +19,8 @@ import {
   closeUnowned,
   type ClosingOptions,
   disposeOf,
-  type Disposes
+  type Disposes,
+  type ScopeExit
 } from "./task/disposal.js"
 import { watchHeld } from "./task/held.js"
 import { cancelAndJoin } from "./task/join.js"
@@ -134,14 +136,15 @@ export function acquireAio<R, E = AioError>(
   const mapError = mapping(resource.catch ?? (aioError(() => name) as unknown as (error: unknown) => E))
   return Effect.flatMap(Loop, (loop) => {
     /** Closes what has arrived; fails, as a mistake of the program, where that cannot be closed. */
-    const closer = (value: CoroutineValue<R>): (() => Effect.Effect<void>) => {
+    const closer = (value: CoroutineValue<R>): ((exit: ScopeExit) => Effect.Effect<void>) => {
       const { close } = resource
-      if (close !== undefined) return () => closeResource(loop, closingOptions, close, value)
+      if (close !== undefined) return (exit) => closeResource(loop, closingOptions, close, value, exit)
       const dispose = disposeOf(value)
       if (dispose === undefined) throw notDisposable(name, value)
-      return () => closeResource(loop, closingOptions, dispose, undefined)
+      return (exit) => closeResource(loop, closingOptions, dispose, undefined, exit)
     }
-    const close = (value: CoroutineValue<R>): Effect.Effect<void> => Effect.suspend(() => closer(value)())
+    const close = (value: CoroutineValue<R>): Effect.Effect<void> =>
+      Effect.suspend(() => closer(value)(Exit.void))
     let arrived: { readonly resource: CoroutineValue<R> } | undefined
     /** The fiber has what arrived, or waits for it no more: what comes from then on is closed where it arrives. */
     let given = false

@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Chunk, Effect, Exit, Fiber, Scope, TestClock } from "effect"
-import { poll } from "../../src/effect.js"
+import { Cause, Chunk, Effect, Exit, Fiber, Layer, Scope, TestClock } from "effect"
+import { layerScoped, poll, Tag } from "../../src/effect.js"
 import type { AioError } from "../../src/index.js"
 import {
   acquireAio,
@@ -23,6 +23,9 @@ const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 const defectsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<unknown> =>
   Exit.isFailure(exit) ? Chunk.toArray(Cause.defects(exit.cause)) : []
+
+class First extends Tag<First, number>()("test/First") {}
+class Second extends Tag<Second, number>()("test/Second") {}
 
 /** A gate for `open`, which ignores its signal. */
 const gated = () => {
@@ -284,12 +287,20 @@ describe("acquireAio", () => {
     const { exceptionHandler, reports } = collecting()
     const boom = new Error("boom")
     const failing = acquireAio({ open: () => 1, close: () => Promise.reject(boom), name: "pool" })
+    const other = acquireAio({ open: () => 1, close: () => {} })
+    // Layers side by side close in fibers of their own.
+    const layers = Layer.mergeAll(layerScoped(First, failing), layerScoped(Second, other))
     return Effect.gen(function* () {
-      yield* scoped(Effect.timeout(Effect.scoped(Effect.zipRight(failing, Effect.never)), 1), {
-        exceptionHandler
-      }).pipe(Effect.exit)
-      const told = ["late", "closing pool failed as its fiber was being stopped", boom]
-      expect(reports.map(({ exception, kind, message }) => [kind, message, exception])).toEqual([told])
+      for (const inScope of [
+        Effect.scoped(Effect.zipRight(failing, Effect.never)),
+        Effect.provide(Effect.never, layers)
+      ]) {
+        yield* Effect.exit(scoped(Effect.timeout(inScope, 1), { exceptionHandler }))
+        const told = ["late", "closing pool failed as its fiber was being stopped", boom]
+        expect(reports.splice(0).map(({ exception, kind, message }) => [kind, message, exception])).toEqual([
+          told
+        ])
+      }
     })
   })
 

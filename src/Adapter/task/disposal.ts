@@ -4,8 +4,9 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { type DurationInput, handleCause, heldFor, toMillis } from "../../effect.js"
+import { type DurationInput, handleCause, heldFor, isInterrupted, toMillis } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { callSite } from "../../Loop/closing/origin.js"
 import { after } from "../../Loop/fiber/SlowJoin.js"
@@ -91,6 +92,9 @@ class CloseTask extends Task<unknown> {
 /** After the loop has given up, a close is waited for this part of `closeDeadline`. */
 const LAST_MOMENT = 1 / 10
 
+/** How the work ended whose Scope closes. */
+export type ScopeExit = Exit.Exit<unknown, unknown>
+
 /**
  * Runs `close` on the loop, closed or not, and waits for it: told of after `slowJoin`, and given up after its grace, with a
  * report; its failure then comes as `late`.
@@ -99,7 +103,8 @@ export const closeResource = <A>(
   loop: Home,
   { grace = loop._closeDeadline, name, origin }: ClosingOptions,
   close: (resource: A, task: Task<unknown>) => unknown,
-  resource: A
+  resource: A,
+  exit: ScopeExit
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const task = new CloseTask(
@@ -121,7 +126,7 @@ export const closeResource = <A>(
       { mode: "join", grace },
       {
         ask: () => {},
-        ended: () => afterClose(loop, name, task, waits),
+        ended: () => afterClose(loop, name, task, waits, exit),
         who: "a Scope",
         told: "was begun",
         origin: createdAt,
@@ -153,7 +158,8 @@ const afterClose = (
   loop: Home,
   name: string,
   task: Future<unknown>,
-  waited: boolean
+  waited: boolean,
+  exit: ScopeExit
 ): Effect.Effect<void> => {
   if (task._peek() !== "error") return Effect.void
   const exception = task._error()
@@ -173,7 +179,9 @@ const afterClose = (
     return Effect.void
   }
   // Of what is stopped nobody sees the Cause: `timeout` and `race` throw it away, and a signal is no failure of the program.
-  if (heldFor() === "told" || loop._closing.since !== undefined) tell("as its fiber was being stopped")
+  // Of several that close at once each has a fiber of its own, which nobody has told anything.
+  const stopped = (Exit.isFailure(exit) && isInterrupted(exit.cause)) || heldFor() === "told"
+  if (stopped || loop._closing.since !== undefined) tell("as its fiber was being stopped")
   return Effect.die(exception)
 }
 
@@ -211,7 +219,7 @@ export const scopedDisposable = <D extends Disposes>(
   const dispose = disposeOf(resource) as () => unknown
   return Effect.flatMap(Loop, (loop) =>
     Effect.flatMap(
-      Effect.addFinalizer(() => closeResource(loop, options, dispose, undefined)),
+      Effect.addFinalizer((exit) => closeResource(loop, options, dispose, undefined, exit)),
       () =>
         loop.isClosed() ? Effect.fail(loop._closedError(`${name} was acquired`)) : Effect.succeed(resource)
     )

@@ -2,7 +2,7 @@
  * Waits that nobody can interrupt, because they are in a finalizer, in an acquire, or in another uninterruptible region: told
  * of when they take long; and in a finalizer given up as a close is, so that what closes goes on.
  */
-import { after, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
+import { afterGrace, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import type { Watch } from "../../Loop/fiber/Wait.js"
 import { CancelledError, Canceller } from "../../Loop/kernel/errors.js"
@@ -30,7 +30,7 @@ export const watchHeld = (
     ...about(future)
   }))
   if (held === "work" || grace === Infinity) return notSlow
-  const stay = after(loop, grace, () => {
+  const stay = afterGrace(loop, grace, () => {
     notSlow()
     const nameOfIt = (): string => name(future)
     const who = new Canceller(`a finalizer has waited ${grace}ms for it, and waits no longer`)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { callback, currentFiberState, outsideFibers } from "../../effect.js"
 import { originOf } from "../../Loop/closing/origin.js"
 import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
-import { after, tellIfSlow, waitIsTold } from "../../Loop/fiber/SlowJoin.js"
+import { afterGrace, tellIfSlow, waitIsTold } from "../../Loop/fiber/SlowJoin.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { asOwn, enter } from "../../Loop/kernel/current.js"
 import { textOf } from "../../Loop/kernel/describe.js"
@@ -135,7 +135,7 @@ export const askAndJoin = (
       const stay =
         grace === Infinity
           ? undefined
-          : after(loop, grace, () => {
+          : afterGrace(loop, grace, () => {
               notSlow()
               future._remove(waiting)
               loop.callExceptionHandler({

@@ -6,10 +6,8 @@
 import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
 import { tellSlow } from "../fiber/SlowJoin.js"
 import { inRealTime } from "../host/inRealTime.js"
+import { whenStuck } from "../host/whenStuck.js"
 import type { Home } from "../ports.js"
-
-/** A clock that is not the live one and has not moved for so many real milliseconds is taken to stand still. */
-const STUCK = 2_000
 
 /** After this part of the time, what has not been told to stop yet is told. */
 const HURRY = 3 / 4
@@ -41,8 +39,8 @@ export class Deadline {
         expire()
       }
       this.#cancels.push(after(remaining * HURRY, hurry), after(remaining, end))
-      if (!clock.live) this.#whenStuck(() => this.#stuck(closeDeadline, hurry, end))
-    } else if (!clock.live) this.#whenStuck(() => this.#tellStuck())
+      this.#cancels.push(whenStuck(clock, () => this.#stuck(closeDeadline, hurry, end)))
+    } else this.#cancels.push(whenStuck(clock, () => this.#tellStuck()))
     if (slowJoin < closeDeadline) {
       this.#cancels.push(
         clock.after(slowJoin, () => {
@@ -66,18 +64,6 @@ export class Deadline {
 
   #tellStuck(): void {
     this.#tell("waits, and its clock does not move (a TestClock that nobody adjusts)")
-  }
-
-  /** Calls `f` once the clock has not moved for a while of real time. */
-  #whenStuck(f: () => void): void {
-    const { _clock: clock } = this.#loop
-    let timer: NodeJS.Timeout
-    const look = (): void => {
-      const now = clock.now()
-      timer = setTimeout(() => (clock.now() === now ? f() : look()), STUCK)
-    }
-    look()
-    this.#cancels.push(() => clearTimeout(timer))
   }
 
   #tell(how: string): void {

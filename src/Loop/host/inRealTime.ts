@@ -2,7 +2,7 @@
 import { LONGEST } from "./NodeHost.js"
 
 /** So many milliseconds late, a timer was not merely busy: the process was stopped (SIGSTOP), or held up. */
-const HELD_UP = 1_000
+export const HELD_UP = 1_000
 
 /**
  * Calls `f` after `ms` milliseconds; the result takes it back. Nobody could use the time while the process was held up:

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import { Loop } from "../../../src/index.js"
-import { after, tellIfSlow, tellSlow } from "../../../src/Loop/fiber/SlowJoin.js"
+import { acquireAio, Loop } from "../../../src/index.js"
+import { after, afterGrace, tellIfSlow, tellSlow } from "../../../src/Loop/fiber/SlowJoin.js"
 import { collecting, open, scoped, settle } from "../../support/scopedLoops.js"
 
 describe("a timer of the library", () => {
@@ -47,6 +47,55 @@ describe("a timer of the library", () => {
       yield* settle
       expect(log).toEqual(["full", "closed"])
     })
+  )
+})
+
+describe("the end of a wait that is given up", () => {
+  it.live("S2 a process that was held up meanwhile has not missed it: that time is given once more", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const log: Array<string> = []
+        let given = false
+        afterGrace(loop, 200, () => {
+          given = true
+          log.push("given up")
+        })
+        after(loop, 200, () => log.push("200 ms"))
+        // Held up: no timer runs, and the clock goes on.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_300)
+        loop.callLater(100, () => log.push("100 ms later"))
+        while (!given) yield* Effect.sleep(5)
+        expect(log).toEqual(["200 ms", "100 ms later", "given up"])
+      })
+    )
+  )
+
+  it.effect("S2 where nobody moves the clock it comes in real time, and a slow wait is told of", () => {
+    const { exceptionHandler, reports } = collecting()
+    return Effect.gen(function* () {
+      const close = () => new Promise<void>(() => {})
+      const inner = acquireAio({ open: () => 1, close, name: "pool", grace: 50 })
+      yield* scoped(Effect.scoped(inner), { exceptionHandler })
+      expect(reports.map(({ kind, message }) => [kind, message])).toEqual([
+        ["slowJoin", expect.stringMatching(/^a Scope has waited 1000ms for close pool/)],
+        ["leftover", expect.stringMatching(/^abandoned after a grace of 50ms: close pool/)]
+      ])
+    })
+  })
+
+  it.effect("is taken back", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const log: Array<string> = []
+        const takeBack = afterGrace(loop, 10, () => log.push("given up"))
+        takeBack()
+        yield* TestClock.adjust(20)
+        yield* settle
+        expect(log).toEqual([])
+      })
+    )
   )
 })
 

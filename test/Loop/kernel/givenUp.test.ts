@@ -46,6 +46,26 @@ const calls: ReadonlyArray<readonly [string, (loop: BaseEventLoop) => unknown]> 
 ]
 
 describe("J12 a coroutine that closing has given up", () => {
+  it("is not told of where all that it fails with is that its loop was closed; any other failure is", async () => {
+    const { loop, host, reports } = reportingLoop()
+    const boom = new Error("boom")
+    let goOn = (): void => {}
+    const goes = new Promise<void>((resolve) => void (goOn = resolve))
+    for (const error of [new LoopClosedError("the loop was closed"), boom]) {
+      // What it has waited for was no Future of the loop, and has heard of the closing in its own way.
+      loop.createTask(() =>
+        goes.then(() => {
+          throw error
+        })
+      )
+    }
+    await host.settle()
+    loop.close()
+    goOn()
+    await turns()
+    expect(reports.map(({ exception, kind }) => [kind, exception])).toEqual([["late", boom]])
+  })
+
   it.each(calls)(
     "is never answered when it awaits %s: it does not spin, and is named once",
     async (_, call) => {
