@@ -28,7 +28,7 @@ import { logAs } from "../host/Reporter.js"
 import { showInBrief } from "./inBrief.js"
 import { abandonAll, endThreads, exitIsHeld } from "./outliving.js"
 import { codes, type StopSignal, StopSignals } from "./StopSignals.js"
-import { isAftermath, isEcho, wasTold } from "./told.js"
+import { isAftermath, isEcho, isLeftOver, wasTold } from "./told.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -235,11 +235,17 @@ export const runMain = <A, E>(
           return void setImmediate(() => leaveProcess(accident ? 1 : chosen))
         process.exitCode ??= chosen
         setImmediate(stopCatching)
-        // Nothing of the loop is left. If something else holds the process, say so instead of hanging in silence.
+        // Nothing of the loop is left. If something else holds the process, say so instead of hanging in silence; if that may
+        // be what the loop has given up, it has had its time.
         setTimeout(
           () => {
-            log("warning", `the program has ended, and the process is kept alive by: ${keptAliveBy(workers)}`)
+            const leaving = isLeftOver() ? ": leaving without what was left over" : ""
+            log(
+              "warning",
+              `the program has ended, and the process is kept alive by: ${keptAliveBy(workers)}${leaving}`
+            )
             workers.close()
+            if (isLeftOver()) leaveProcess(Number(process.exitCode))
           },
           Math.min(options.slowJoin, LONGEST)
         ).unref()

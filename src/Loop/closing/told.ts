@@ -29,8 +29,14 @@ class Errors {
 const late = new Errors()
 const others = new Errors()
 
+let leftOver = false
+
+/** Whether a loop of this process has given something up that did not stop. */
+export const isLeftOver = (): boolean => leftOver
+
 /** Every loop shows its reports here before its exception handler gets them. */
 export const remember = (report: Report): void => {
+  if (report.kind === "leftover") leftOver = true
   if (!("exception" in report) || report.kind === undefined) return
   if (report.kind === "late") late.add(report.exception)
   else others.add(report.exception)

@@ -2,7 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { contextOf, forkWith, hasLogger, logAt, observe, type FiberState } from "../../effect.js"
-import { errorText, textOf } from "../kernel/describe.js"
+import { errorText, oneLine, textOf } from "../kernel/describe.js"
 import { outputIsBroken } from "./brokenOutput.js"
 import { lastLine } from "./lastLine.js"
 import type { Report, ReportKind } from "../kernel/Report.js"
@@ -46,7 +46,16 @@ export const logAs = (
   }
 }
 
-/** The last resort of a report. What cannot be shown there is left out, but for the message. */
+/** What a Cause is about, where all of it cannot be shown: an error that is its own cause, for one. Never throws. */
+const inShort = (cause: Cause.Cause<unknown> | undefined): string => {
+  try {
+    return cause === undefined ? "" : `: ${oneLine(errorText(Cause.squash(cause)))}`
+  } catch {
+    return ""
+  }
+}
+
+/** The last resort of a report. What cannot be shown there is shown in short. */
 const toStderr = (
   message: string,
   cause: Cause.Cause<unknown> | undefined,
@@ -55,7 +64,7 @@ const toStderr = (
   try {
     console.error(message, cause === undefined ? "" : Cause.pretty(cause), ...more)
   } catch {
-    lastLine(message)
+    lastLine(message + inShort(cause))
   }
 }
 

@@ -267,6 +267,25 @@ describe.concurrent("Loop.run, in a process of its own", () => {
   })
 
   it(
+    "leaves after a success where what it has given up may keep the process (S3)",
+    { timeout: TIMEOUT },
+    async () => {
+      const ended = await start("leftOver").ended
+      expect(ended).toMatchObject({ code: 0, signal: null })
+      expect(ended.output).toContain("exit Success undefined")
+      expect(ended.output).toMatch(/abandoned after a grace of 20ms: close pool/)
+      expect(ended.output).toMatch(/kept alive by: [\w, ]*Timeout[\w, ]*: leaving without what was left over/)
+    }
+  )
+
+  it("tells in short of a failure that cannot be shown as a whole (S3)", { timeout: TIMEOUT }, async () => {
+    const ended = await start("circular").ended
+    expect(ended.code).toBe(1)
+    // The printer of Effect 4 can show it, that of Effect 3 cannot.
+    expect(ended.output).toMatch(/the program failed[\s\S]*AioError: .*it is its own cause/)
+  })
+
+  it(
     "prints its last word into a pipe before it exits, however much came before (S3)",
     { timeout: TIMEOUT },
     async () => {
