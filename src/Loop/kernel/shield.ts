@@ -6,6 +6,7 @@ import { Follower } from "./Follower.js"
 import { type Future, readAsFuture } from "./Future.js"
 import type { Runnable } from "./ports.js"
 import type { Coroutine, CoroutineValue, TaskOptions } from "./Task.js"
+import { Wrapper } from "./wrapFuture.js"
 
 /** The Futures that have lost a shield to a cancel, and are watched: once, however many shields there were. */
 const watched = new WeakSet<Future<unknown>>()
@@ -61,6 +62,8 @@ class Shield<A> extends Follower<A> {
     if (watched.has(inner)) return
     watched.add(inner)
     inner._add(new Watch(inner, this.own))
+    // The promise may live for ever, and have many shields.
+    if (this.own && inner instanceof Wrapper) inner._stepBack()
   }
 }
 

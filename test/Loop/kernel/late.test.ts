@@ -139,6 +139,32 @@ describe("J4 a promise that is waited for more than once", () => {
     expect(reports.map(({ kind }) => kind)).toEqual(["late"])
   })
 
+  it("is asked once, however often it is waited for, and answers everybody in turn", async () => {
+    const { loop, host, reports, log } = reportingLoop()
+    const { promise, resolve } = foreign()
+    let asked = 0
+    const lasting = Object.assign(promise, {
+      then: (...handlers: Parameters<typeof promise.then>) => {
+        asked++
+        return Promise.prototype.then.apply(promise, handlers)
+      }
+    })
+    for (let i = 0; i < 100; i++) {
+      loop.wrapFuture(lasting).cancel()
+      inside(loop, () => shield(lasting)).cancel()
+      inside(loop, () => waitFor(lasting, 0)).addDoneCallback(() => {})
+    }
+    for (const name of ["first", "second"]) loop.wrapFuture(lasting).addDoneCallback(() => log.push(name))
+    await host.settle()
+    resolve("a value")
+    await host.settle()
+    const after = loop.wrapFuture(lasting)
+    await host.settle()
+    expect([asked, log, after.result(), reports]).toEqual([2, ["first", "second"], "a value", []])
+    // It was not late: somebody has it.
+    expect(loop.statistics()).toMatchObject({ late: 0, unretrieved: 0 })
+  })
+
   it("is told of after the close of its loop, too", async () => {
     const { loop, host, reports } = reportingLoop()
     const source = foreign()
