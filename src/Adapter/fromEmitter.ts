@@ -287,8 +287,8 @@ class EmitterStream implements Settleable {
  * - An emitter does not wait, unless `pause` and `resume` make it: when `capacity` events wait, the next one ends the Stream
  *   with BufferOverflowError, or one is dropped, and the loss is reported (`late`) when the Stream has ended.
  * - `map` runs at the event, as code of the loop; what it throws ends the Stream as an error event does.
- * - A listener for `"error"` stays behind when the Stream has ended, until the Scope in which it was run closes, or else the
- *   loop: an error that comes then, and that nobody else listens to, is reported (`late`), and not thrown by the emitter.
+ * - A listener for `"error"` stays behind when the Stream has ended, until the Scope in which it was run has closed, or else
+ *   the loop: an error that comes then, and that nobody else listens to, is reported (`late`), and not thrown by the emitter.
  *
  * @example
  * import * as readline from "node:readline"

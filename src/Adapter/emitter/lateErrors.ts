@@ -1,7 +1,7 @@
 /**
  * The errors of an emitter whose Stream has ended. Node's EventEmitter throws an `"error"` that nobody listens to, and there
  * may be a second one: pg's Client emits two when its server dies. So a listener stays behind, which reports such an error
- * as `late`, until the Scope in which the Stream was run closes, or where there is none the loop.
+ * as `late`, until the Scope in which the Stream was run has closed, or where there is none the loop.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -125,12 +125,29 @@ export const lateErrors = (loop: Home): Effect.Effect<LateErrors> =>
     const made = new LateErrors(loop)
     known.set(loop, made)
     return Effect.as(
-      Scope.addFinalizer(
+      addLastFinalizer(
         scope,
         Effect.sync(() => made.release())
       ),
       made
     )
+  })
+
+/**
+ * A finalizer that runs after all those that the Scope has already. What acquired the emitter did so before its Stream was
+ * run, and closing that may still make it fail: pg's Client emits an error when its server dies while it says goodbye. No line
+ * of Effect has a way to say so; both keep finalizers in a Map, of which this one is put first. Where that is not found, it
+ * runs in its turn.
+ */
+const addLastFinalizer = (scope: Scope.Scope, finalizer: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.map(Scope.addFinalizer(scope, finalizer), () => {
+    const { state } = scope as { readonly state?: { readonly finalizers?: unknown } }
+    const finalizers = state?.finalizers
+    if (!(finalizers instanceof Map)) return
+    const [added, ...before] = [...(finalizers as Map<unknown, unknown>)].reverse()
+    if (added === undefined) return
+    finalizers.clear()
+    for (const [key, value] of [added, ...before.reverse()]) finalizers.set(key, value)
   })
 
 const ofLoop = (loop: Home): LateErrors => {

@@ -11,7 +11,7 @@ import { isThenable } from "./adopt.js"
 import { abandonedCaller, local, noRunningLoop } from "./current.js"
 import { bounded, describeValue, functionName, isClass, textOf } from "./describe.js"
 import { beginDebugging, rememberSite, siteOf } from "./sites.js"
-import { InvalidStateError, LoopClosedError, QueueFullError } from "./errors.js"
+import { InvalidStateError, isLoopClosedError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
 import { Future, isFuture } from "./Future.js"
 import { checkCallback, Handle } from "./Handle.js"
@@ -545,7 +545,7 @@ export class BaseEventLoop implements Scheduler {
     context: Context | undefined
   ): Unretrieved | undefined {
     // That a loop is closed is no news from it.
-    if (this.#closed && exception instanceof LoopClosedError) return undefined
+    if (this.#closed && isLoopClosedError(exception)) return undefined
     return this.#unretrieved.add(future, kind, exception, context)
   }
 

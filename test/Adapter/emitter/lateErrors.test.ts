@@ -65,6 +65,40 @@ describe("an error after the end", () => {
     }
   )
 
+  it.live.each([1, 3])(
+    "is late also while the Scope closes, which ends the emitter (with %i finalizers)",
+    (count) => {
+      const emitter = new EventEmitter()
+      return reporting((told) =>
+        Effect.gen(function* () {
+          const log: Array<number> = []
+          const errors: ReadonlyArray<Error> = Array.from(
+            { length: count },
+            (_, i) => new Error(`closing ${i}`)
+          )
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              // A client, as it is acquired before its events are listened to, and fails as it is closed.
+              for (const error of errors) {
+                yield* Effect.addFinalizer(() =>
+                  Effect.sync(() => {
+                    emitter.emit("error", error)
+                    log.push(errors.indexOf(error))
+                  })
+                )
+              }
+              yield* ended(emitter, () => emitter.emit("end"))
+            })
+          )
+          // In their own order, the last one first.
+          expect(log).toEqual(errors.map((_, i) => i).reverse())
+          expect(told()).toEqual([...errors].reverse().map((error) => ["late", error]))
+          expect(emitter.listenerCount("error")).toBe(0)
+        })
+      )
+    }
+  )
+
   it.live(
     "is late until the loop closes where there is no Scope; any number of runs leave one listener",
     () =>
