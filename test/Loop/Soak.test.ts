@@ -11,12 +11,11 @@ const fixture = compiled("test/fixtures/soak.ts")
 
 const times = Number(process.env["EFFECT_AIO_SOAK"] ?? 1)
 
-/** What a group may seem to grow by, in bytes: what is compiled and cached meanwhile. */
+/** What a group may seem to grow by, in bytes: what is compiled and cached meanwhile. Beyond that each is looked at alone. */
 const BOUND = 120_000
 
 interface Measured {
   readonly names: ReadonlyArray<string>
-  readonly grown: number
   readonly before: Record<string, number>
   readonly after: Record<string, number>
   /** Which of them grow when they are alone. */
@@ -185,10 +184,9 @@ describe("a loop that goes on", () => {
     "L3 S5 keeps nothing of what has ended: %s",
     { timeout: 120_000 * times },
     async (_, count, names) => {
-      const { after, before, growing, grown } = await soaked(count, names)
+      const { after, before, growing } = await soaked(count, names)
       expect(growing).toEqual([])
       expect(after).toEqual(before)
-      expect(grown).toBeLessThan(BOUND)
     }
   )
 })
