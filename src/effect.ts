@@ -50,6 +50,7 @@ export const interruptFork: Seam["interruptFork"] = line.interruptFork
 export const unlessTold: Seam["unlessTold"] = line.unlessTold
 export const keepsInterruptions: Seam["keepsInterruptions"] = line.keepsInterruptions
 export const whenDropped: Seam["whenDropped"] = line.whenDropped
+export const defectsHideFailures: Seam["defectsHideFailures"] = line.defectsHideFailures
 export const isInterruptedOnly: Seam["isInterruptedOnly"] = line.isInterruptedOnly
 export const isInterrupted: Seam["isInterrupted"] = line.isInterrupted
 export const failures: Seam["failures"] = line.failures

@@ -221,6 +221,9 @@ export interface Seam {
     dropped: () => void
   ) => Effect.Effect<void>
 
+  /** Whether a defect beside a typed failure makes a defect of that, too, which nobody handles any more. */
+  readonly defectsHideFailures: boolean
+
   /** Whether nothing but interruption is in it. Nothing at all counts as that. */
   readonly isInterruptedOnly: (cause: Cause.Cause<unknown>) => boolean
 

@@ -271,6 +271,9 @@ const seam = () => {
           : Effect.void
       ),
 
+    // Since 4.0.6, wherever a cleanup dies.
+    defectsHideFailures: true,
+
     // `hasInterruptsOnly` is false where there is nothing at all.
     isInterruptedOnly: (cause: Cause.Cause<unknown>): boolean => cause.reasons.every(Cause.isInterruptReason),
 

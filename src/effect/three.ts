@@ -250,6 +250,8 @@ export const three = (): Seam => {
         return FiberRef.set(onItsWay, { fiber, cause: given, dropped })
       }),
 
+    defectsHideFailures: false,
+
     isInterruptedOnly: Cause.isInterruptedOnly,
 
     isInterrupted: Cause.isInterrupted,

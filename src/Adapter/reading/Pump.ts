@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
 import { type CancelledError, isLoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
-import { cancellationOf, fromFuture, tellLate } from "../../Loop/fiber/Outcome.js"
+import { cancellationOf, fromFuture, tellLate, wouldHide } from "../../Loop/fiber/Outcome.js"
 import { oncePassed, Waiting, type Watch, watchIfHeld } from "../../Loop/fiber/Wait.js"
 import { watchHeld } from "../task/held.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
@@ -147,7 +147,7 @@ export class Pump<E> implements Consumer, Settleable {
             // An interrupted pull that still waits has cancelled it: a second cancel would meet its cleanup.
             if (!this.#told) this.#reading.leave()
           },
-          ended: () => this.#afterLeaving(),
+          ended: () => this.#afterLeaving(exit),
           who: "the end of a stream",
           told: "was told to return"
         }
@@ -215,12 +215,12 @@ export class Pump<E> implements Consumer, Settleable {
   }
 
   /** Many a Stream operator drops how what it has left ends, so that the defect alone is not enough. */
-  #afterLeaving(): Effect.Effect<void> {
+  #afterLeaving(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     const failure = this.#failure()
     if (failure === undefined) return Effect.void
     // Unless an interrupted pull does.
     if (!this.#told) this.#report("failed while it was closed")
-    return Effect.die(failure.error)
+    return wouldHide(exit) ? Effect.void : Effect.die(failure.error)
   }
 
   /** It was read ahead, and failed. */

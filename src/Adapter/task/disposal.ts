@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import { type DurationInput, handleCause, heldFor, isInterrupted, toMillis } from "../../effect.js"
 import { Crossing } from "../../Loop/closing/Crossing.js"
 import { callSite } from "../../Loop/closing/origin.js"
+import { wouldHide } from "../../Loop/fiber/Outcome.js"
 import { after } from "../../Loop/fiber/SlowJoin.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
 import { isLoopClosedError, type LoopClosedError } from "../../Loop/kernel/errors.js"
@@ -181,8 +182,10 @@ const afterClose = (
   // Of what is stopped nobody sees the Cause: `timeout` and `race` throw it away, and a signal is no failure of the program.
   // Of several that close at once each has a fiber of its own, which nobody has told anything.
   const stopped = (Exit.isFailure(exit) && isInterrupted(exit.cause)) || heldFor() === "told"
+  const hides = wouldHide(exit)
   if (stopped || loop._closing.since !== undefined) tell("as its fiber was being stopped")
-  return Effect.die(exception)
+  else if (hides) tell("after its Scope had failed")
+  return hides ? Effect.void : Effect.die(exception)
 }
 
 /** Closes a resource that arrived when nobody waited for it any more: nobody is left to be told how that went, either. */

@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import {
   defects,
+  defectsHideFailures,
   failures,
   isInterrupted,
   isInterruptedOnly,
@@ -109,6 +110,13 @@ export const tellLate = (loop: Home, message: string, future: Future<unknown>): 
     ...(future instanceof Task ? { task: future } : {})
   })
 }
+
+/**
+ * Whether the defect of a cleanup would take the typed failure with which its Scope ends from whoever handles that: then it is
+ * reported, and no defect.
+ */
+export const wouldHide = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  defectsHideFailures && Exit.isFailure(exit) && failures(exit.cause).length > 0
 
 /**
  * What a done Future is to a fiber that was interrupted and has waited for it: nothing, unless it failed. A failure

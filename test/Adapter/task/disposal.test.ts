@@ -4,7 +4,7 @@
  * Covers: disposal, closedAlready
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Cause, Chunk, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import {
   acquireAio,
   currentFlavor,
@@ -15,6 +15,7 @@ import {
   Loop,
   LoopClosedError
 } from "../../../src/index.js"
+import { perLine } from "../../support/effect/line.js"
 import { collecting, open, scoped, settle, track } from "../../support/scopedLoops.js"
 
 const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
@@ -318,6 +319,55 @@ describe("acquireAio({ open }) of what disposes itself", () => {
         expect(log).toEqual(["disposing", "disposed"])
         expect(reports).toMatchObject([{ kind: "late", exception: expect.any(TypeError) }])
       })
+    }
+  )
+})
+
+describe("a cleanup that fails after a typed failure", () => {
+  const boom = new Error("cleanup")
+  const ways: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Loop>]> = [
+    [
+      "the close of a resource",
+      Effect.scoped(
+        Effect.andThen(
+          acquireAio({ name: "pool", open: () => 1, close: () => Promise.reject(boom) }),
+          Effect.fail("typed")
+        )
+      )
+    ],
+    [
+      "the return() of an iterator",
+      Stream.runForEach(
+        fromAio(
+          (async function* () {
+            try {
+              yield 1
+            } finally {
+              await Promise.reject(boom)
+            }
+          })()
+        ),
+        () => Effect.fail("typed")
+      )
+    ]
+  ]
+
+  it.effect.each(ways)(
+    "J4 takes it from nobody who handles it on Effect 4, and is reported: %s",
+    ([, fails]) => {
+      const { exceptionHandler, reports } = collecting()
+      return scoped(
+        Effect.gen(function* () {
+          const exit = yield* Effect.exit(fails)
+          const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+          expect(Chunk.toArray(Cause.failures(cause))).toEqual(["typed"])
+          expect(Chunk.toArray(Cause.defects(cause))).toEqual(perLine("E2", { 3: [boom], 4: [] }))
+          const told = reports.filter(({ kind }) => kind === "late").map(({ exception }) => exception)
+          // Of what a Stream's end dies of nobody may hear on either line.
+          expect(told.length === 1 || perLine("E2", { 3: told.length === 0, 4: false })).toBe(true)
+        }),
+        { exceptionHandler }
+      )
     }
   )
 })
