@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { isProgram, isStream, prefersStream } from "../effect.js"
+import { otherCopy } from "../effect/otherCopy.js"
 import { checkSignal } from "../Loop/fiber/Fibers.js"
 import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../Loop/kernel/describe.js"
@@ -127,7 +128,9 @@ export function toAio(
   if (isStream(effect)) return toIterable(effect, checked())
   throw new TypeError(
     `toAio takes a function returning an Effect, an Effect or a Stream, not ${describeValue(effect)}` +
-      (isThenable(effect) ? ", which is aio already: await it, or make an Effect of it with fromAio" : "")
+      (isThenable(effect)
+        ? ", which is aio already: await it, or make an Effect of it with fromAio"
+        : otherCopy(effect))
   )
 }
 

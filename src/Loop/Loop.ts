@@ -15,7 +15,9 @@ import {
   type ServiceTag,
   Tag
 } from "../effect.js"
+import { otherCopy } from "../effect/otherCopy.js"
 import { type Bind, bindTo } from "./fiber/bind.js"
+import { describeValue } from "./kernel/describe.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
@@ -158,6 +160,9 @@ export class Loop extends LoopTag {
       ) => Effect.Effect<A2, E2 | LoopCrash, Exclude<R2, Loop>>) {
     if (Effect.isEffect(effectOrOptions))
       return openAround(effectOrOptions, settingsOf(options), () => Effect.void)
+    const why = otherCopy(effectOrOptions)
+    if (why !== "")
+      throw new TypeError(`Loop.scoped takes an Effect, not ${describeValue(effectOrOptions)}${why}`)
     const settings = settingsOf(effectOrOptions === undefined ? {} : effectOrOptions)
     return (effect) => openAround(effect, settings, () => Effect.void)
   }
@@ -175,7 +180,8 @@ export class Loop extends LoopTag {
     options: RunOptions = {}
   ): Promise<Exit.Exit<A, E | LoopCrash>> {
     if (!Effect.isEffect(effect)) {
-      throw new TypeError(`Loop.run takes an Effect, not ${String(effect)}; wrap aio code with fromAio`)
+      const why = otherCopy(effect) || "; wrap aio code with fromAio"
+      throw new TypeError(`Loop.run takes an Effect, not ${describeValue(effect)}${why}`)
     }
     const settings = settingsOf(options)
     if (options.teardown !== undefined && typeof options.teardown !== "function") {

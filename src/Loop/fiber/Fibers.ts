@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
+import { otherCopy } from "../../effect/otherCopy.js"
 import { runDetached } from "../host/AsyncContext.js"
 import { manyListeners } from "../host/manyListeners.js"
 import { isThenable } from "../kernel/adopt.js"
@@ -23,7 +24,7 @@ export const checkEffect = (what: string, effect: unknown): void => {
   if (Effect.isEffect(effect)) return
   throw new TypeError(
     `${what} takes an Effect, not ${describeValue(effect)}` +
-      (isThenable(effect) ? ": a promise needs none, await it" : "")
+      (isThenable(effect) ? ": a promise needs none, await it" : otherCopy(effect))
   )
 }
 
