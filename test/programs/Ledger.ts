@@ -126,12 +126,14 @@ export class Ledger {
       const exits = this.#exits.get(accident) ?? 0
       const excused = this.held.has(accident) || this.#whereabouts.get(accident) === "dropped by Effect"
       if (reports.length + exits === 0 && !excused) problems.push(`J4 ${accident.message} was lost`)
-      // How a Stream ended that was left is told of at once, and goes on in a fiber that nobody has interrupted: as what crashes
+      // How a Stream ended that was left, or a close, is told of at once, and goes on in a fiber that nobody has interrupted: as what crashes
       // the loop, or as the failure of something that is cancelled itself.
       const layers = this.#layers.get(accident) ?? 0
       const late = reports.filter((report) => report.startsWith("late")).length
       const others = reports.length - late
-      const goesOn = reports.some((report) => report.endsWith("failed while it was closed"))
+      const goesOn = reports.some((report) =>
+        /failed (while it was closed|as its fiber was being stopped)$/.test(report)
+      )
       const twice = late > (goesOn ? 2 : 1) || others > 1 || (late > 0 && others > 0 && layers === 0)
       if (twice)
         problems.push(`J4 ${accident.message} was reported ${reports.length} times: ${reports.join(" | ")}`)

@@ -70,6 +70,11 @@ export class RunningEffect implements LoopFiber {
     if (this.#asked) interrupting.run()
   }
 
+  /** Whether it was told to end, which its Exit need not say: what was uninterruptible at its end says nothing else. */
+  get told(): boolean {
+    return this.#asked
+  }
+
   interrupt(): void {
     this.#asked = true
     this.#interrupting?.run()
@@ -193,22 +198,23 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
       future.#state,
       future,
       (exit) => {
+        const told = future.#cancelled || future.#running?.told === true
         future.#running = undefined
         future.#unlisten?.()
-        if (future.done()) future.#tellLate(exit)
-        else settleWithExit(future, exit, future.#message)
+        if (future.done()) future.#tellLate(exit, told)
+        else settleWithExit(future, exit, { told, message: future.#message })
       }
     )
     if (future.#cancelled) future.#running?.interrupt()
   }
 
   /** The loop was closed under it: whoever waited has been told of that, and nobody of how the fiber ends. */
-  #tellLate(exit: Exit.Exit<unknown, unknown>): void {
+  #tellLate(exit: Exit.Exit<unknown, unknown>, told: boolean): void {
     if (Exit.isSuccess(exit)) {
       if (exit.value !== undefined) this.#home._countLate()
       return
     }
-    const failure = backgroundFailure(exit)
+    const failure = backgroundFailure(exit, told)
     if (failure === undefined || isOurs(failure.error)) return
     this.#home.callExceptionHandler({
       kind: "late",
@@ -263,8 +269,9 @@ export const startBackground = (
       home._base,
       undefined,
       (exit) => {
+        const told = cancelled || running?.told === true
         running = undefined
-        const failure = backgroundFailure(exit)
+        const failure = backgroundFailure(exit, told)
         if (failure === undefined) return
         home.callExceptionHandler({
           kind: "background",

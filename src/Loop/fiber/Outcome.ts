@@ -183,8 +183,15 @@ const attach = (error: object, cause: Cause.Cause<unknown>): void => {
 const untold = (errors: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
   errors.filter((error) => !isLate(error))
 
-/** Settles a Future with the Exit of the fiber behind it. `message` is what its `cancel` was given. */
-export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>, message: unknown): void => {
+/**
+ * Settles a Future with the Exit of the fiber behind it. `message` is what its `cancel` was given; `told` says that the fiber was
+ * told to end, which its Exit need not say.
+ */
+export const settleWithExit = <A>(
+  future: Future<A>,
+  exit: Exit.Exit<A, unknown>,
+  { message, told }: { readonly message: unknown; readonly told: boolean }
+): void => {
   if (future.done()) return
   if (Exit.isSuccess(exit)) return future._settleValue(exit.value)
   const { cause } = exit
@@ -194,7 +201,7 @@ export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>
   const news = untold(errors)
   const [error] = [...news, ...errors]
   // Told of as what an interrupted fiber had waited for, it goes on through everything that was cancelled with that.
-  if (news.length === 0 && isInterrupted(cause)) future._passOn()
+  if (news.length === 0 && (told || isInterrupted(cause))) future._passOn()
   if (
     typeof error === "object" &&
     error !== null &&
@@ -210,12 +217,13 @@ export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>
  * was interrupted is no failure of its own.
  */
 export const backgroundFailure = (
-  exit: Exit.Exit<unknown, unknown>
+  exit: Exit.Exit<unknown, unknown>,
+  told: boolean
 ): { readonly error: unknown } | undefined => {
   if (Exit.isSuccess(exit) || isInterruptedOnly(exit.cause)) return undefined
   const all = errorsIn(exit.cause)
   const news = untold(all)
-  if (news.length === 0 && isInterrupted(exit.cause)) return undefined
+  if (news.length === 0 && (told || isInterrupted(exit.cause))) return undefined
   const errors = news.length === 0 ? all : news
   return {
     error: errors.length === 1 ? errors[0] : new AggregateError(errors, "several failures of one effect")
