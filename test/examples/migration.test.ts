@@ -6,7 +6,6 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { compiled } from "../support/compiled.js"
-import { line } from "../support/effect/line.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const steps = readdirSync(`${root}/examples/migration`)
@@ -73,8 +72,7 @@ const lines = (output: string): Array<string> =>
 const post = (url: string, body: string, signal: AbortSignal | null = null): Promise<Response> =>
   fetch(`${url}/jobs`, { method: "POST", body, signal })
 
-// The examples are programs for Effect 3: their Schemas and Schedules are written otherwise for Effect 4.
-describe.skipIf(line === 4)("examples/migration", () => {
+describe("examples/migration", () => {
   afterEach(() => {
     for (const child of running) child.kill("SIGKILL")
   })

@@ -1,5 +1,6 @@
 import * as Clock from "effect4/Clock"
 import type * as Context from "effect4/Context"
+import type * as Duration from "effect4/Duration"
 import * as E from "effect4/Effect"
 import type * as Exit from "effect4/Exit"
 import type * as Fiber from "effect4/Fiber"
@@ -7,6 +8,7 @@ import { dual } from "effect4/Function"
 import * as Latch from "effect4/Latch"
 import * as Result from "effect4/Result"
 import * as Scheduler from "effect4/Scheduler"
+import * as Semaphore from "effect4/Semaphore"
 import type * as Either from "./Either.js"
 import { type FiberRef, setIn } from "./FiberRef.js"
 import { Interruption } from "./RuntimeFlags.js"
@@ -33,6 +35,8 @@ export const withFiberRuntime = <A, X = never, R = never>(
 ): Effect<A, X, R> => E.withFiber((fiber) => use(fiber as Fiber.Fiber<A, X>))
 
 export const makeLatch = (open?: boolean): Effect<Latch.Latch> => Latch.make(open)
+
+export const makeSemaphore = (permits: number): Effect<Semaphore.Semaphore> => Semaphore.make(permits)
 
 export const getRuntimeFlags: Effect<number> = E.withFiber((fiber) =>
   E.succeed((fiber as unknown as Flagged).interruptible ? Interruption : 0)
@@ -92,6 +96,18 @@ export const either = <A, X, R>(self: Effect<A, X, R>): Effect<Either.Either<A, 
       ? { _tag: "Left", left: result.failure }
       : { _tag: "Right", right: result.success }
   )
+
+export const timeoutFail: {
+  <X2>(options: TimeoutFail<X2>): <A, X, R>(self: Effect<A, X, R>) => Effect<A, X | X2, R>
+  <A, X, R, X2>(self: Effect<A, X, R>, options: TimeoutFail<X2>): Effect<A, X | X2, R>
+} = dual(2, (self: Effect<any>, { duration, onTimeout }: TimeoutFail<any>) =>
+  E.timeoutOrElse(self, { duration, orElse: () => E.fail(onTimeout()) })
+)
+
+interface TimeoutFail<X> {
+  readonly duration: Duration.Input
+  readonly onTimeout: () => X
+}
 
 // ---- fibers: those of Effect 3 begin at once, and inherit whether they can be interrupted ----
 
