@@ -202,7 +202,7 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
         future.#running = undefined
         future.#unlisten?.()
         if (future.done()) future.#tellLate(exit, told)
-        else settleWithExit(future, exit, { told, message: future.#message })
+        else settleWithExit(future, exit, future.#message)
       }
     )
     if (future.#cancelled) future.#running?.interrupt()

@@ -183,15 +183,8 @@ const attach = (error: object, cause: Cause.Cause<unknown>): void => {
 const untold = (errors: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
   errors.filter((error) => !isLate(error))
 
-/**
- * Settles a Future with the Exit of the fiber behind it. `message` is what its `cancel` was given; `told` says that the fiber was
- * told to end, which its Exit need not say.
- */
-export const settleWithExit = <A>(
-  future: Future<A>,
-  exit: Exit.Exit<A, unknown>,
-  { message, told }: { readonly message: unknown; readonly told: boolean }
-): void => {
+/** Settles a Future with the Exit of the fiber behind it. `message` is what its `cancel` was given. */
+export const settleWithExit = <A>(future: Future<A>, exit: Exit.Exit<A, unknown>, message: unknown): void => {
   if (future.done()) return
   if (Exit.isSuccess(exit)) return future._settleValue(exit.value)
   const { cause } = exit
@@ -200,8 +193,8 @@ export const settleWithExit = <A>(
   const errors = errorsIn(cause)
   const news = untold(errors)
   const [error] = [...news, ...errors]
-  // Told of as what an interrupted fiber had waited for, it goes on through everything that was cancelled with that.
-  if (news.length === 0 && (told || isInterrupted(cause))) future._passOn()
+  // Told of already, as what an interrupted fiber had waited for or as a close that failed, it goes on through all that waited.
+  if (news.length === 0) future._passOn()
   if (
     typeof error === "object" &&
     error !== null &&
