@@ -121,12 +121,12 @@ const begin = (peer) => {
   return starting
 }
 
-const measure = async ({ beside, grace = 0, name, peer, ...library }) => {
+const measure = async ({ beside, grace = 0, name, peer, ...tried }) => {
   const row = { name, missed: [] }
   const miss = (what, { output }) => row.missed.push(`${what}\n${output.trim()}`)
   const server = await begin(peer)
   if (server === undefined) return { ...row, absent: true }
-  const file = library.file ?? name
+  const file = tried.file ?? name
   try {
     row.stop = await stop(file, server, ...(beside ? [beside] : []))
     if (row.stop.code !== 143) miss(`stop: exit ${row.stop.code}`, row.stop)
@@ -136,7 +136,7 @@ const measure = async ({ beside, grace = 0, name, peer, ...library }) => {
     row.twice = await twice(file, server)
     if (row.twice.code !== 143) miss(`twice: exit ${row.twice.code}`, row.twice)
     else if (row.twice.ms > STOP + grace) miss(`twice: ${row.twice.ms} ms`, row.twice)
-    if (library.timeout !== false) {
+    if (tried.timeout !== false) {
       row.timeout = await timeout(file, server)
       if (!(row.timeout.late <= LATE + grace)) miss(`timeout: ${row.timeout.late} ms late`, row.timeout)
     }

@@ -3,13 +3,13 @@
  * of when they take long; and in a finalizer given up as a close is, so that what closes goes on.
  */
 import { afterGrace, tellIfSlow } from "../../Loop/fiber/SlowJoin.js"
-import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
+import { about, afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import type { Watch } from "../../Loop/fiber/Wait.js"
 import { CancelledError, Canceller } from "../../Loop/kernel/errors.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import { Task } from "../../Loop/kernel/Task.js"
 import type { Home } from "../../Loop/ports.js"
-import { about, cancel, describe } from "./join.js"
+import { cancel, describe } from "./join.js"
 import type { OnInterrupt } from "./options.js"
 
 /**

@@ -5,14 +5,13 @@
 import * as Effect from "effect/Effect"
 import { callback, currentFiberState, outsideFibers } from "../../effect.js"
 import { originOf } from "../../Loop/closing/origin.js"
-import { afterInterrupt } from "../../Loop/fiber/Outcome.js"
+import { about, afterInterrupt } from "../../Loop/fiber/Outcome.js"
 import { afterGrace, tellIfSlow, waitIsTold } from "../../Loop/fiber/SlowJoin.js"
 import { oncePassed, Waiting } from "../../Loop/fiber/Wait.js"
 import { asOwn, enter } from "../../Loop/kernel/current.js"
 import { textOf } from "../../Loop/kernel/describe.js"
 import { Canceller } from "../../Loop/kernel/errors.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import type { Report } from "../../Loop/kernel/Report.js"
 import { Task } from "../../Loop/kernel/Task.js"
 import type { Home } from "../../Loop/ports.js"
 import type { OnInterrupt } from "./options.js"
@@ -32,10 +31,6 @@ const graceOf = (loop: Home, future: Future<unknown>, { grace, stoppable }: OnIn
   if (grace !== undefined || loop._grace !== Infinity) return grace ?? loop._grace
   return stoppable === true || (future instanceof Task && future._hasCancel) ? loop._closeDeadline : Infinity
 }
-
-/** The same work, for the report's fields. */
-export const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
-  future instanceof Task ? { future, task: future } : { future }
 
 const interrupted = new Canceller("the fiber that waited for it was interrupted")
 

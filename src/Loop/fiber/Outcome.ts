@@ -35,6 +35,7 @@ import {
 } from "../kernel/errors.js"
 import { AioError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
+import type { Report } from "../kernel/Report.js"
 import { Task } from "../kernel/Task.js"
 import type { Home } from "../ports.js"
 import { addLate, isLate } from "./late.js"
@@ -98,6 +99,10 @@ export const aioError =
   (cause: unknown): AioError =>
     new AioError({ cause, task: task() })
 
+/** What was waited for, as the fields of a report. */
+export const about = (future: Future<unknown>): Pick<Report, "future" | "task"> =>
+  future instanceof Task ? { future, task: future } : { future }
+
 /** Reports how a Future has failed, unless somebody else tells of that. Either way it is told of. */
 export const tellLate = (loop: Home, message: string, future: Future<unknown>): void => {
   const exception = future._error()
@@ -106,8 +111,7 @@ export const tellLate = (loop: Home, message: string, future: Future<unknown>): 
     kind: "late",
     message,
     exception,
-    future,
-    ...(future instanceof Task ? { task: future } : {})
+    ...about(future)
   })
 }
 
