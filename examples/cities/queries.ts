@@ -119,7 +119,7 @@ export const loneliest = ({ limit }: { readonly limit: Duration.DurationInput })
       if (Option.isNone(found) || next.distance > found.value.distance) found = Option.some(next)
       ;[next] = yield* query(nearest, next.id)
     }
-    return yield* Effect.mapError(found, () => new NotFound({ what: "city at all" }))
+    return Option.isSome(found) ? found.value : yield* new NotFound({ what: "city at all" })
   }).pipe(
     Effect.timeoutFail({
       duration: limit,

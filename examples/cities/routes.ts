@@ -21,7 +21,7 @@ class NotAllowed extends Data.TaggedError("NotAllowed")<{ readonly message: stri
 
 /** What a parameter has to be, in words that are good enough for the answer. */
 const parameter = <A, I>(schema: Schema.Schema<A, I>, words: string) =>
-  schema.annotations({ message: () => ({ message: words, override: true }) })
+  schema.pipe(Schema.annotations({ message: () => ({ message: words, override: true }) }))
 
 const wholeNumber = (from: number, to: number) =>
   parameter(

@@ -1,7 +1,7 @@
 // Cuts a trace into blocks that can be parsed on their own. A trace is one line, {"traceEvents":[{...},{...}]}, perhaps
 // followed by the next one: there is nothing to cut at but the borders of its events, which only a reader of braces and
 // strings can tell ("},{" may also stand in a string, or between the arguments of one event).
-import { Data, Either, Stream } from "effect"
+import { Data, Effect, Stream } from "effect"
 
 /** Some megabytes of events, with commas between them. */
 export interface Block {
@@ -26,7 +26,7 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const SPACE = 0x20
 
-const notATrace = (at: number, why: string) => Either.left(new NotATrace({ at, why }))
+const notATrace = (at: number, why: string) => Effect.fail(new NotATrace({ at, why }))
 
 /** How deep the array of events is. */
 const IN_EVENTS = 2
@@ -58,7 +58,7 @@ class Splitter {
   }
 
   /** The blocks that end in this chunk. */
-  push(chunk: Uint8Array): Either.Either<ReadonlyArray<Block>, NotATrace> {
+  push(chunk: Uint8Array): Effect.Effect<ReadonlyArray<Block>, NotATrace> {
     const done: Array<Block> = []
     // What belongs to the block that is being filled begins here.
     let from = 0
@@ -98,14 +98,14 @@ class Splitter {
     if (this.#length - this.#border > LONGEST_EVENT) {
       return notATrace(this.#at + this.#border, "what begins here has no end")
     }
-    return Either.right(done)
+    return Effect.succeed(done)
   }
 
   /** Whether the trace was complete. */
-  end(): Either.Either<void, NotATrace> {
+  end(): Effect.Effect<void, NotATrace> {
     if (this.#depth > 0) return notATrace(this.#seen, "it ends in the middle")
     if (this.#number === 0) return notATrace(this.#seen, "it has no events")
-    return Either.void
+    return Effect.void
   }
 
   #append(bytes: Uint8Array): void {

@@ -3,7 +3,6 @@ import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { afterEach, describe, expect, it } from "vitest"
 import { compiled } from "../support/compiled.js"
-import { line } from "../support/effect/line.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -85,8 +84,7 @@ const get = async (url: string): Promise<{ status: number; body: any }> => {
   return { status: response.status, body: await response.json() }
 }
 
-// The examples are programs for Effect 3: their Schemas and Schedules are written otherwise for Effect 4.
-describe.skipIf(line === 4)("examples/cities", () => {
+describe("examples/cities", () => {
   afterEach(() => {
     for (const program of running) program.signal("SIGKILL")
   })

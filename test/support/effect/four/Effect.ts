@@ -88,7 +88,12 @@ export const repeatN: {
 
 // ---- failures ----
 
+export const catchAll = E.catch
 export const catchAllCause = E.catchCause
+export const catchAllDefect = E.catchDefect
+
+/** A defect with this message. */
+export const dieMessage = (message: string): Effect<never> => E.die(new Error(message))
 
 export const either = <A, X, R>(self: Effect<A, X, R>): Effect<Either.Either<A, X>, never, R> =>
   E.map(E.result(self), (result) =>
@@ -103,6 +108,19 @@ export const timeoutFail: {
 } = dual(2, (self: Effect<any>, { duration, onTimeout }: TimeoutFail<any>) =>
   E.timeoutOrElse(self, { duration, orElse: () => E.fail(onTimeout()) })
 )
+
+export const timeoutTo: {
+  <A, B, B2>(options: TimeoutTo<A, B, B2>): <X, R>(self: Effect<A, X, R>) => Effect<B | B2, X, R>
+  <A, X, R, B, B2>(self: Effect<A, X, R>, options: TimeoutTo<A, B, B2>): Effect<B | B2, X, R>
+} = dual(2, (self: Effect<any>, { duration, onSuccess, onTimeout }: TimeoutTo<any, any, any>) =>
+  E.timeoutOrElse(E.map(self, onSuccess), { duration, orElse: () => E.sync(onTimeout) })
+)
+
+interface TimeoutTo<A, B, B2> {
+  readonly duration: Duration.Input
+  readonly onSuccess: (value: A) => B
+  readonly onTimeout: () => B2
+}
 
 interface TimeoutFail<X> {
   readonly duration: Duration.Input

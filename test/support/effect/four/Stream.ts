@@ -20,6 +20,19 @@ export const acquireRelease = <A, X, R, R2>(
 
 export const repeatValue = <A>(value: A): Stream<A> => S.rechunk(S.forever(S.succeed(value)), 1)
 
+/** Items one after the other, from Effects that give several. */
+export const mapConcatEffect: {
+  <A, B, X2, R2>(
+    f: (item: A) => Effect.Effect<Iterable<B>, X2, R2>
+  ): <X, R>(self: Stream<A, X, R>) => Stream<B, X | X2, R | R2>
+  <A, X, R, B, X2, R2>(
+    self: Stream<A, X, R>,
+    f: (item: A) => Effect.Effect<Iterable<B>, X2, R2>
+  ): Stream<B, X | X2, R | R2>
+} = dual(2, (self: Stream<any>, f: (item: unknown) => Effect.Effect<Iterable<unknown>>) =>
+  S.flattenIterable(S.mapEffect(self, f))
+)
+
 /** Chunks are arrays here. */
 export const chunks = <A, X, R>(self: Stream<A, X, R>): Stream<Chunk.Chunk<A>, X, R> =>
   S.map(S.chunks(self), (items) => Chunk.fromIterable(items))
