@@ -1,5 +1,5 @@
 /**
- * The benchmark: `npm run bench -- [--quick] [--cpu] [--only PATTERN] [--json FILE]`.
+ * The benchmark: `npm run bench -- [--quick] [--cpu] [--line 4] [--only PATTERN] [--json FILE]`.
  *
  * Each contender of each case runs in a process of its own, one after the other: in one process they shape each other's
  * machine code and heap, to several times the price. (`--quick` takes a process a group.)
@@ -18,6 +18,8 @@ const { values: options } = parseArgs({
   options: {
     cpu: { type: "boolean", default: false },
     json: { type: "string" },
+    /** Of Effect: 3 or 4. */
+    line: { type: "string", default: "3" },
     only: { type: "string", default: "" },
     quick: { type: "boolean", default: false }
   }
@@ -28,9 +30,15 @@ const flags = `${options.quick ? "quick" : ""},${options.cpu ? "cpu" : ""}`
 /** How long one process may take before it counts as hanging. */
 const LIMIT = 180_000
 
+if (options.line !== "3" && options.line !== "4")
+  throw new RangeError(`--line is 3 or 4, not ${options.line}`)
+
+/** What runs a group: for Effect 4 it is made by `four.mjs`. */
+const program = new URL(options.line === "4" ? "./four/group.js" : "./group.js", import.meta.url)
+
 /** The effect that the library imports. Another copy here would compare two Effects with each other. */
 const effectVersion = (): string => {
-  const here = createRequire(import.meta.url)
+  const here = createRequire(program)
   const library = createRequire(realpathSync(here.resolve("effect-aio/package.json")))
   const [mine, its] = [here, library].map((from) => realpathSync(from.resolve("effect/package.json")))
   if (mine !== its) throw new Error(`two copies of effect: ${mine} and ${its}`)
@@ -41,7 +49,7 @@ const effectVersion = (): string => {
 const measureIn = (group: string, cases: string, contenders: string): Promise<Array<CaseResult>> =>
   new Promise((resolve, reject) => {
     const results: Array<CaseResult> = []
-    const child = fork(new URL("./group.js", import.meta.url), [group, cases, contenders, flags], {
+    const child = fork(program, [group, cases, contenders, flags], {
       execArgv: ["--expose-gc"]
     })
     const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT)

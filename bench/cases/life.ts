@@ -46,10 +46,12 @@ const fiberSet = (name: string, pending: Effect.Effect<never, unknown>): Contend
       const fibers = await Effect.runPromise(
         Effect.forEach(Array.from({ length: n }), () => FiberSet.run(set, pending))
       )
+      let ended = 0
+      for (const fiber of fibers) fiber.addObserver(() => void ended++)
       await macrotask()
       return async () => {
         await Effect.runPromise(Scope.close(scope, Exit.void))
-        return fibers.filter((fiber) => fiber.unsafePoll() !== null).length
+        return ended
       }
     },
     1 / 4

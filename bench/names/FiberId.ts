@@ -1,0 +1,2 @@
+/** A Deferred of Effect 4 does not know who made it. */
+export const none = undefined

@@ -1,0 +1,4 @@
+/** What there is of a Runtime is its Context. */
+import * as Effect from "effect4/Effect"
+
+export const runPromise = Effect.runPromiseWith
