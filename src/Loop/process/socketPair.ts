@@ -7,7 +7,7 @@
  * system; elsewhere it is a file in a directory of its own. As others might get hold of the name, the first bytes prove
  * who has connected.
  */
-import { randomBytes } from "node:crypto"
+import { Buffer } from "node:buffer"
 import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -23,15 +23,17 @@ export interface SocketPair {
 
 const nothing = (): void => {}
 
+/** Node's `crypto` by its global name, which loads it with the first pair; an import would, with the library. */
+const random = (): Buffer => crypto.getRandomValues(Buffer.allocUnsafe(LENGTH))
+
 /** Calls `then` once, from an event: with an error, or with the parent's end and the child's, both paused and empty. */
 export const socketPair = (
   then: (error: Error | undefined, ours?: Socket, theirs?: Socket) => void
 ): SocketPair => {
-  const token = randomBytes(LENGTH)
+  const token = random()
   const abstract = process.platform === "linux"
   const folder = abstract ? undefined : mkdtempSync(join(tmpdir(), "effect-aio-"))
-  const path =
-    folder === undefined ? `\0effect-aio-${randomBytes(LENGTH).toString("hex")}` : join(folder, "s")
+  const path = folder === undefined ? `\0effect-aio-${random().toString("hex")}` : join(folder, "s")
   const arrived = new Set<Socket>()
   let done = false
   const finish = (kept?: Socket): void => {
