@@ -10,7 +10,7 @@
  *       host/                 what the kernel stands on: clock and turns of Node, async-local state, the log
  *       fiber/                fibers and Futures wait for each other
  *       closing/              how a loop ends, and who is to blame
- *       readers/ signals/ process/ executor/ thread/ stream/ parcel/
+ *       readers/ signals/ process/ executor/ thread/ network/ stream/ parcel/
  *                             what a loop holds of the system
  *
  * Imports go downstairs or stay on the floor: kernel, host, fiber, closing, capabilities, EventLoop, Adapter, door. The rows
@@ -73,6 +73,19 @@ export { StreamWriter } from "./Loop/stream/StreamWriter.js"
 export { PipeTransport } from "./Loop/stream/PipeTransport.js"
 export type { BaseTransport, ReadTransport, WriteTransport } from "./Loop/stream/Transport.js"
 
+export type {
+  AcceptedSocketOptions,
+  AdoptedSocket,
+  ConnectionOptions,
+  StartTlsOptions,
+  UnixConnectionOptions
+} from "./Loop/network/createConnection.js"
+export type { ServerOptions, UnixServerOptions } from "./Loop/network/createServer.js"
+export type { SocketAddress } from "./Loop/network/Address.js"
+export type { BaseProtocol, BufferedProtocol, Protocol } from "./Loop/network/Protocol.js"
+export { Server as AioServer, type ServerSocket } from "./Loop/network/Server.js"
+export { SocketTransport } from "./Loop/network/SocketTransport.js"
+
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
 export { Handle } from "./Loop/kernel/Handle.js"
@@ -106,8 +119,10 @@ export {
 } from "./Loop/kernel/errors.js"
 export {
   AioError,
+  BindError,
   BrokenPipeError,
   BufferOverflowError,
+  ConnectError,
   ExecutorClosedError,
   FdError,
   FdPollUnavailableError,
@@ -117,6 +132,7 @@ export {
   LoopCrash,
   LoopStoppedError,
   ProcessLookupError,
+  ResolveError,
   SignalError,
   SpawnError,
   WorkerDiedError

@@ -22,9 +22,12 @@ const declared = (): ReadonlyArray<string> => {
 
 const values = [
   "AioError",
+  "AioServer",
+  "BindError",
   "BrokenPipeError",
   "BufferOverflowError",
   "CancelledError",
+  "ConnectError",
   "Event",
   "EventLoop",
   "Executor",
@@ -49,7 +52,9 @@ const values = [
   "Process",
   "ProcessLookupError",
   "QueueFullError",
+  "ResolveError",
   "SignalError",
+  "SocketTransport",
   "SpawnError",
   "StreamReader",
   "StreamWriter",
@@ -93,6 +98,8 @@ const values = [
 ]
 
 const types = [
+  "AcceptedSocketOptions",
+  "AdoptedSocket",
   "AioContext",
   "AioDisposable",
   "AioInterrupted",
@@ -105,10 +112,13 @@ const types = [
   "AllowAioOptions",
   "AskOptions",
   "AsyncItems",
+  "BaseProtocol",
   "BaseTransport",
   "Bind",
+  "BufferedProtocol",
   "CancelOption",
   "CancelledOption",
+  "ConnectionOptions",
   "Coroutine",
   "CoroutineValue",
   "DisposableResource",
@@ -139,11 +149,16 @@ const types = [
   "ProcessOf",
   "ProcessOptions",
   "ProcessPipe",
+  "Protocol",
   "ReadTransport",
   "Redirect",
   "Report",
   "ReportKind",
   "RunOptions",
+  "ServerOptions",
+  "ServerSocket",
+  "SocketAddress",
+  "StartTlsOptions",
   "StopOptions",
   "SubprocessOptions",
   "SubprocessPipe",
@@ -158,6 +173,8 @@ const types = [
   "ToAioVisitOptions",
   "Transfer",
   "Transferred",
+  "UnixConnectionOptions",
+  "UnixServerOptions",
   "Watchable",
   "WriteTransport"
 ]
@@ -173,7 +190,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(22)
+    expect(errors).toHaveLength(25)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

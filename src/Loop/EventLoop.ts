@@ -27,6 +27,30 @@ import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/SubprocessTransport.js"
 import type { Watchable } from "./readers/fdOf.js"
 import type { ReaderMethods } from "./readers/ReaderMethods.js"
+import type {
+  AcceptedSocketOptions,
+  AdoptedSocket,
+  ConnectionOptions,
+  StartTlsOptions,
+  UnixConnectionOptions
+} from "./network/createConnection.js"
+import {
+  connectAcceptedSocket,
+  createConnection,
+  createUnixConnection,
+  startTls
+} from "./network/createConnection.js"
+import {
+  createServer,
+  createUnixServer,
+  type ServerOptions,
+  type UnixServerOptions
+} from "./network/createServer.js"
+import { Network, type NetworkNumbers } from "./network/Network.js"
+import type { NetworkMethods } from "./network/NetworkMethods.js"
+import type { BufferedProtocol, Protocol } from "./network/Protocol.js"
+import type { Server } from "./network/Server.js"
+import type { SocketTransport } from "./network/SocketTransport.js"
 import { type ReaderNumbers, Readers, readersOf } from "./readers/Readers.js"
 import type { SignalMethods } from "./signals/SignalMethods.js"
 import { type SignalNumbers, Signals, signalsOf } from "./signals/Signals.js"
@@ -42,7 +66,14 @@ import type { ThreadMethods } from "./thread/ThreadMethods.js"
  * @since 0.1.0
  */
 export interface LoopStatistics
-  extends EffectLoopStatistics, ReaderNumbers, SignalNumbers, ProcessNumbers, JobNumbers, OfferNumbers {}
+  extends
+    EffectLoopStatistics,
+    ReaderNumbers,
+    SignalNumbers,
+    ProcessNumbers,
+    JobNumbers,
+    OfferNumbers,
+    NetworkNumbers {}
 
 /** @internal The part of capabilities that were not used. */
 export const nothingHeld = {
@@ -50,7 +81,8 @@ export const nothingHeld = {
   ...Signals.none,
   ...Processes.none,
   ...Executors.none,
-  ...Offers.none
+  ...Offers.none,
+  ...Network.none
 }
 
 /**
@@ -74,7 +106,7 @@ export const nothingHeld = {
  */
 export class EventLoop
   extends EffectLoop
-  implements ReaderMethods, SignalMethods, ProcessMethods, ExecutorMethods, ThreadMethods
+  implements ReaderMethods, SignalMethods, ProcessMethods, ExecutorMethods, ThreadMethods, NetworkMethods
 {
   override statistics(): LoopStatistics {
     return { ...super.statistics(), ...nothingHeld, ...numbersOf(this) }
@@ -205,5 +237,49 @@ export class EventLoop
 
   threadHandle<F extends ThreadFunctions<F>>(functions: F, options: OfferOptions = {}): OfferedHandle {
     return offersOf(this).offer(functions, options)
+  }
+
+  createConnection<P extends Protocol | BufferedProtocol>(
+    protocolFactory: () => P,
+    options: ConnectionOptions
+  ): Future<[transport: SocketTransport, protocol: P]> {
+    return createConnection(this, protocolFactory, options)
+  }
+
+  createUnixConnection<P extends Protocol | BufferedProtocol>(
+    protocolFactory: () => P,
+    options: UnixConnectionOptions
+  ): Future<[transport: SocketTransport, protocol: P]> {
+    return createUnixConnection(this, protocolFactory, options)
+  }
+
+  connectAcceptedSocket<P extends Protocol | BufferedProtocol>(
+    protocolFactory: () => P,
+    sock: AdoptedSocket,
+    options: AcceptedSocketOptions = {}
+  ): Future<[transport: SocketTransport, protocol: P]> {
+    return connectAcceptedSocket(this, protocolFactory, sock, options)
+  }
+
+  createServer(
+    protocolFactory: () => Protocol | BufferedProtocol,
+    options: ServerOptions = {}
+  ): Future<Server> {
+    return createServer(this, protocolFactory, options)
+  }
+
+  createUnixServer(
+    protocolFactory: () => Protocol | BufferedProtocol,
+    options: UnixServerOptions
+  ): Future<Server> {
+    return createUnixServer(this, protocolFactory, options)
+  }
+
+  startTls(
+    transport: SocketTransport,
+    protocol: Protocol | BufferedProtocol,
+    options: StartTlsOptions = {}
+  ): Future<SocketTransport> {
+    return startTls(this, transport, protocol, options)
   }
 }

@@ -275,6 +275,131 @@ export class BrokenPipeError extends Error {
 }
 
 /**
+ * A host name could not be resolved: nobody knows it (`ENOTFOUND`), the name server did not answer (`EAI_AGAIN`), or it has
+ * no address of the family that was asked for. `host` is the name.
+ *
+ * Raised by what connects or listens, as the failure of its Future. What to do: see the message.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   try {
+ *     await loop.createConnection(() => ({}), { host: "no-such-host.invalid", port: 80 })
+ *   } catch (error) {
+ *     if (error instanceof ResolveError) console.log(error.host) // => no-such-host.invalid
+ *   }
+ * })
+ * await loop.close()
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class ResolveError extends Error {
+  readonly _tag = "ResolveError"
+  override readonly name = "ResolveError"
+  readonly host: string
+  readonly code: string
+  constructor(options: {
+    readonly host: string
+    readonly code: string
+    readonly why: string
+    readonly cause?: unknown
+  }) {
+    super(
+      `${options.code}: cannot resolve ${options.host}: ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.host = options.host
+    this.code = options.code
+  }
+}
+
+/**
+ * No connection could be made, or its TLS handshake failed. Nothing is open. `code` is the system's name of the error
+ * (`ECONNREFUSED`: nobody listens there), or OpenSSL's.
+ *
+ * Raised by `createConnection`, `createUnixConnection` and `startTls`, as the failure of their Future. What to do: see the
+ * message, which names each address that was tried; `cause` is Node's own error.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   try {
+ *     await loop.createUnixConnection(() => ({}), { path: "/tmp/no-such.sock" })
+ *   } catch (error) {
+ *     if (error instanceof ConnectError) console.log(error.code, error.address) // => ENOENT /tmp/no-such.sock
+ *   }
+ * })
+ * await loop.close()
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class ConnectError extends Error {
+  readonly _tag = "ConnectError"
+  override readonly name = "ConnectError"
+  /** What was to be connected to: `host:port`, or a path. */
+  readonly address: string
+  readonly code: string
+  constructor(options: {
+    readonly address: string
+    readonly code: string
+    readonly why: string
+    readonly cause?: unknown
+  }) {
+    super(
+      `${options.code}: cannot connect to ${options.address}: ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.address = options.address
+    this.code = options.code
+  }
+}
+
+/**
+ * A server cannot listen there: the address is in use (`EADDRINUSE`), not one of this machine (`EADDRNOTAVAIL`), not
+ * allowed (`EACCES`). Nothing is open, and what was there is as it was.
+ *
+ * Raised by `createServer`, `createUnixServer` and `startServing`, as the failure of their Future. What to do: see the
+ * message.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const server = await loop.createServer(() => ({}), { host: "127.0.0.1" })
+ *   try {
+ *     await loop.createServer(() => ({}), { host: "127.0.0.1", port: server.sockets[0]?.port })
+ *   } catch (error) {
+ *     if (error instanceof BindError) console.log(error.code) // => EADDRINUSE
+ *   }
+ * })
+ * await loop.close()
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class BindError extends Error {
+  readonly _tag = "BindError"
+  override readonly name = "BindError"
+  /** Where the server was to listen: `host:port`, or a path. */
+  readonly address: string
+  readonly code: string
+  constructor(options: {
+    readonly address: string
+    readonly code: string
+    readonly why: string
+    readonly cause?: unknown
+  }) {
+    super(
+      `${options.code}: cannot listen on ${options.address}: ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.address = options.address
+    this.code = options.code
+  }
+}
+
+/**
  * The stream ended before as much came as was asked for. What did come has been taken out of the stream.
  * asyncio: `IncompleteReadError`.
  *

@@ -11,12 +11,13 @@ import type { Task } from "./Task.js"
  * - `slowJoin`: a wait for cancelled work takes long
  * - `slowCallback`: a callback held the thread for long (debug mode)
  * - `leftover`: what had not stopped when a deadline passed
+ * - `connection`: a protocol failed, or a server could not accept; it costs a connection at the most
  *
  * @category models
  * @since 0.1.0
  */
 export type ReportKind =
-  "callback" | "background" | "unretrieved" | "late" | "slowJoin" | "slowCallback" | "leftover"
+  "callback" | "background" | "unretrieved" | "late" | "slowJoin" | "slowCallback" | "leftover" | "connection"
 
 /**
  * One report. `message` says what happened; the other fields name the things involved. Programs may make reports of
@@ -32,6 +33,9 @@ export interface Report {
   readonly handle?: Handle
   readonly future?: Future<unknown>
   readonly task?: Task<unknown>
+  /** The connection that it is about, and its protocol. */
+  readonly transport?: object
+  readonly protocol?: object
   /** Debug mode: where the handle, future or task was created, innermost frame first. */
   readonly sourceTraceback?: string
   /** For reports about the exception handler itself: what it was given. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks"
+import { Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, LogLevel, TestClock } from "effect"
 import {
@@ -10,6 +11,8 @@ import {
   type ReportKind,
   runAioFuture
 } from "../../../src/index.js"
+import { SocketTransport } from "../../../src/Loop/network/SocketTransport.js"
+import { StreamReads } from "../../../src/Loop/network/Source.js"
 import { capturing, collecting, forever, scoped, settle } from "../../support/scopedLoops.js"
 
 const boom = new Error("boom")
@@ -84,6 +87,19 @@ const ways: Record<
       })
     )
   },
+  connection: {
+    run: Effect.flatMap(Loop, (loop) => {
+      const protocol = {
+        connectionMade: () => {
+          throw boom
+        }
+      }
+      loop.callSoon(() =>
+        new SocketTransport(loop, new StreamReads(new Socket()), protocol, undefined)._begin()
+      )
+      return Loop.synchronize
+    })
+  },
   leftover: {
     options: { closeDeadline: 0 },
     run: Effect.flatMap(Loop, (loop) => {
@@ -120,6 +136,10 @@ describe("the exception handler", () => {
       fields: ["handle", "sourceTraceback"],
       message: /^Executing <Handle slow\(\).*> took 0\.010 seconds$/
     },
+    connection: {
+      fields: ["exception", "protocol", "transport"],
+      message: /^connectionMade\(\) of the protocol failed: a socket$/
+    },
     leftover: {
       fields: [],
       message: /^1 left over on L at the deadline of 0ms for closing L:\nwhat .*\ntask +stuck/
@@ -147,6 +167,7 @@ describe("the exception handler", () => {
     late: "WARN",
     slowJoin: "WARN",
     slowCallback: "WARN",
+    connection: "ERROR",
     leftover: "WARN"
   }
 

@@ -1,5 +1,5 @@
 // Child processes told to a protocol. What `Child.test.ts` shows of the options and the start is not repeated here.
-// Covers: startSubprocess, LastWords, NodeTransport
+// Covers: startSubprocess, LastWords
 import type { Socket } from "node:net"
 import { it } from "@effect/vitest"
 import { AsyncLocalStorage } from "node:async_hooks"

@@ -1,5 +1,5 @@
 // The sending half: a StreamWriter over a real pipe, whose other end is in the test's hands.
-// Covers: FlowControl, PipeTransport, Transport
+// Covers: FlowControl, NodeTransport, PipeTransport, Transport
 import { mkdtempSync, rmSync } from "node:fs"
 import { connect, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"

@@ -1,0 +1,85 @@
+/** Protocols that remember what they were told, and loops for them that are closed and have reported nothing. */
+import { expect } from "vitest"
+import { type EventLoop, type Future, type Report, type SocketTransport, SyncLoop } from "../../src/index.js"
+
+/** Runs a coroutine on a loop of its own, which is closed then and has nothing left; `reports` are those it may make. */
+export const onLoop = async (
+  body: (loop: EventLoop, reports: Array<Report>) => Promise<void>,
+  options: { readonly mayReport?: boolean } = {}
+): Promise<void> => {
+  const reports: Array<Report> = []
+  const loop = SyncLoop.make({ exceptionHandler: (_loop, report) => void reports.push(report) })
+  await loop.runUntilComplete(() => body(loop, reports))
+  await loop.close()
+  if (options.mayReport !== true) expect(reports).toEqual([])
+  expect(loop.statistics()).toMatchObject({ servers: 0, transports: 0 })
+}
+
+/** The error of what has to fail. */
+export const failure = (f: () => PromiseLike<unknown>): Promise<unknown> =>
+  Promise.resolve()
+    .then(f)
+    .then(
+      (value) => Promise.reject(new Error(`it gave ${String(value)}`)),
+      (error: unknown) => error
+    )
+
+/** Writes down what it is told. */
+export class Recording {
+  readonly log: Array<string> = []
+  readonly made: Future<void>
+  readonly lost: Future<void>
+  transport!: SocketTransport
+  text = ""
+  readonly #waits = new Set<() => void>()
+
+  constructor(protected readonly loop: EventLoop) {
+    this.made = loop.createFuture<void>()
+    this.lost = loop.createFuture<void>()
+  }
+
+  connectionMade(transport: SocketTransport): void {
+    this.transport = transport
+    this.log.push("made")
+    this.made.setResult(undefined)
+  }
+
+  dataReceived(data: Buffer): void {
+    this.log.push(`data ${data.toString()}`)
+    this.text += data.toString()
+    for (const wait of this.#waits) wait()
+  }
+
+  eofReceived(): boolean {
+    this.log.push("eof")
+    return false
+  }
+
+  pauseWriting(): void {
+    this.log.push("pause")
+  }
+
+  resumeWriting(): void {
+    this.log.push("resume")
+  }
+
+  connectionLost(error: Error | null): void {
+    this.log.push(
+      `lost ${error === null ? "null" : ((error as NodeJS.ErrnoException).code ?? String(error))}`
+    )
+    this.lost.setResult(undefined)
+  }
+
+  /** Done when all of what has come is this. */
+  received(text: string): Future<void> {
+    const done = this.loop.createFuture<void>()
+    const look = (): void => {
+      if (this.text !== text || done.done()) return
+      this.#waits.delete(look)
+      done.setResult(undefined)
+    }
+    this.#waits.add(look)
+    look()
+    return done
+  }
+}
