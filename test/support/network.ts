@@ -1,6 +1,18 @@
 /** Protocols that remember what they were told, and loops for them that are closed and have reported nothing. */
-import { expect } from "vitest"
-import { type EventLoop, type Future, type Report, type SocketTransport, SyncLoop } from "../../src/index.js"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, expect } from "vitest"
+import {
+  type EventLoop,
+  type Future,
+  type Protocol,
+  type Report,
+  type SocketTransport,
+  SyncLoop
+} from "../../src/index.js"
 
 /** Runs a coroutine on a loop of its own, which is closed then and has nothing left; `reports` are those it may make. */
 export const onLoop = async (
@@ -82,4 +94,35 @@ export class Recording {
     look()
     return done
   }
+}
+
+/** Sends back what it is sent. */
+export const echo = (): Protocol => {
+  let transport: SocketTransport
+  return {
+    connectionMade: (made) => (transport = made),
+    dataReceived: (data) => transport.write(data)
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on. */
+export const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+const folders: Array<string> = []
+afterEach(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true })
+})
+
+/** An empty folder with a short path, gone after the test. */
+export const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), "A-net-"))
+  folders.push(made)
+  return made
 }
