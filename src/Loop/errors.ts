@@ -431,8 +431,8 @@ export class IncompleteReadError extends Error {
   /** How many bytes were asked for; `null` where a separator was. */
   readonly expected: number | null
   constructor(options: { readonly partial: Uint8Array; readonly expected: number | null }) {
-    const wanted = options.expected === null ? "a separator" : `${options.expected} bytes`
-    super(`the stream ended after ${options.partial?.length} bytes, before ${wanted}`)
+    const wanted = options.expected === null ? "before a separator" : `of ${options.expected} expected`
+    super(`the stream ended after ${options.partial?.length} bytes ${wanted}`)
     this.partial = options.partial
     this.expected = options.expected
   }
@@ -468,8 +468,8 @@ export class LimitOverrunError extends Error {
   constructor(options: { readonly consumed: number; readonly limit: number; readonly found: boolean }) {
     super(
       options.found
-        ? `the separator came after ${options.consumed} bytes, beyond the limit of ${options.limit}`
-        : `no separator in ${options.consumed} bytes, the limit is ${options.limit}`
+        ? `the separator is found after ${options.consumed} bytes, beyond the limit of ${options.limit}`
+        : `the separator is not found in ${options.consumed} bytes, the limit is ${options.limit}`
     )
     this.consumed = options.consumed
   }

@@ -1,7 +1,7 @@
 /** Reading bytes as they come: the receiving half of a connection or pipe. `StreamWriter.ts` is the other. */
 import { Buffer } from "node:buffer"
 import { ByteQueue } from "./ByteQueue.js"
-import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
+import { BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { IncompleteReadError, LimitOverrunError } from "../errors.js"
@@ -90,6 +90,8 @@ export class StreamReader {
     options: { readonly limit?: number | undefined; readonly loop?: BaseEventLoop | undefined } = {}
   ) {
     this.#limit = checkLimit("new StreamReader()", options.limit ?? defaultLimit)
+    if (options.loop !== undefined && !(options.loop instanceof BaseEventLoop))
+      throw new TypeError(`new StreamReader(): loop is an EventLoop, not ${describeValue(options.loop)}`)
     this.#loop = options.loop ?? runningLoop("new StreamReader()")
   }
 
@@ -137,15 +139,12 @@ export class StreamReader {
   }
 
   /**
-   * Everything up to the separator, and the separator: a string or bytes, a newline by default. Fails with
-   * {@link IncompleteReadError} if the end comes first, and with {@link LimitOverrunError} if there is more than the
-   * limit before it, which then is still there to be read in another way.
+   * Everything up to the separator, and the separator: a string or bytes, a newline by default; of several, the one that
+   * ends first. Fails with {@link IncompleteReadError} if the end comes first, and with {@link LimitOverrunError} if there
+   * is more than the limit before it, which then is still there to be read in another way.
    */
-  readuntil(separator: string | Uint8Array = newline): Future<Buffer> {
-    if (typeof separator !== "string" && !(separator instanceof Uint8Array))
-      throw new TypeError(`readuntil takes a string or bytes, not ${describeValue(separator)}`)
-    if (separator.length === 0) throw new RangeError("readuntil takes a separator of at least one byte")
-    const until = this.#until(typeof separator === "string" ? Buffer.from(separator) : asBuffer(separator))
+  readuntil(separator: string | Uint8Array | ReadonlyArray<string | Uint8Array> = newline): Future<Buffer> {
+    const until = this.#until(checkSeparators(separator))
     return this.#begin("readuntil", { next: () => this.#perhaps(until()) })
   }
 
@@ -221,6 +220,7 @@ export class StreamReader {
       ...(this.#limit !== defaultLimit ? [`limit=${this.#limit}`] : []),
       ...(this.#waiting !== undefined ? [`waiting=${this.#waiting.what}`] : []),
       ...(this.#failure !== undefined ? [`exception=${describeValue(this.#failure.error)}`] : []),
+      ...(this.#transport !== undefined ? [`transport=${describeValue(this.#transport)}`] : []),
       ...(this.#paused ? ["paused"] : [])
     ]
     return `<${["StreamReader", ...words].join(" ")}>`
@@ -305,24 +305,36 @@ export class StreamReader {
     }
   }
 
-  /** A search that goes on where it stopped. It gives the bytes that it takes, or `undefined` where it needs more. */
-  #until(separator: Buffer): () => Buffer | undefined {
+  /**
+   * A search that goes on where it stopped. It gives the bytes that it takes, or `undefined` where it needs more. The
+   * separators are in the order of their lengths.
+   */
+  #until(separators: ReadonlyArray<Buffer>): () => Buffer | undefined {
+    const longest = (separators[separators.length - 1] as Buffer).length
     let searched = 0
     return () => {
-      const at = this.#bytes.indexOf(separator, searched)
-      if (at < 0) {
-        searched = Math.max(0, this.#bytes.size + 1 - separator.length)
+      let start = -1
+      let end = Infinity
+      for (const separator of separators) {
+        const at = this.#bytes.indexOf(separator, searched)
+        if (at < 0 || at + separator.length >= end) continue
+        start = at
+        end = at + separator.length
+      }
+      if (start < 0) {
+        // Here a longer one may have begun; a shorter one has not ended before it.
+        searched = Math.max(0, this.#bytes.size + 1 - longest)
         if (searched > this.#limit) throw this.#overrun(searched, false)
         if (this.#eof) throw new IncompleteReadError({ partial: this.#takeAll(), expected: null })
         return undefined
       }
-      if (at > this.#limit) throw this.#overrun(at, true)
-      return this.#bytes.take(at + separator.length)
+      if (start > this.#limit) throw this.#overrun(start, true)
+      return this.#bytes.take(end)
     }
   }
 
   #line<A>(wrap: (line: Buffer) => A): Attempt<A> {
-    const until = this.#until(newline)
+    const until = this.#until([newline])
     const line = (): Buffer | undefined => {
       try {
         return until()
@@ -368,6 +380,22 @@ export class StreamReader {
   #resumeIfEmpty(): void {
     if (this.#bytes.size <= this.#limit) this.#resume()
   }
+}
+
+/** What `readuntil` looks for, in the order of the lengths. Throws `TypeError` or `RangeError`. */
+const checkSeparators = (given: unknown): ReadonlyArray<Buffer> => {
+  const all: ReadonlyArray<unknown> = Array.isArray(given) ? given : [given]
+  if (all.length === 0) throw new RangeError("readuntil takes at least one separator")
+  return all
+    .map((separator) => {
+      if (typeof separator !== "string" && !(separator instanceof Uint8Array))
+        throw new TypeError(
+          `readuntil takes a string, bytes or an array of them, not ${describeValue(separator)}`
+        )
+      if (separator.length === 0) throw new RangeError("readuntil takes a separator of at least one byte")
+      return typeof separator === "string" ? Buffer.from(separator) : asBuffer(separator)
+    })
+    .sort((a, b) => a.length - b.length)
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
