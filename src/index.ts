@@ -85,6 +85,13 @@ export type { SocketAddress } from "./Loop/network/Address.js"
 export type { BaseProtocol, BufferedProtocol, Protocol } from "./Loop/network/Protocol.js"
 export { Server as AioServer, type ServerSocket } from "./Loop/network/Server.js"
 export { SocketTransport } from "./Loop/network/SocketTransport.js"
+export type { PipeEnd, PipeProtocol } from "./Loop/network/connectPipe.js"
+export type { DatagramOptions } from "./Loop/network/createDatagramEndpoint.js"
+export { DatagramTransport, type DatagramProtocol } from "./Loop/network/DatagramTransport.js"
+export type { ResolveOptions } from "./Loop/network/getaddrinfo.js"
+export type { NameInfo } from "./Loop/network/getnameinfo.js"
+export type { StreamOptions } from "./Loop/network/openStreams.js"
+export { StreamReaderProtocol, type ClientConnected } from "./Loop/network/StreamReaderProtocol.js"
 
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"
@@ -123,6 +130,7 @@ export {
   BrokenPipeError,
   BufferOverflowError,
   ConnectError,
+  ConnectionResetError,
   ExecutorClosedError,
   FdError,
   FdPollUnavailableError,

@@ -28,6 +28,8 @@ const values = [
   "BufferOverflowError",
   "CancelledError",
   "ConnectError",
+  "ConnectionResetError",
+  "DatagramTransport",
   "Event",
   "EventLoop",
   "Executor",
@@ -57,6 +59,7 @@ const values = [
   "SocketTransport",
   "SpawnError",
   "StreamReader",
+  "StreamReaderProtocol",
   "StreamWriter",
   "Subprocess",
   "SubprocessTransport",
@@ -118,9 +121,12 @@ const types = [
   "BufferedProtocol",
   "CancelOption",
   "CancelledOption",
+  "ClientConnected",
   "ConnectionOptions",
   "Coroutine",
   "CoroutineValue",
+  "DatagramOptions",
+  "DatagramProtocol",
   "DisposableResource",
   "EffectOptions",
   "EmitterBuffer",
@@ -144,8 +150,11 @@ const types = [
   "LoopOptions",
   "LoopStatistics",
   "ModuleJob",
+  "NameInfo",
   "OfferOptions",
   "OfferedHandle",
+  "PipeEnd",
+  "PipeProtocol",
   "ProcessOf",
   "ProcessOptions",
   "ProcessPipe",
@@ -154,12 +163,14 @@ const types = [
   "Redirect",
   "Report",
   "ReportKind",
+  "ResolveOptions",
   "RunOptions",
   "ServerOptions",
   "ServerSocket",
   "SocketAddress",
   "StartTlsOptions",
   "StopOptions",
+  "StreamOptions",
   "SubprocessOptions",
   "SubprocessPipe",
   "SubprocessProtocol",
@@ -190,7 +201,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(25)
+    expect(errors).toHaveLength(26)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

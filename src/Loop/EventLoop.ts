@@ -26,6 +26,26 @@ import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/SubprocessTransport.js"
 import type { Watchable } from "./readers/fdOf.js"
+import { connectReadPipe, connectWritePipe } from "./network/connectPipe.js"
+import { createDatagramEndpoint, type DatagramOptions } from "./network/createDatagramEndpoint.js"
+import type { DatagramProtocol, DatagramTransport } from "./network/DatagramTransport.js"
+import type { EndpointMethods } from "./network/EndpointMethods.js"
+import { getaddrinfo, type ResolveOptions } from "./network/getaddrinfo.js"
+import { getnameinfo, type NameInfo } from "./network/getnameinfo.js"
+import {
+  openConnection,
+  openUnixConnection,
+  startServer,
+  startUnixServer,
+  type StreamOptions
+} from "./network/openStreams.js"
+import type { PipeEnd, PipeProtocol } from "./network/connectPipe.js"
+import type { SocketAddress } from "./network/Address.js"
+import type { StreamMethods } from "./network/StreamMethods.js"
+import type { ClientConnected } from "./network/StreamReaderProtocol.js"
+import type { PipeTransport } from "./stream/PipeTransport.js"
+import type { StreamReader } from "./stream/StreamReader.js"
+import type { StreamWriter } from "./stream/StreamWriter.js"
 import type { ReaderMethods } from "./readers/ReaderMethods.js"
 import type {
   AcceptedSocketOptions,
@@ -106,7 +126,15 @@ export const nothingHeld = {
  */
 export class EventLoop
   extends EffectLoop
-  implements ReaderMethods, SignalMethods, ProcessMethods, ExecutorMethods, ThreadMethods, NetworkMethods
+  implements
+    ReaderMethods,
+    SignalMethods,
+    ProcessMethods,
+    ExecutorMethods,
+    ThreadMethods,
+    NetworkMethods,
+    EndpointMethods,
+    StreamMethods
 {
   override statistics(): LoopStatistics {
     return { ...super.statistics(), ...nothingHeld, ...numbersOf(this) }
@@ -281,5 +309,61 @@ export class EventLoop
     options: StartTlsOptions = {}
   ): Future<SocketTransport> {
     return startTls(this, transport, protocol, options)
+  }
+
+  createDatagramEndpoint<P extends DatagramProtocol>(
+    protocolFactory: () => P,
+    options: DatagramOptions
+  ): Future<[transport: DatagramTransport, protocol: P]> {
+    return createDatagramEndpoint(this, protocolFactory, options)
+  }
+
+  connectReadPipe<P extends PipeProtocol>(
+    protocolFactory: () => P,
+    pipe: PipeEnd
+  ): Future<[transport: PipeTransport, protocol: P]> {
+    return connectReadPipe(this, protocolFactory, pipe)
+  }
+
+  connectWritePipe<P extends PipeProtocol>(
+    protocolFactory: () => P,
+    pipe: PipeEnd
+  ): Future<[transport: PipeTransport, protocol: P]> {
+    return connectWritePipe(this, protocolFactory, pipe)
+  }
+
+  getaddrinfo(
+    host: string | null,
+    port: number | null,
+    options: ResolveOptions = {}
+  ): Future<ReadonlyArray<SocketAddress>> {
+    return getaddrinfo(this, host, port, options)
+  }
+
+  getnameinfo(address: { readonly host: string; readonly port: number }): Future<NameInfo> {
+    return getnameinfo(this, address)
+  }
+
+  openConnection(
+    options: ConnectionOptions & StreamOptions
+  ): Future<[reader: StreamReader, writer: StreamWriter]> {
+    return openConnection(this, options)
+  }
+
+  openUnixConnection(
+    options: UnixConnectionOptions & StreamOptions
+  ): Future<[reader: StreamReader, writer: StreamWriter]> {
+    return openUnixConnection(this, options)
+  }
+
+  startServer(clientConnected: ClientConnected, options: ServerOptions & StreamOptions = {}): Future<Server> {
+    return startServer(this, clientConnected, options)
+  }
+
+  startUnixServer(
+    clientConnected: ClientConnected,
+    options: UnixServerOptions & StreamOptions
+  ): Future<Server> {
+    return startUnixServer(this, clientConnected, options)
   }
 }

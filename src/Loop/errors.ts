@@ -400,6 +400,48 @@ export class BindError extends Error {
 }
 
 /**
+ * The connection is gone: the other end has reset it, it broke, or it was closed here. `code` is the system's name of the
+ * error, where there is one: `ECONNRESET`, `EPIPE`, `ETIMEDOUT`. asyncio: `ConnectionResetError`.
+ *
+ * Raised by `drain` of a StreamWriter, and by the Stream and the Sink of `Net`. What to do: stop writing; connect again.
+ *
+ * @example
+ * const loop = SyncLoop.make()
+ * await loop.runUntilComplete(async () => {
+ *   const server = await loop.startServer(() => {}, { host: "127.0.0.1" })
+ *   const [, writer] = await loop.openConnection({ host: "127.0.0.1", port: server.sockets[0]?.port })
+ *   writer.close()
+ *   writer.write("too late")
+ *   try {
+ *     await writer.drain()
+ *   } catch (error) {
+ *     console.log(error instanceof ConnectionResetError) // => true
+ *   }
+ * })
+ * await loop.close()
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export class ConnectionResetError extends Error {
+  readonly _tag = "ConnectionResetError"
+  override readonly name = "ConnectionResetError"
+  /** What the connection is, as a text. */
+  readonly connection: string
+  readonly code: string
+  constructor(options: { readonly connection: string; readonly cause?: unknown }) {
+    const { cause, connection } = options
+    const code = (cause as { readonly code?: unknown } | undefined)?.code
+    super(
+      `the connection is lost: ${connection}${cause === undefined ? "" : ` (${messageText(cause)})`}`,
+      cause === undefined ? undefined : { cause }
+    )
+    this.connection = connection
+    this.code = typeof code === "string" ? code : "ECONNRESET"
+  }
+}
+
+/**
  * The stream ended before as much came as was asked for. What did come has been taken out of the stream.
  * asyncio: `IncompleteReadError`.
  *

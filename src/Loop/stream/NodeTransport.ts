@@ -4,12 +4,11 @@
  * `SocketTransport` of network the other.
  */
 import { Buffer } from "node:buffer"
-import type { Socket } from "node:net"
 import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/Context.js"
-import type { ReadTransport, WriteTransport } from "./Transport.js"
+import type { ReadTransport, Wire, WriteTransport } from "./Transport.js"
 import type { Home } from "../ports.js"
 
 /** What is used of a socket's handle, which Node's types do not have. */
@@ -27,7 +26,7 @@ const nothing = new Uint8Array(0)
  */
 export abstract class NodeTransport implements ReadTransport, WriteTransport {
   /** @internal */ protected readonly _loop: Home
-  /** @internal */ protected readonly _socket: Socket
+  /** @internal */ protected readonly _socket: Wire
   /** @internal */ protected readonly _context: Context | undefined
   readonly #fd: number | undefined
   #paused = false
@@ -44,7 +43,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   #heldUp = false
 
   /** @internal */
-  constructor(loop: Home, socket: Socket, context: Context | undefined) {
+  constructor(loop: Home, socket: Wire, context: Context | undefined) {
     this._loop = loop
     this._socket = socket
     this._context = context
@@ -129,7 +128,8 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     if (this.#closing) return
     this.#closing = true
     if (this._lingers() && !this._socket.destroyed) {
-      this._socket.destroySoon()
+      if (this._socket.destroySoon === undefined) this._socket.end(() => this._socket.destroy())
+      else this._socket.destroySoon()
       this._held()
     } else this.#destroy()
   }

@@ -1,11 +1,10 @@
 /**
- * One pipe of a child process as a transport: what comes and what happens to it is told to its owner.
- * `SubprocessTransport.ts` is such an owner.
+ * One pipe as a transport: what comes and what happens to it is told to its owner. `SubprocessTransport.ts` is such an owner,
+ * for the pipes of a child process, and `connectPipe.ts` of network has another one.
  */
-import type { Socket } from "node:net"
 import type { Context } from "../kernel/Context.js"
 import { NodeTransport } from "./NodeTransport.js"
-import type { PipeOwner } from "./Transport.js"
+import type { PipeOwner, Wire } from "./Transport.js"
 import type { Home } from "../ports.js"
 
 /** What Node says when the other end has gone. */
@@ -48,7 +47,7 @@ export class PipeTransport extends NodeTransport {
   /** @internal `direction` is what the other end lets this one do. */
   constructor(
     loop: Home,
-    socket: Socket,
+    socket: Wire,
     direction: { readonly reads: boolean; readonly writes: boolean },
     owner: PipeOwner,
     context: Context | undefined
@@ -58,6 +57,8 @@ export class PipeTransport extends NodeTransport {
     this._reads = direction.reads
     this._writes = direction.writes
     socket.on("readable", this.#poll)
+    // The end of the stream comes before its close.
+    if (direction.reads && owner.eofReceived !== undefined) socket.once("end", this.#ended)
     this._attach()
   }
 
@@ -65,6 +66,12 @@ export class PipeTransport extends NodeTransport {
   _begin(): void {
     this.#made = true
     this.#poll()
+  }
+
+  /** @internal `abort`, of which the owner hears although Node may have no turn any more to close it: the loop closes. */
+  _abandon(): void {
+    this.abort()
+    this._lose()
   }
 
   getExtraInfo(name: string, fallback?: unknown): unknown {
@@ -106,6 +113,17 @@ export class PipeTransport extends NodeTransport {
     const code = (error as NodeJS.ErrnoException | undefined)?.code
     if (error !== undefined && !gone.has(code ?? "")) return error
     return error !== undefined || unwritten > 0 ? this.#owner.brokenPipe(error) : null
+  }
+
+  readonly #ended = (): void => {
+    this._tell(function eofReceived() {
+      if (this._closing) return
+      try {
+        this.#owner.eofReceived?.()
+      } finally {
+        this.close()
+      }
+    })
   }
 
   /** Queues a callback that reads, as something may be there. At most one is queued. */

@@ -31,10 +31,13 @@ export class StreamWriter {
   readonly #flow: FlowControl
   readonly #reader: StreamReader | null
 
-  /** @internal `reader` is the other half, where there is one: its failure is that of a drain, too. */
-  constructor(transport: WriteTransport, flow: FlowControl, reader: StreamReader | null) {
+  /**
+   * Makes the writer of a transport whose protocol tells when to write, a {@link StreamReaderProtocol}. `reader` is the
+   * other half, where there is one: its failure is that of a drain, too.
+   */
+  constructor(transport: WriteTransport, protocol: FlowControl, reader: StreamReader | null = null) {
     this.#transport = transport
-    this.#flow = flow
+    this.#flow = protocol
     this.#reader = reader
   }
 

@@ -1,4 +1,11 @@
 /** What transports are to programs, and what they tell their owner: types only. `PipeTransport.ts` is one. */
+import type { Duplex } from "node:stream"
+
+/** What a transport is over: a socket, or another stream of Node, of which only the halves that it has are used. */
+export interface Wire extends Duplex {
+  /** Sockets have it: ends what is written, and destroys it when the system has taken that. */
+  destroySoon?(): void
+}
 
 /**
  * What all transports have. asyncio: `BaseTransport`.
@@ -68,6 +75,8 @@ export interface WriteTransport extends BaseTransport {
 export interface PipeOwner {
   /** Data came. */
   dataReceived(data: Buffer): void
+  /** Nothing more comes; the pipe is closed after that. Asked for where it is there. */
+  eofReceived?(): void
   /** The pipe is closed: the last call. `null`: it ended, or was closed. */
   connectionLost(error: Error | null): void
   /** Called inside `write`, as asyncio does: the sender is told to stop before it goes on. */
