@@ -1,0 +1,51 @@
+/**
+ * Who serves the requests of Node's servers: where what handles requests and what closes servers meet. A handler says of an
+ * answer that it serves it, and how it can be told to stop; a server that closes tells it, and waits until it has.
+ *
+ * The key is the answer: the ServerResponse of HTTP/1, the stream of HTTP/2. Neither side knows the other.
+ */
+
+/** Why a request is told to stop. */
+export type RequestEnd = "client gone" | "drain over" | "server closed"
+
+/** A handler that serves one answer. */
+export interface Serving {
+  /** For reports: `GET /user/7 from 10.0.0.1`. */
+  readonly name: string
+  /** Asks it to end, without waiting. The answer may still be written until `done`. Never throws; the first reason counts. */
+  interrupt(reason: RequestEnd): void
+  /** Whether it has ended, its finalizers included. */
+  readonly done: boolean
+  /** Calls `f` when it has ended; at once if it has. */
+  onDone(f: () => void): void
+}
+
+/** Those of one answer: several where a framework calls one after the other, none where no fiber serves it. */
+const servings = new WeakMap<object, Set<Serving>>()
+
+/** The signals by which handlers are told that their server is closing. */
+const closings = new WeakMap<object, AbortSignal>()
+
+/** What an answer is known by: that of HTTP/2's compatible API by its stream, which both of its APIs have. */
+export const keyOf = (answer: object): object => {
+  const { stream } = answer as { readonly stream?: unknown }
+  return typeof stream === "object" && stream !== null && "respond" in stream ? stream : answer
+}
+
+/** From here on `serving` serves the answer, until it is done. */
+export const serves = (answer: object, serving: Serving): void => {
+  const key = keyOf(answer)
+  const all = servings.get(key) ?? new Set()
+  servings.set(key, all.add(serving))
+  serving.onDone(() => all.delete(serving))
+}
+
+/** Who serves the answer now. */
+export const servingsOf = (answer: object): ReadonlyArray<Serving> => [...(servings.get(keyOf(answer)) ?? [])]
+
+/** `signal` aborts when the server of this answer closes and waits for it: answers without an end are to have one. */
+export const closesWith = (answer: object, signal: AbortSignal): void =>
+  void closings.set(keyOf(answer), signal)
+
+/** The signal of {@link closesWith}; `undefined` for what no scoped server has been asked for. */
+export const closingOf = (answer: object): AbortSignal | undefined => closings.get(keyOf(answer))
