@@ -11,6 +11,7 @@ import type { Both, Seam } from "./effect/Seam.js"
 export type {
   DurationInput,
   FiberState,
+  LogLevel,
   Held,
   LoopClock,
   PullEnd,

@@ -38,6 +38,9 @@ export interface EffectLoopStatistics extends KernelStatistics {
 const provided = <A, E>(effect: Effect.Effect<A, E, Loop>): Effect.Effect<A, E> =>
   effect as Effect.Effect<A, E>
 
+/** So many milliseconds are left for everything else where the default deadline grows with what a part needs. */
+const REST = 4_000
+
 /** The handle of what never runs. */
 const cancelledHandle = (loop: BaseEventLoop): Handle => {
   const handle = new Handle(loop, () => {}, undefined, undefined)
@@ -61,6 +64,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   readonly _transportFds = new Map<number, object>()
   /** @internal How far its closing is. */ readonly _closing: Closing = new Closing(this)
   readonly #crashListeners = new Set<() => void>()
+  #closeDeadline: number
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()
   #stopAsked = false
@@ -74,11 +78,25 @@ export class EffectLoop extends BaseEventLoop implements Home {
     private readonly provideSelf: (context: Context.Context<never>) => Context.Context<never>,
     /** @internal For what must be timed even when the loop is stopped or closed. */ readonly _clock: LoopClock,
     /** @internal */ override readonly _slowJoin: number,
-    /** @internal How long closing may take, in milliseconds. */ readonly _closeDeadline: number,
+    closeDeadline: number,
     /** @internal How long an interrupted fiber joins what it cancelled, in milliseconds. */
-    override readonly _grace: number = Infinity
+    override readonly _grace: number = Infinity,
+    private readonly deadlineIsGiven: boolean = true
   ) {
     super(host, options)
+    this.#closeDeadline = closeDeadline
+  }
+
+  /** @internal How long closing may take, in milliseconds. */
+  get _closeDeadline(): number {
+    return this.#closeDeadline
+  }
+
+  /** @internal */
+  _allowToClose(ms: number): boolean {
+    if (this.deadlineIsGiven) return ms <= this.#closeDeadline
+    if (ms !== Infinity) this.#closeDeadline = Math.max(this.#closeDeadline, ms + REST)
+    return true
   }
 
   /**

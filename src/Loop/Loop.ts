@@ -81,7 +81,8 @@ export const assemble = <L extends EventLoop>(
       clock,
       slowJoin,
       closeDeadline,
-      grace
+      grace,
+      options.closeDeadline !== undefined
     )
     loop._start()
     return loop

@@ -10,7 +10,10 @@ import { DEFAULT_SLOW_JOIN, type EventLoopOptions, limitsOf } from "./kernel/Loo
  * @since 0.1.0
  */
 export interface LoopOptions extends EventLoopOptions {
-  /** How long closing may take altogether before leftovers are reported and left. Default 10 seconds. */
+  /**
+   * How long closing may take altogether before leftovers are reported and left. Default 10 seconds; with scoped servers at
+   * least 4 seconds more than their phases.
+   */
   readonly closeDeadline?: DurationInput | undefined
   /** After how long a wait for cancelled work is reported. Default 1 second. */
   readonly slowJoin?: DurationInput | undefined

@@ -98,6 +98,12 @@ export interface Registered extends Closable {
   readonly step: Step
   /** How much it holds: its part of the loop's statistics, by their names. */
   numbers(): object
+  /** The loop was told to stop. Nothing is to end yet: what the program has opened later still may use it. */
+  stopping(): void
+  /**
+   * For how many milliseconds from now its end is no reason to complain, because it was given that time: 0 where it has none.
+   */
+  patience(): number
   /**
    * Lets go of everything at once, waiting for nothing: step 8, the deadline, and a loop that is closed without its Scope.
    * Idempotent, never throws; what goes wrong is reported as `late`.
@@ -151,6 +157,11 @@ export interface Home extends BaseEventLoop {
   readonly _clock: LoopClock
   /** @internal How long closing may take, in milliseconds. */
   readonly _closeDeadline: number
+  /**
+   * @internal What it holds may take so many milliseconds to close: the deadline grows with that where the program has set none.
+   * False where the program has set one that is too short. Infinity asks whether it can grow.
+   */
+  _allowToClose(ms: number): boolean
   /** @internal How far its closing is. */
   readonly _closing: ClosingState
   /** @internal The first error that nobody owned. */

@@ -86,6 +86,9 @@ export interface LoopClock {
  */
 export type Held = "nothing" | "told" | "closing" | "work"
 
+/** The levels at which the library logs. */
+export type LogLevel = "info" | "warning" | "error"
+
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
@@ -104,7 +107,7 @@ export interface Seam {
 
   /** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
   readonly logAt: (
-    level: "warning" | "error",
+    level: LogLevel,
     message: string,
     annotations: Record<string, unknown>,
     cause: Cause.Cause<unknown> | undefined

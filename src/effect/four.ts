@@ -13,7 +13,7 @@ import type * as Fiber from "effect4/Fiber"
 import type * as Pull from "effect4/Pull"
 import type * as Scheduler from "effect4/Scheduler"
 import type * as Stream from "effect4/Stream"
-import type { OfLine, Seam } from "./Seam.js"
+import type { LogLevel, OfLine, Seam } from "./Seam.js"
 
 /** The modules of this line, which are what is installed where `four` is called. */
 type All = typeof Effect4
@@ -141,6 +141,8 @@ const seam = () => {
 
   const liveClock = Context.get(Context.empty(), Clock.Clock)
 
+  const logs = { info: Effect.logInfo, warning: Effect.logWarning, error: Effect.logError }
+
   return {
     callback: Effect.callback,
 
@@ -152,17 +154,12 @@ const seam = () => {
     layerScoped: Layer.effect,
 
     logAt: (
-      level: "warning" | "error",
+      level: LogLevel,
       message: string,
       annotations: Record<string, unknown>,
       cause: Cause.Cause<unknown> | undefined
     ): Effect.Effect<void> =>
-      Effect.annotateLogs(
-        (level === "error" ? Effect.logError : Effect.logWarning)(
-          ...(cause === undefined ? [message] : [message, cause])
-        ),
-        annotations
-      ),
+      Effect.annotateLogs(logs[level](...(cause === undefined ? [message] : [message, cause])), annotations),
 
     callableEffect: <F extends (...args: never) => unknown>(f: F, streams = false): F =>
       Object.setPrototypeOf(f, streams ? callableStreams : callable) as F,

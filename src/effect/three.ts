@@ -125,6 +125,8 @@ export const three = (): Seam => {
   // The clock of the default services is the live one.
   const liveClock = Effect.runSync(Effect.clock)
 
+  const logs = { info: Effect.logInfo, warning: Effect.logWarning, error: Effect.logError }
+
   return {
     callback: Effect.async,
 
@@ -133,12 +135,7 @@ export const three = (): Seam => {
     layerScoped: Layer.scoped,
 
     logAt: (level, message, annotations, cause) =>
-      Effect.annotateLogs(
-        (level === "error" ? Effect.logError : Effect.logWarning)(
-          ...(cause === undefined ? [message] : [message, cause])
-        ),
-        annotations
-      ),
+      Effect.annotateLogs(logs[level](...(cause === undefined ? [message] : [message, cause])), annotations),
 
     callableEffect: (f, streams = false) =>
       Object.setPrototypeOf(f, streams ? callableStreams : callable) as typeof f,

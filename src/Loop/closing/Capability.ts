@@ -48,6 +48,12 @@ export abstract class Capability implements Registered {
     return {}
   }
 
+  stopping(): void {}
+
+  patience(): number {
+    return 0
+  }
+
   held(): ReadonlyArray<Leftover> {
     return []
   }

@@ -67,6 +67,7 @@ export class Closing implements ClosingState {
     const loop = this.#loop
     if (this.#since !== undefined || loop.isClosed()) return
     this.#since = loop.time()
+    for (const capability of loop._capabilities) capability.stopping()
     const keepRunning = (): void => {
       if (loop.isClosed()) return
       loop._start()

@@ -15,6 +15,10 @@ const HURRY = 3 / 4
 /** The states of what somebody has told to stop, and waits for. */
 const joining = ["cancelling", "terminating", "killed"]
 
+/** The longest time that a part of the loop was given for its end, from now on. */
+const patienceOf = (loop: Home): number =>
+  Math.max(0, ...[...loop._capabilities].map((capability) => capability.patience()))
+
 /** @internal */
 export class Deadline {
   readonly #loop: Home
@@ -38,18 +42,27 @@ export class Deadline {
         this.cancel()
         expire()
       }
-      this.#cancels.push(after(remaining * HURRY, hurry), after(remaining, end))
+      const patience = patienceOf(loop)
+      const hurryAfter = patience + Math.max(0, remaining - patience) * HURRY
+      this.#cancels.push(after(Math.min(hurryAfter, remaining), hurry), after(remaining, end))
       this.#cancels.push(whenStuck(clock, () => this.#stuck(closeDeadline, hurry, end)))
     } else this.#cancels.push(whenStuck(clock, () => this.#tellStuck()))
-    if (slowJoin < closeDeadline) {
-      this.#cancels.push(
-        clock.after(slowJoin, () => {
-          // A body that joins what it has told to stop is slow because of that, and the join has said so already.
-          const joins = closing.body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
-          if (!joins) this.#tell(`has waited ${slowJoin}ms`)
-        })
-      )
-    }
+    if (slowJoin < closeDeadline) this.#tellAfter(slowJoin, loop.time())
+  }
+
+  /** Reports once what is slow, when nothing of it has time of its own any more. */
+  #tellAfter(ms: number, begun: number): void {
+    const loop = this.#loop
+    this.#cancels.push(
+      loop._clock.after(ms, () => {
+        const patience = patienceOf(loop)
+        if (patience > 0) return this.#tellAfter(patience + loop._slowJoin, begun)
+        // A body that joins what it has told to stop is slow because of that, and the join has said so already.
+        const joins =
+          loop._closing.body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
+        if (!joins) this.#tell(`has waited ${Math.round(loop.time() - begun)}ms`)
+      })
+    )
   }
 
   cancel(): void {

@@ -139,10 +139,11 @@ export const runMain = <A, E>(
       leaveProcess(code)
     }
     const startDeadline = (): void => {
-      if (stopDeadline !== undefined || options.closeDeadline === Infinity) return
-      stopDeadline = inRealTime(options.closeDeadline + LAST_STEPS, () => {
+      const closeDeadline = opened?.loop._closeDeadline ?? options.closeDeadline
+      if (stopDeadline !== undefined || closeDeadline === Infinity) return
+      stopDeadline = inRealTime(closeDeadline + LAST_STEPS, () => {
         // The loop's deadline has passed before this one, and what has not stopped was reported there.
-        log("error", `the program did not stop within ${options.closeDeadline}ms: leaving without it`)
+        log("error", `the program did not stop within ${closeDeadline}ms: leaving without it`)
         leave(signal === undefined || crashed() ? 1 : codes[signal])
       })
     }

@@ -2,15 +2,14 @@
  * The phases of the closing, in the order of S1. The sweep of `Shutdown.ts` takes the first that is not quiet, and starts
  * over when that has ended: what a phase starts in another one is ended before the next.
  *
- *     3 servers      stop accepting, and drain
+ *     3 servers      stop accepting, and drain, in phases of their own (S6)
  *     4 work         cancel all tasks and all fibers started from aio at once, and wait
  *     5 crossings    end the iterators and resources that are open across the border, in the order of their registration
  *     6 executors    shut the executors down, and join their jobs
  *     7 processes    terminate, then kill, the child processes that are left, and wait for them
  *     8 watchers     readers, writers, signal handlers, handles of other threads: nothing to wait for, they are released
  *
- * Work and crossings are the loop's own. A phase of capabilities has those that say so themselves, by their step; none
- * is a server yet.
+ * Work and crossings are the loop's own. A phase of capabilities has those that say so themselves, by their step.
  */
 import { Crossings } from "./Crossing.js"
 import type { Home, Leftover, Phase, Registered, Step } from "../ports.js"
@@ -25,7 +24,7 @@ const order: ReadonlyArray<Step | (new (loop: Home) => Phase)> = [
   "watchers"
 ]
 
-/** The capabilities of one step, in the order of their first use; the closing asks one after the other. */
+/** The capabilities of one step, in the order of their first use; the closing asks all at once. */
 class Capabilities implements Phase {
   constructor(
     private readonly loop: Home,
@@ -37,9 +36,14 @@ class Capabilities implements Phase {
   }
 
   close(then: () => void): void {
-    const [first] = this.#busy()
-    if (first === undefined) then()
-    else first.close(then)
+    const busy = this.#busy()
+    let left = busy.length
+    if (left === 0) return then()
+    for (const one of busy) {
+      one.close(() => {
+        if (--left === 0) then()
+      })
+    }
   }
 
   held(): ReadonlyArray<Leftover> {

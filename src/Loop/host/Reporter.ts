@@ -1,7 +1,15 @@
 /** The loop's own exception handler: each report in the Effect logger, at a fitting level; what crashes, crashes. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { contextOf, forkWith, hasLogger, logAt, observe, type FiberState } from "../../effect.js"
+import {
+  contextOf,
+  forkWith,
+  hasLogger,
+  logAt,
+  observe,
+  type FiberState,
+  type LogLevel
+} from "../../effect.js"
 import { errorText, oneLine, textOf } from "../kernel/describe.js"
 import { outputIsBroken } from "./brokenOutput.js"
 import { lastLine } from "./lastLine.js"
@@ -31,7 +39,7 @@ const levelOf = (report: Report): "warning" | "error" => {
  */
 export const logAs = (
   state: FiberState,
-  level: "warning" | "error",
+  level: LogLevel,
   message: string,
   annotations: Record<string, unknown>,
   cause: Cause.Cause<unknown> | undefined
