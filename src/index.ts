@@ -42,6 +42,7 @@ export type {
   FromEmitterOptions
 } from "./Adapter/emitter/Emitter.js"
 export { toThread } from "./Adapter/toThread.js"
+export { ScopedServer, Server } from "./Adapter/Server.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 
 export type { Bind } from "./Loop/fiber/bind.js"
@@ -64,6 +65,11 @@ export { transfer, type Transfer, type Transferred } from "./Loop/executor/trans
 export { causeOf } from "./Loop/fiber/Outcome.js"
 export { copyContext } from "./Loop/host/AsyncContext.js"
 export type { Watchable } from "./Loop/readers/fdOf.js"
+export type { ServerAddress } from "./Loop/server/address.js"
+export type { AnyServer, WebSocketLike, WebSockets } from "./Loop/server/kinds.js"
+export type { ServerPhase } from "./Loop/server/ListeningServer.js"
+export type { Probe } from "./Loop/server/probe.js"
+export type { ServerOptions } from "./Loop/server/ServerOptions.js"
 
 export { Process, type ProcessPipe } from "./Loop/process/Process.js"
 export type { ProcessOf, ProcessOptions } from "./Loop/process/createSubprocess.js"
@@ -80,7 +86,7 @@ export type {
   StartTlsOptions,
   UnixConnectionOptions
 } from "./Loop/network/createConnection.js"
-export type { ServerOptions, UnixServerOptions } from "./Loop/network/createServer.js"
+export type { ServerOptions as AioServerOptions, UnixServerOptions } from "./Loop/network/createServer.js"
 export type { SocketAddress } from "./Loop/network/Address.js"
 export type { BaseProtocol, BufferedProtocol, Protocol } from "./Loop/network/Protocol.js"
 export { Server as AioServer, type ServerSocket } from "./Loop/network/Server.js"

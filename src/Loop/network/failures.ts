@@ -52,8 +52,8 @@ export const connectError = (address: string, cause: unknown): ConnectError => {
 
 /** The system's errors of listening. */
 const listening: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there, or another server of this one",
-  EADDRNOTAVAIL: "that is no address of this machine",
+  EADDRINUSE: "it is in use; choose another port, 0 for a free one, or end who has it",
+  EADDRNOTAVAIL: "this machine has no such address; choose one of its own, or all of them",
   EACCES: "permission denied",
   EPERM: "not permitted",
   ENOENT: "its folder does not exist",
@@ -75,7 +75,7 @@ export const bindError = (address: string, cause: unknown, why?: string): BindEr
   const low = lowPort !== null && Number(lowPort[1]) > 0 && Number(lowPort[1]) < 1024
   const reason =
     code === "EACCES" && low
-      ? "ports below 1024 are for privileged programs (on Linux: CAP_NET_BIND_SERVICE)"
+      ? "this user may not; ports below 1024 are for privileged programs (on Linux: CAP_NET_BIND_SERVICE)"
       : (listening[code] ?? (cause instanceof Error ? cause.message : "the system refused"))
   return new BindError({ address: pathText(address), code, why: why ?? reason, cause })
 }

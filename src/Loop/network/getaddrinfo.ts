@@ -39,10 +39,7 @@ export const ownAddresses = (
   })
 
 /** What a resolver has found. */
-export const withPort = (
-  found: ReadonlyArray<LookupAddress>,
-  port: number
-): ReadonlyArray<SocketAddress> =>
+export const withPort = (found: ReadonlyArray<LookupAddress>, port: number): ReadonlyArray<SocketAddress> =>
   found.map(({ address, family }) => ({ host: address, port, family: family === 6 ? 6 : 4 }))
 
 /** What `getaddrinfo` does. */

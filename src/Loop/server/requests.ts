@@ -23,8 +23,12 @@ export interface Serving {
 /** Those of one answer: several where a framework calls one after the other, none where no fiber serves it. */
 const servings = new WeakMap<object, Set<Serving>>()
 
-/** The signals by which handlers are told that their server is closing. */
-const closings = new WeakMap<object, AbortSignal>()
+/** What handlers ask for the signal by which they are told that their server is closing. */
+export interface Closes {
+  closing(): AbortSignal
+}
+
+const closings = new WeakMap<object, Closes>()
 
 /** What an answer is known by: that of HTTP/2's compatible API by its stream, which both of its APIs have. */
 export const keyOf = (answer: object): object => {
@@ -43,9 +47,11 @@ export const serves = (answer: object, serving: Serving): void => {
 /** Who serves the answer now. */
 export const servingsOf = (answer: object): ReadonlyArray<Serving> => [...(servings.get(keyOf(answer)) ?? [])]
 
-/** `signal` aborts when the server of this answer closes and waits for it: answers without an end are to have one. */
-export const closesWith = (answer: object, signal: AbortSignal): void =>
-  void closings.set(keyOf(answer), signal)
+/** The signal that `closes` gives aborts when the server of this answer closes and waits for it. */
+export const closesWith = (answer: object, closes: Closes): void => void closings.set(keyOf(answer), closes)
 
-/** The signal of {@link closesWith}; `undefined` for what no scoped server has been asked for. */
-export const closingOf = (answer: object): AbortSignal | undefined => closings.get(keyOf(answer))
+/**
+ * The signal by which the handler of this answer is told that its server closes; `undefined` for what no scoped server was
+ * asked for. An answer of events whose handler has not asked is ended for it: ask for those only that end by themselves.
+ */
+export const closingOf = (answer: object): AbortSignal | undefined => closings.get(keyOf(answer))?.closing()

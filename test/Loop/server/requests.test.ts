@@ -55,7 +55,7 @@ describe("requests", () => {
     for (const other of [{ stream: "text" }, { stream: null }, { stream: {} }, {}])
       expect(keyOf(other)).toBe(other)
     const { signal } = new AbortController()
-    closesWith(stream, signal)
+    closesWith(stream, { closing: () => signal })
     expect(closingOf(compatible)).toBe(signal)
     expect(closingOf({})).toBeUndefined()
   })

@@ -1,0 +1,278 @@
+/**
+ * The connections of one server of Node and the requests in flight on them, seen by its events alone. It changes nothing of
+ * what the server does, until it is told to.
+ */
+import type { EventEmitter } from "node:events"
+import type { Home, Leftover } from "../ports.js"
+import { Companion } from "./Companion.js"
+import type { Belongs, Connection } from "./Connection.js"
+import { Conversation } from "./Conversation.js"
+import { type Exchange, Http1Exchange, Http2Exchange, type Outcome, type Watcher } from "./Exchange.js"
+import { Handshake } from "./Handshake.js"
+import { Http2Connection } from "./Http2Connection.js"
+import { HttpConnection } from "./HttpConnection.js"
+import {
+  type Http2Session,
+  type IncomingMessage,
+  isSecure,
+  type Listener,
+  type NetServer,
+  type ServerHttp2Stream,
+  type ServerResponse,
+  type Socket,
+  speechOf,
+  type WebSocketLike
+} from "./kinds.js"
+import type { ServerSettings, Times } from "./ServerOptions.js"
+import { asksForWebSocket } from "./webSocket.js"
+
+/** How requests have gone since the server was told to close, and how many WebSockets were there. */
+export interface Count {
+  readonly inFlight: number
+  readonly answered: number
+  readonly gone: number
+  readonly cut: number
+  readonly conversations: number
+}
+
+/** What the phases have said so far; what comes later is told at once. */
+type Said = "nothing" | "lameDuck" | "finish" | "late" | "tell" | "cut"
+
+const order: ReadonlyArray<Said> = ["nothing", "lameDuck", "finish", "late", "tell", "cut"]
+
+/** The socket under one of TLS. */
+const below = (socket: Socket): Socket | undefined =>
+  (socket as { readonly _parent?: unknown })._parent as Socket | undefined
+
+export class Connections implements Watcher, Belongs {
+  readonly #all = new Set<Connection>()
+  readonly #bySocket = new WeakMap<object, Connection>()
+  readonly #bySession = new WeakMap<object, Http2Connection>()
+  /** Requests that are not over, or are served by somebody still. */
+  readonly #exchanges = new Map<Exchange, Connection>()
+  readonly #companions: Array<Companion> = []
+  readonly #listeners: Array<readonly [string, Listener]> = []
+  readonly #secure: boolean
+  readonly #speech: ReturnType<typeof speechOf>
+  /** The connection whose event is being emitted. */
+  #arriving: Connection | undefined
+  #said: Said = "nothing"
+  #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
+
+  constructor(
+    readonly loop: Home,
+    private readonly node: NetServer,
+    readonly server: string,
+    private readonly settings: ServerSettings,
+    private readonly times: Times,
+    /** Something has ended. */ private readonly changed: () => void
+  ) {
+    this.#secure = isSecure(node)
+    this.#speech = speechOf(node)
+    this.#listen("connection", (socket: Socket) => {
+      this.#add(this.#secure ? new Handshake(this, socket) : this.#first(socket))
+    })
+    if (this.#secure) {
+      this.#listen("secureConnection", (socket: Socket) => {
+        const handshake = this.#handshakeOf(socket)
+        const connection = this.#first(socket)
+        if (handshake !== undefined) this.#all.delete(handshake)
+        this.#add(connection)
+      })
+    }
+    if (this.#speech === "http2") {
+      this.#listen("session", (session: Http2Session) => this.#session(session))
+      this.#listen("stream", (stream: ServerHttp2Stream, headers: Record<string, string>) =>
+        this.#stream(stream, headers)
+      )
+    }
+    if (this.#speech !== "raw") {
+      for (const name of ["request", "checkContinue", "checkExpectation"]) {
+        this.#beside(name, (request: IncomingMessage, answer: ServerResponse) =>
+          this.#request(request, answer)
+        )
+      }
+      for (const name of ["upgrade", "connect"]) {
+        this.#beside(name, (request: IncomingMessage, socket: Socket) => this.#upgrade(request, socket))
+      }
+    }
+    settings.webSockets?.on("connection", this.#webSocket)
+  }
+
+  /** Looks no more. */
+  end(): void {
+    for (const [name, listener] of this.#listeners) this.node.off(name, listener)
+    for (const companion of this.#companions) companion.end()
+    const { webSockets } = this.settings
+    ;(webSockets as Partial<EventEmitter> | undefined)?.off?.("connection", this.#webSocket)
+  }
+
+  time(): number {
+    return this.loop.time()
+  }
+
+  /** Whether nothing is connected and nobody serves any more. */
+  get quiet(): boolean {
+    return this.#all.size === 0 && this.#exchanges.size === 0
+  }
+
+  get count(): Count {
+    return this.#count
+  }
+
+  /** The requests in flight. */
+  get requests(): number {
+    return this.#exchanges.size
+  }
+
+  held(): ReadonlyArray<Leftover> {
+    const served = [...this.#exchanges.keys()].filter(({ isOver }) => isOver)
+    return [
+      ...[...this.#all].flatMap((connection) => connection.describe()),
+      ...served.map((exchange) => exchange.describe())
+    ]
+  }
+
+  /** Takes all of them, and those that come, one step further. */
+  say(what: Exclude<Said, "nothing">): void {
+    this.#said = what
+    if (what === "lameDuck") this.#count.inFlight = this.#exchanges.size
+    if (what === "finish") {
+      this.#count.conversations = [...this.#all].filter((one) => one instanceof Conversation).length
+      for (const exchange of this.#exchanges.keys()) exchange.tellClosing()
+    }
+    if (what === "late") for (const exchange of this.#exchanges.keys()) exchange.endEvents()
+    for (const connection of [...this.#all]) connection[what]()
+    if (what === "tell" || what === "cut") {
+      const reason = what === "tell" ? "drain over" : "server closed"
+      for (const exchange of this.#exchanges.keys()) exchange.interrupt(reason)
+    }
+  }
+
+  look(): void {
+    for (const connection of [...this.#all]) connection.look()
+  }
+
+  over(exchange: Exchange, outcome: Outcome): void {
+    const connection = this.#exchanges.get(exchange)
+    if (connection instanceof HttpConnection) connection.end(exchange as Http1Exchange)
+    if (connection instanceof Http2Connection) connection.end(exchange as Http2Exchange)
+    if (this.#said !== "nothing") this.#count[outcome]++
+  }
+
+  ended(exchange: Exchange): void {
+    this.#exchanges.delete(exchange)
+    this.changed()
+  }
+
+  #listen(name: string, listener: Listener): void {
+    this.#listeners.push([name, listener])
+    // Before those of the program, which may answer or end what comes.
+    this.node.prependListener(name, listener)
+  }
+
+  #beside(name: string, listener: Listener): void {
+    this.#companions.push(new Companion(this.node, name, listener))
+  }
+
+  /** What a socket that has just come is the connection of. */
+  #first(socket: Socket): Connection {
+    if (this.#speech === "raw") return this.#conversation(socket)
+    return new HttpConnection(this, socket)
+  }
+
+  #conversation(socket: Socket, upgrade = "", webSocket = false): Conversation {
+    const { loop, times } = this
+    const { goodbye } = this.settings
+    return new Conversation(this, socket, { upgrade, webSocket, goodbye, idle: times.idle, loop })
+  }
+
+  #add(connection: Connection): void {
+    this.#all.add(connection)
+    this.#bySocket.set(connection.socket, connection)
+    this.#arriving = connection
+    connection.socket.once("close", () => this.#closed(connection))
+    // One that was accepted as the server stopped accepting is like the others.
+    for (const step of order.slice(1, order.indexOf(this.#said) + 1)) {
+      connection[step as Exclude<Said, "nothing">]()
+    }
+  }
+
+  #closed(connection: Connection): void {
+    if (connection instanceof Conversation) {
+      connection.close()
+      if (connection.isCut) this.#count.cut++
+    }
+    this.#all.delete(connection)
+    if (connection.exchanges.size > 0) {
+      setImmediate(() => connection.exchanges.forEach((exchange) => exchange.connectionClosed()))
+    }
+    this.changed()
+  }
+
+  /** The same socket, understood in another way from now on. */
+  #replace(connection: Connection | undefined, by: Connection): void {
+    if (connection !== undefined) this.#all.delete(connection)
+    this.#add(by)
+  }
+
+  #handshakeOf(socket: Socket): Connection | undefined {
+    const parent = below(socket)
+    const known = parent === undefined ? undefined : this.#bySocket.get(parent)
+    if (known !== undefined) return known
+    const { remoteAddress, remotePort } = socket
+    if (remoteAddress === undefined) return undefined
+    const isSame = ({ socket: other }: Connection): boolean =>
+      other.remoteAddress === remoteAddress && other.remotePort === remotePort
+    return [...this.#all].find((one) => one instanceof Handshake && isSame(one))
+  }
+
+  #request(request: IncomingMessage, answer: ServerResponse): void {
+    // The compatible API of HTTP/2 makes a request of each stream, which is known already.
+    if (request.httpVersionMajor !== 1) return
+    const { socket } = request
+    let connection = this.#bySocket.get(socket)
+    if (connection === undefined) this.#add((connection = new HttpConnection(this, socket)))
+    if (!(connection instanceof HttpConnection) || answer.closed) return
+    const exchange = new Http1Exchange(this, connection.remote, request, answer)
+    this.#began(exchange, connection)
+    connection.begin(exchange)
+  }
+
+  #session(session: Http2Session): void {
+    const arriving = this.#arriving
+    const socket = arriving?.socket ?? session.socket
+    const connection = new Http2Connection(this, socket as Socket, session)
+    this.#bySession.set(session, connection)
+    this.#replace(arriving, connection)
+  }
+
+  #stream(stream: ServerHttp2Stream, headers: Record<string, string>): void {
+    const { session } = stream
+    if (session === undefined) return
+    if (!this.#bySession.has(session)) this.#session(session)
+    const connection = this.#bySession.get(session)
+    if (connection === undefined) return
+    const exchange = new Http2Exchange(this, connection.remote, stream, headers)
+    this.#began(exchange, connection)
+    connection.begin(exchange)
+  }
+
+  #began(exchange: Exchange, connection: Connection): void {
+    this.#exchanges.set(exchange, connection)
+    if (this.#said === "nothing") return
+    this.#count.inFlight++
+    if (this.#said !== "lameDuck") exchange.tellClosing()
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket): void {
+    const name = `${request.headers.upgrade ?? request.method ?? "?"} ${request.url ?? "?"} of `
+    const conversation = this.#conversation(socket, name, asksForWebSocket(request.headers))
+    this.#replace(this.#bySocket.get(socket), conversation)
+  }
+
+  readonly #webSocket = (webSocket: WebSocketLike, request: IncomingMessage): void => {
+    const conversation = this.#bySocket.get(request.socket)
+    if (conversation instanceof Conversation) conversation.webSocket = webSocket
+  }
+}
