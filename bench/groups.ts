@@ -1,6 +1,7 @@
 /** What there is to measure. Each group runs in a process of its own. */
 import { border } from "./cases/border.js"
 import { callSoon } from "./cases/callSoon.js"
+import { echo } from "./cases/echo.js"
 import { executors } from "./cases/executor.js"
 import { fromAio } from "./cases/fromAio.js"
 import { futures } from "./cases/futures.js"
@@ -29,5 +30,6 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   readers,
   processes,
   executors,
+  echo,
   memory
 }

@@ -42,6 +42,9 @@ export type {
   FromEmitterOptions
 } from "./Adapter/emitter/Emitter.js"
 export { toThread } from "./Adapter/toThread.js"
+export { Net } from "./Adapter/Net.js"
+export type { ConnectionHandler, ListenOptions } from "./Loop/server/ConnectionServer.js"
+export { Connection } from "./Loop/network/Connection.js"
 export { ScopedServer, Server } from "./Adapter/Server.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 

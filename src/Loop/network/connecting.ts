@@ -42,6 +42,14 @@ export interface Connected {
   readonly tls: TLSSocket | undefined
 }
 
+/** What it is to be. */
+export interface As {
+  /** This end is the server's, to TLS. */
+  readonly serverSide?: boolean
+  /** Its user reads the socket as the stream that it is. */
+  readonly stream?: boolean
+}
+
 type Done = (connected: Connected | undefined, error?: Error) => void
 
 /** For texts. */
@@ -61,16 +69,18 @@ export class Connecting {
   readonly #target: Target
   readonly #tls: TlsPlan | undefined
   readonly #serverSide: boolean
+  readonly #asStream: boolean
   readonly #done: Done
   #socket: Socket | undefined
   #timer: NodeJS.Timeout | undefined
   #over = false
   state: "resolving" | "connecting" | "in its TLS handshake" = "connecting"
 
-  constructor(target: Target, tls: TlsPlan | undefined, serverSide: boolean, done: Done) {
+  constructor(target: Target, tls: TlsPlan | undefined, as: As, done: Done) {
     this.#target = target
     this.#tls = tls
-    this.#serverSide = serverSide
+    this.#serverSide = as.serverSide ?? false
+    this.#asStream = as.stream ?? false
     this.#done = done
   }
 
@@ -185,7 +195,7 @@ export class Connecting {
   }
 
   #open(options: NetConnectOpts, failed?: (error: Error) => void): void {
-    const reads = this.#tls === undefined ? sharedReads() : undefined
+    const reads = this.#tls === undefined && !this.#asStream ? sharedReads() : undefined
     const common = {
       allowHalfOpen: true,
       noDelay: true,

@@ -286,17 +286,14 @@ class Creating<A> extends Future<A> {
   readonly #held: Held
   #connecting: Connecting | undefined
   #connected: Connected | undefined
-  #transport: SocketTransport | undefined
+  #made: { abort(): void } | undefined
 
   constructor(
     loop: Home,
     what: string,
     text: string,
     connect: (done: (connected: Connected | undefined, error?: Error) => void) => Connecting,
-    made: (
-      connected: Connected,
-      context: Context | undefined
-    ) => readonly [transport: SocketTransport, value: A]
+    made: (connected: Connected, context: Context | undefined) => readonly [made: { abort(): void }, value: A]
   ) {
     super(loop, () => {
       this.#abort()
@@ -323,8 +320,8 @@ class Creating<A> extends Future<A> {
       const connected = this.#connected
       if (this.done() || connected === undefined) return void connected?.source.socket.destroy()
       try {
-        const [transport, value] = made(connected, context)
-        this.#transport = transport
+        const [its, value] = made(connected, context)
+        this.#made = its
         this._settleValue(value)
       } catch (error) {
         connected.source.socket.destroy()
@@ -348,7 +345,7 @@ class Creating<A> extends Future<A> {
 
   override _overtaken(): void {
     super._overtaken()
-    if (this._peek() === "value") this.#transport?.abort()
+    if (this._peek() === "value") this.#made?.abort()
   }
 
   #abort(): void {
@@ -377,7 +374,7 @@ const create = <P extends Protocol | BufferedProtocol>(
     loop,
     what,
     targetText(target),
-    (done) => new Connecting(target, tls, serverSide, done),
+    (done) => new Connecting(target, tls, { serverSide }, done),
     (connected, context) => {
       const protocol = factory()
       checkProtocol(`${what}, from its protocolFactory,`, protocol)
@@ -387,6 +384,28 @@ const create = <P extends Protocol | BufferedProtocol>(
       })
       transport._begin()
       return [transport, [transport, protocol]]
+    }
+  )
+}
+
+/** A connection for what reads and writes its socket as the stream that it is; `made` takes it over. */
+export const connectStream = <A extends { abort(): void }>(
+  loop: Home,
+  what: string,
+  options: ConnectionOptions | UnixConnectionOptions,
+  made: (socket: Socket, path: string | undefined) => A
+): Future<A> => {
+  const isUnix = typeof options === "object" && options !== null && "path" in options
+  const [target, tls] = isUnix ? checkUnix(what, options) : checkTcp(what, options)
+  networkOf(loop).refuse(what)
+  return new Creating<A>(
+    loop,
+    what,
+    targetText(target),
+    (done) => new Connecting(target, tls, { stream: true }, done),
+    ({ source }) => {
+      const its = made(source.socket, target.kind === "path" ? target.path : undefined)
+      return [its, its]
     }
   )
 }
@@ -449,7 +468,13 @@ export const startTls = (
     loop,
     what,
     text,
-    (done) => new Connecting({ kind: "source", source, text }, tls, options.serverSide === true, done),
+    (done) =>
+      new Connecting(
+        { kind: "source", source, text },
+        tls,
+        { serverSide: options.serverSide === true },
+        done
+      ),
     (connected, context) => {
       const secure = new SocketTransport(loop, connected.source, told, context, {
         owner,
