@@ -1,6 +1,6 @@
 /** Protocols that remember what they were told, and loops for them that are closed and have reported nothing. */
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { linkSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -125,4 +125,22 @@ export const folder = (): string => {
   const made = mkdtempSync(join(tmpdir(), "A-net-"))
   folders.push(made)
   return made
+}
+
+/** A unix socket that listens, by its descriptor; `close` leaves its file. */
+export const withUnixServer = async (
+  path: string
+): Promise<{ readonly fd: number; readonly close: () => Promise<void> }> => {
+  const server = createServer().listen(path)
+  await once(server, "listening")
+  const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle
+  return {
+    fd,
+    close: async () => {
+      const aside = `${path}.aside`
+      linkSync(path, aside)
+      await new Promise((resolve) => server.close(resolve))
+      renameSync(aside, path)
+    }
+  }
 }

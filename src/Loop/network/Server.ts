@@ -175,9 +175,15 @@ export class Server implements Owner {
       )
     } else {
       this.#forever = forever
-      this.startServing()._add({
+      const start = this.startServing()
+      start._add({
         resumes: false,
-        run: () => {}
+        run: () => {
+          if (start._peek() !== "error") return
+          if (this.#forever === forever) this.#forever = undefined
+          if (forever.done()) start._markRetrieved()
+          else forever._settleAs(start)
+        }
       })
     }
     return forever

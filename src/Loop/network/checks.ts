@@ -1,5 +1,5 @@
 /** The arguments of what connects and listens, checked: whatever is wrong is thrown before anything is opened. */
-import { createSecureContext, type TlsOptions } from "node:tls"
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls"
 import { type DurationInput, toMillis } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
 
@@ -107,11 +107,23 @@ export const checkDescriptor = (what: string, sock: unknown): number => {
   return fd
 }
 
-/** TLS of the server's end. Throws for what OpenSSL does not take. */
+/** TLS of the server's end. */
 export const checkServerSsl = (what: string, ssl: unknown): TlsOptions | undefined => {
   if (ssl === undefined) return undefined
   if (typeof ssl !== "object" || ssl === null)
     throw new TypeError(`${what}: ssl has the certificate and key of the server, not ${describeValue(ssl)}`)
-  createSecureContext(ssl)
+  checkSecure(what, ssl)
   return ssl
+}
+
+/** Throws for what OpenSSL does not take. */
+export const checkSecure = (what: string, options: SecureContextOptions): void => {
+  try {
+    createSecureContext(options)
+  } catch (cause) {
+    throw new TypeError(
+      `${what}: ssl is refused: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause }
+    )
+  }
 }

@@ -16,6 +16,7 @@ import {
   checkOptions,
   checkPath,
   checkPort,
+  checkSecure,
   checkServerSsl,
   optionNames,
   checkText
@@ -24,6 +25,8 @@ import { type Connected, Connecting, type Target, targetText, type TlsPlan } fro
 import { describeValue } from "../kernel/describe.js"
 import type { DurationInput } from "../../effect.js"
 import type { Context } from "../kernel/Context.js"
+import { ConnectError } from "../errors.js"
+import { kindOfFd } from "./givenFd.js"
 import { Future, readAsFuture } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import { type Held, networkOf } from "./Network.js"
@@ -155,11 +158,24 @@ const unixNames = optionNames([...shared, "path"], {
 const acceptedNames = optionNames(["ssl", "sslHandshakeTimeout"])
 const startTlsNames = optionNames(["ssl", "serverSide", "serverHostname", "sslHandshakeTimeout"])
 
-/** A socket that was given, or what makes one of its descriptor. */
-const checkSock = (what: string, sock: unknown): Target => {
-  if (sock instanceof Socket) return { kind: "socket", text: socketText(sock), socket: () => sock }
+/** A socket that was given, or what makes one of its descriptor. `unix`: it has to be one of a unix socket. */
+const checkSock = (what: string, sock: unknown, unix = false): Target => {
+  if (sock instanceof Socket) {
+    if (unix && sock.remoteFamily !== undefined)
+      throw new TypeError(`${what}: sock is no unix socket: use createConnection`)
+    return { kind: "socket", text: socketText(sock), socket: () => sock }
+  }
   const fd = checkDescriptor(what, sock)
-  return { kind: "socket", text: `fd ${fd}`, socket: () => new Socket({ fd, allowHalfOpen: true }) }
+  const open = (): Socket => {
+    const kind = kindOfFd(fd)
+    if (kind instanceof Error) throw kind
+    if (kind === "datagram" || (unix && kind === "tcp")) {
+      const why = kind === "tcp" ? "it is no unix socket" : "it is a socket of datagrams"
+      throw new ConnectError({ address: `fd ${fd}`, code: "EINVAL", why })
+    }
+    return new Socket({ fd, allowHalfOpen: true })
+  }
+  return { kind: "socket", text: `fd ${fd}`, socket: open }
 }
 
 const socketText = (socket: Socket): string => {
@@ -185,8 +201,7 @@ const checkTls = (
   const wanted = name ?? options.servername ?? host
   if (wanted === undefined && options.rejectUnauthorized !== false)
     throw new TypeError(`${what}: ssl without a host needs serverHostname, the name of the certificate`)
-  // Throws for what OpenSSL does not take.
-  if (options.secureContext === undefined) createSecureContext(options)
+  if (options.secureContext === undefined) checkSecure(what, options)
   return { options, servername: wanted, handshake }
 }
 
@@ -269,7 +284,7 @@ const checkUnix = (what: string, options: UnixConnectionOptions): readonly [Targ
   if ((sock === undefined) === (path === undefined))
     throw new TypeError(`${what} takes a path, or sock${sock === undefined ? "" : ", not both"}`)
   const target: Target =
-    sock === undefined ? { kind: "path", path: checkPath(what, path) } : checkSock(what, sock)
+    sock === undefined ? { kind: "path", path: checkPath(what, path) } : checkSock(what, sock, true)
   return [target, checkTls(what, undefined, options)]
 }
 

@@ -8,9 +8,10 @@ import {
 import { createServer as tlsServer, type TlsOptions, type TLSSocket } from "node:tls"
 import { addressOf, addressText, type SocketAddress } from "./Address.js"
 import { bindError } from "./failures.js"
+import { kindOfFd, pathOfFd } from "./givenFd.js"
 import { acceptedSource, StreamReads } from "./Source.js"
 import type { Accept, Listener } from "./Server.js"
-import { freePath, pathOf, UnixFile } from "./unixPath.js"
+import { freePath, UnixFile } from "./unixPath.js"
 
 /** One place to listen on. */
 export interface Place {
@@ -63,7 +64,13 @@ class NodeListener implements Listener {
     const tell = (error?: Error): void => {
       if (!this.#closed) done(error)
     }
-    if (unix?.path === undefined || this.#place.given === true) return this.#listen(listen, tell)
+    if (this.#place.given === true) {
+      const wrong = this.#wrongFd()
+      if (wrong === undefined) this.#listen(listen, tell)
+      else process.nextTick(tell, wrong)
+      return
+    }
+    if (unix?.path === undefined) return this.#listen(listen, tell)
     freePath(unix.path, (error) => {
       if (this.#closed) return
       if (error === undefined) this.#listen(listen, tell)
@@ -97,9 +104,7 @@ class NodeListener implements Listener {
     const listening = (): void => {
       server.off("error", failed)
       server.on("error", (error) => this.#accept.failed(error, addressText(this.address)))
-      const wrong = this.#settle()
-      if (wrong !== undefined) this.close()
-      done(wrong)
+      done(this.#settle())
     }
     server.once("error", failed)
     server.once("listening", listening)
@@ -115,18 +120,28 @@ class NodeListener implements Listener {
     }
   }
 
-  /** It listens: what is known of where now. An error where a descriptor that was given is of another kind. */
+  /** A descriptor that was given and cannot be listened on as it is meant. It is left as it is. */
+  #wrongFd(): Error | undefined {
+    const { listen, text, unix } = this.#place
+    const kind = kindOfFd(listen.fd ?? -1)
+    if (kind instanceof Error) return bindError(text, kind)
+    if (kind === "datagram") return this.#wrong("it is a socket of datagrams")
+    if (kind === "unix" && unix === undefined) return this.#wrong("it is a unix socket: use createUnixServer")
+    if (kind === "tcp" && unix !== undefined) return this.#wrong("it is no unix socket: use createServer")
+    return undefined
+  }
+
+  #wrong(why: string): Error {
+    return bindError(this.#place.text, Object.assign(new Error(why), { code: "EINVAL" }), why)
+  }
+
+  /** It listens: what is known of where now. An error where a descriptor was given that is of another kind after all. */
   #settle(): Error | undefined {
     const { given, listen, text, unix } = this.#place
     const address = addressOf(this.#server.address())
-    const isUnix = typeof address !== "object"
-    if (given === true && isUnix !== (unix !== undefined)) {
-      const is = isUnix
-        ? "it is a unix socket: use createUnixServer"
-        : "it is no unix socket: use createServer"
-      return bindError(text, Object.assign(new Error(is), { code: "EINVAL" }), is)
-    }
-    const path = unix === undefined ? undefined : (unix.path ?? pathOf(listen.fd))
+    if (given === true && (typeof address === "object") === (unix !== undefined))
+      return this.#wrong("it is of another family")
+    const path = unix === undefined ? undefined : (unix.path ?? pathOfFd(listen.fd))
     this.address = typeof address === "object" ? address : (path ?? text)
     if (unix !== undefined && path !== undefined)
       this.#file = new UnixFile(path, unix.cleanup, given !== true)

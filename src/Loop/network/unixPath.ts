@@ -4,7 +4,7 @@
  * A stale one, which nobody listens on any more, is removed, as asyncio does. Differs: one that somebody listens on is left to
  * him, and so is what has taken the place of ours meanwhile.
  */
-import { linkSync, lstatSync, readFileSync, readlinkSync, renameSync, type Stats, unlinkSync } from "node:fs"
+import { linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
 import { connect } from "node:net"
 import { bindError } from "./failures.js"
 
@@ -91,22 +91,5 @@ const quietly = (f: () => void): boolean => {
     return true
   } catch {
     return false
-  }
-}
-
-/** The path that a descriptor is bound to, where the system says (Linux). */
-export const pathOf = (fd: number | undefined): string | undefined => {
-  if (fd === undefined || process.platform !== "linux") return undefined
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-    // Num RefCount Protocol Flags Type St Inode Path
-    const line = readFileSync("/proc/net/unix", "utf8")
-      .split("\n")
-      .map((each) => each.trim().split(/\s+/))
-      .find((words) => words[6] === inode && words[7] !== undefined)
-    const path = line?.slice(7).join(" ")
-    return path?.startsWith("@") === true ? `\0${path.slice(1)}` : path
-  } catch {
-    return undefined
   }
 }
