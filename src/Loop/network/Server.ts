@@ -52,9 +52,12 @@ export interface ServerPlan {
 
 /** What listeners tell a server. */
 export interface Accept {
-  /** A connection came. `tls` where it has that, `path` where it is one of a unix socket. */
-  accepted(source: Source, of: { readonly tls?: TLSSocket; readonly path?: string }): void
-  /** A connection came whose handshake is yet to be. It counts until it is closed. */
+  /** A connection came. `tls` where it has that, on top of `raw`; `path` where it is one of a unix socket. */
+  accepted(
+    source: Source,
+    of: { readonly tls?: TLSSocket; readonly raw?: Socket | undefined; readonly path?: string }
+  ): void
+  /** A connection came whose handshake is yet to be. */
   arriving(socket: Socket): void
   /** A connection could not be accepted. */
   failed(error: Error, address: string): void
@@ -98,8 +101,8 @@ export class Server implements Owner {
   readonly #context: Context | undefined
   readonly #createdAt: number
   readonly #connections = new Set<SocketTransport>()
-  /** Accepted, and not a transport yet. */
-  readonly #arriving = new Set<Socket>()
+  /** Accepted, and not a transport yet: its protocol is to be made, or it is in its TLS handshake. */
+  readonly #arriving = new Map<Socket, Held>()
   readonly #waits = new Set<Future<void>>()
   readonly #starts = new Set<Future<void>>()
   /** A start that the closing of the loop takes back. */
@@ -213,7 +216,7 @@ export class Server implements Owner {
   /** Closes each connection at once: what waits to be written is dropped. asyncio 3.13. */
   abortClients(): void {
     for (const connection of [...this.#connections]) connection.abort()
-    for (const socket of this.#arriving) socket.destroy()
+    for (const socket of this.#arriving.keys()) socket.destroy()
   }
 
   /**
@@ -263,6 +266,37 @@ export class Server implements Owner {
   /** @internal */
   detach(transport: SocketTransport): void {
     this.#connections.delete(transport)
+    this.#tellClosed()
+  }
+
+  /** @internal A connection that is no transport yet, from now until `arrived` or its close. */
+  arriving(socket: Socket): void {
+    const since = this.#loop.time()
+    const held: Held = {
+      abort: () => socket.destroy(),
+      describe: () => ({
+        what: "connection",
+        name: `a client of ${this._name}`,
+        age: this.#loop.time() - since,
+        state: "arriving",
+        waitingOn: "its TLS handshake, or its protocol",
+        createdAt: this.#plan.what,
+        blamed: false
+      })
+    }
+    this.#arriving.set(socket, held)
+    networkOf(this.#loop).starting.add(held)
+    socket.on("error", nothing)
+    socket.once("close", () => this.arrived(socket))
+  }
+
+  /** @internal It is a transport now, or closed. */
+  arrived(socket: Socket): void {
+    const held = this.#arriving.get(socket)
+    if (held === undefined) return
+    this.#arriving.delete(socket)
+    networkOf(this.#loop).starting.delete(held)
+    socket.off("error", nothing)
     this.#tellClosed()
   }
 
@@ -322,15 +356,10 @@ export class Server implements Owner {
   }
 
   readonly #accept: Accept = {
-    accepted: (source, { path, tls }) => {
+    accepted: (source, { path, raw, tls }) => {
       const { socket } = source
-      // Until there is a transport, which listens itself.
-      socket.on("error", nothing)
-      this.#arriving.add(socket)
-      const forget = (): void => {
-        socket.off("error", nothing)
-        this.#arriving.delete(socket)
-      }
+      this.arriving(socket)
+      if (raw !== undefined) this.arrived(raw)
       const accept = (): void => {
         try {
           const protocol = checkProtocol(
@@ -342,7 +371,7 @@ export class Server implements Owner {
             path,
             tls
           })
-          forget()
+          this.arrived(socket)
           transport._begin()
         } catch (exception) {
           this.#loop.callExceptionHandler({
@@ -351,20 +380,12 @@ export class Server implements Owner {
             exception
           })
           socket.destroy()
-          forget()
-          this.#tellClosed()
         }
       }
       if (this.#loop.isClosed()) socket.destroy()
       else this.#loop._push(new Handle(this.#loop, accept, undefined, this.#context))
     },
-    arriving: (socket) => {
-      this.#arriving.add(socket)
-      socket.once("close", () => {
-        this.#arriving.delete(socket)
-        this.#tellClosed()
-      })
-    },
+    arriving: (socket) => this.arriving(socket),
     failed: (exception, address) => {
       this.#loop.callExceptionHandler({
         kind: "connection",

@@ -26,6 +26,9 @@ export type AnyProtocol = Protocol & BufferedProtocol
 export interface Owner {
   attach(transport: SocketTransport): void
   detach(transport: SocketTransport): void
+  /** A socket is on its way to be a transport, until `arrived` or its close. */
+  arriving(socket: Socket): void
+  arrived(socket: Socket): void
 }
 
 /**
@@ -149,6 +152,8 @@ export class SocketTransport extends NodeTransport {
     this._socket.off("end", this.#end)
     this._release()
     networkOf(this._loop).transports.delete(this)
+    this.#owner?.arriving(this._socket)
+    this.#owner?.detach(this)
     return { source: this.#source, owner: this.#owner, path: this.#path, text: this._title[1] }
   }
 

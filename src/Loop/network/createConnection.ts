@@ -1,10 +1,6 @@
 /** Connections of TCP and of unix sockets, with TLS or without: asyncio's `create_connection` and its relatives. */
 import { type LookupFunction, Socket } from "node:net"
-import {
-  createSecureContext,
-  type ConnectionOptions as TlsConnectionOptions,
-  type TlsOptions
-} from "node:tls"
+import type { ConnectionOptions as TlsConnectionOptions, TlsOptions } from "node:tls"
 import { pathText, remoteOf, addressText } from "./Address.js"
 import {
   checkDescriptor,
@@ -496,6 +492,7 @@ export const startTls = (
         path,
         tls: connected.tls
       })
+      owner?.arrived(source.socket)
       secure._goOn()
       return [secure, secure]
     }

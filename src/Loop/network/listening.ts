@@ -110,8 +110,12 @@ class NodeListener implements Listener {
     server.once("listening", listening)
     server.on("connection", (socket: Socket) => this.#connection(socket))
     server.on("secureConnection", (socket: TLSSocket) => {
-      this.#accept.accepted(new StreamReads(socket), { ...this.#path(), tls: socket })
+      // What Node's types do not have: what is under TLS. Without it, it would be named twice in reports.
+      const { _parent: raw } = socket as { readonly _parent?: Socket }
+      this.#accept.accepted(new StreamReads(socket), { ...this.#path(), tls: socket, raw })
     })
+    // Node says that the time of a handshake is over, and leaves the connection open.
+    server.on("tlsClientError", (_error: Error, socket: TLSSocket) => void socket.destroy())
     try {
       server.listen(options)
     } catch (error) {

@@ -35,6 +35,8 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   #aborted = false
   #losing = false
   #lost = false
+  /** The socket was given to somebody else. */
+  #released = false
   #error: Error | undefined
   #unwritten = 0
   /** asyncio's limits: CPython 3.11, `Lib/asyncio/transports.py`. */
@@ -191,6 +193,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   }
 
   abort(): void {
+    if (this.#released) return
     this.#closing = true
     this.#aborted = true
     this.#destroy()
@@ -270,7 +273,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
 
   /** @internal The socket belongs to somebody else from now on, who takes over everything. */
   protected _release(): void {
-    this.#losing = this.#closing = true
+    this.#released = this.#losing = this.#closing = true
     this._socket.off("error", this.#failed)
     this._socket.off("close", this.#closed)
     this.#forget()
