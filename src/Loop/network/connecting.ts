@@ -1,23 +1,15 @@
 /** Connecting a socket: the name resolved, the addresses tried, the TLS handshake done. Nothing of the loop's is told here. */
 import type { LookupAddress } from "node:dns"
 import type { Socket } from "node:net"
-import { connect as netConnect, isIP, type LookupFunction, type NetConnectOpts } from "node:net"
-import { connect as tlsConnect, type ConnectionOptions as TlsConnectionOptions, TLSSocket } from "node:tls"
+import { connect as netConnect, type LookupFunction, type NetConnectOpts } from "node:net"
+import type { TLSSocket } from "node:tls"
 import { ConnectError, ResolveError } from "../errors.js"
 import { hostPort } from "./Address.js"
 import { pathTooLong } from "./checks.js"
 import { connectError } from "./failures.js"
 import { resolveHost } from "./resolve.js"
+import { type TlsPlan, tlsHandshake } from "./tlsHandshake.js"
 import { sharedReads, type Source, StreamReads } from "./Source.js"
-
-/** TLS on a connection. */
-export interface TlsPlan {
-  readonly options: TlsConnectionOptions
-  /** Whose name the certificate has to have, and what is sent as that. */
-  readonly servername: string | undefined
-  /** In milliseconds. */
-  readonly handshake: number
-}
 
 /** Where to connect to, with everything checked. */
 export type Target =
@@ -42,14 +34,6 @@ export interface Connected {
   readonly tls: TLSSocket | undefined
 }
 
-/** What it is to be. */
-export interface As {
-  /** This end is the server's, to TLS. */
-  readonly serverSide?: boolean
-  /** Its user reads the socket as the stream that it is. */
-  readonly stream?: boolean
-}
-
 type Done = (connected: Connected | undefined, error?: Error) => void
 
 /** For texts. */
@@ -68,20 +52,18 @@ export const targetText = (target: Target): string =>
 export class Connecting {
   readonly #target: Target
   readonly #tls: TlsPlan | undefined
-  readonly #serverSide: boolean
-  readonly #asStream: boolean
   readonly #done: Done
+  readonly #asStream: boolean
   #socket: Socket | undefined
-  #timer: NodeJS.Timeout | undefined
   #over = false
   state: "resolving" | "connecting" | "in its TLS handshake" = "connecting"
 
-  constructor(target: Target, tls: TlsPlan | undefined, as: As, done: Done) {
+  /** With `asStream`, its user reads the socket as the stream that it is. */
+  constructor(target: Target, tls: TlsPlan | undefined, done: Done, asStream = false) {
     this.#target = target
     this.#tls = tls
-    this.#serverSide = as.serverSide ?? false
-    this.#asStream = as.stream ?? false
     this.#done = done
+    this.#asStream = asStream
   }
 
   start(): void {
@@ -94,7 +76,6 @@ export class Connecting {
 
   abort(): void {
     this.#over = true
-    clearTimeout(this.#timer)
     this.#socket?.destroy()
   }
 
@@ -224,35 +205,14 @@ export class Connecting {
     this.#handshake(source, tls)
   }
 
-  /** TLS on what is connected. */
-  #handshake(source: Source, { handshake, options, servername }: TlsPlan): void {
+  #handshake(source: Source, tls: TlsPlan): void {
     this.state = "in its TLS handshake"
     source.detach()
-    const { socket: raw } = source
-    try {
-      const socket = this.#serverSide
-        ? new TLSSocket(raw, { ...options, isServer: true })
-        : tlsConnect({ ...options, socket: raw, ...nameOptions(servername) })
-      this.#socket = socket
-      this.#limit(socket, handshake)
-      this.#wait(socket, this.#serverSide ? "secure" : "secureConnect", () => {
-        clearTimeout(this.#timer)
-        this.#finish({ source: new StreamReads(socket), tls: socket })
-      })
-    } catch (error) {
-      raw.destroy()
-      process.nextTick(() => this.#fail(error))
-    }
-  }
-
-  #limit(socket: Socket, millis: number): void {
-    this.#timer = setTimeout(
-      () => {
-        const why = `the TLS handshake has taken more than ${millis}ms`
-        socket.destroy(Object.assign(new Error(why), { code: "ETIMEDOUT" }))
-      },
-      Math.min(millis, 2 ** 31 - 1)
-    )
+    this.#socket = source.socket
+    tlsHandshake(source.socket, tls, (socket, error) => {
+      if (socket === undefined) this.#fail(error)
+      else this.#finish({ source: new StreamReads(socket), tls: socket })
+    })
   }
 
   #wait(socket: Socket, event: string, ready: () => void, failed?: (error: Error) => void): void {
@@ -270,7 +230,6 @@ export class Connecting {
     const onError = (error: Error): void => {
       off()
       socket.on("error", nothing)
-      clearTimeout(this.#timer)
       socket.destroy()
       if (failed !== undefined && !this.#over) failed(error)
       else this.#fail(error)
@@ -294,10 +253,6 @@ export class Connecting {
     this.#done(undefined, typed ? error : connectError(targetText(this.#target), error))
   }
 }
-
-/** The certificate must be of that name, which is told the server where it is none of an address. */
-const nameOptions = (name: string | undefined): TlsConnectionOptions =>
-  name === undefined ? {} : isIP(name) === 0 ? { host: name, servername: name } : { host: name }
 
 const gone = (): Error => Object.assign(new Error("the other end has closed it"), { code: "ECONNRESET" })
 

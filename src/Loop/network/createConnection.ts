@@ -17,12 +17,13 @@ import {
   optionNames,
   checkText
 } from "./checks.js"
-import { type Connected, Connecting, type Target, targetText, type TlsPlan } from "./connecting.js"
+import { type Connected, Connecting, type Target, targetText } from "./connecting.js"
 import { describeValue } from "../kernel/describe.js"
 import type { DurationInput } from "../../effect.js"
 import type { Context } from "../kernel/Context.js"
 import { ConnectError } from "../errors.js"
 import { kindOfFd } from "./givenFd.js"
+import type { TlsPlan } from "./tlsHandshake.js"
 import { Future, readAsFuture } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import { type Held, networkOf } from "./Network.js"
@@ -198,7 +199,7 @@ const checkTls = (
   if (wanted === undefined && options.rejectUnauthorized !== false)
     throw new TypeError(`${what}: ssl without a host needs serverHostname, the name of the certificate`)
   if (options.secureContext === undefined) checkSecure(what, options)
-  return { options, servername: wanted, handshake }
+  return { serverSide: false, options, servername: wanted, handshake }
 }
 
 /** The server's end: its certificate and key. */
@@ -211,9 +212,7 @@ const checkServerTls = (
 ): TlsPlan | undefined => {
   const handshake = checkHandshake(what, sslHandshakeTimeout)
   const options = checkServerSsl(what, ssl)
-  return options === undefined
-    ? undefined
-    : { options: options as TlsConnectionOptions, servername: undefined, handshake }
+  return options === undefined ? undefined : { serverSide: true, options, handshake }
 }
 
 const checkLocal = (
@@ -374,8 +373,7 @@ const create = <P extends Protocol | BufferedProtocol>(
   loop: Home,
   what: string,
   factory: () => P,
-  [target, tls]: readonly [Target, TlsPlan | undefined],
-  serverSide = false
+  [target, tls]: readonly [Target, TlsPlan | undefined]
 ): Future<Made<P>> => {
   checkFactory(what, factory)
   if (loop._parks(what)) return new Future<Made<P>>(loop)
@@ -385,7 +383,7 @@ const create = <P extends Protocol | BufferedProtocol>(
     loop,
     what,
     targetText(target),
-    (done) => new Connecting(target, tls, { serverSide }, done),
+    (done) => new Connecting(target, tls, done),
     (connected, context) => {
       const protocol = factory()
       checkProtocol(`${what}, from its protocolFactory,`, protocol)
@@ -413,7 +411,7 @@ export const connectStream = <A extends { abort(): void }>(
     loop,
     what,
     targetText(target),
-    (done) => new Connecting(target, tls, { stream: true }, done),
+    (done) => new Connecting(target, tls, done, true),
     ({ source }) => {
       const its = made(source.socket, target.kind === "path" ? target.path : undefined)
       return [its, its]
@@ -446,7 +444,7 @@ export const connectAcceptedSocket = <P extends Protocol | BufferedProtocol>(
   const what = "connectAcceptedSocket"
   checkOptions(what, options, acceptedNames)
   const tls = checkServerTls(what, options)
-  return create(loop, what, protocolFactory, [checkSock(what, sock), tls], true)
+  return create(loop, what, protocolFactory, [checkSock(what, sock), tls])
 }
 
 const startTlsPlan = (what: string, options: StartTlsOptions): TlsPlan => {
@@ -479,13 +477,7 @@ export const startTls = (
     loop,
     what,
     text,
-    (done) =>
-      new Connecting(
-        { kind: "source", source, text },
-        tls,
-        { serverSide: options.serverSide === true },
-        done
-      ),
+    (done) => new Connecting({ kind: "source", source, text }, tls, done),
     (connected, context) => {
       const secure = new SocketTransport(loop, connected.source, told, context, {
         owner,

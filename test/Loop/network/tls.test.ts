@@ -1,5 +1,5 @@
 // TLS: connections, servers, and connections that are given it later. localhost.crt is there for nothing else.
-// Covers: createConnection, createServer, connecting
+// Covers: createConnection, createServer, connecting, tlsHandshake
 import { once } from "node:events"
 import * as fs from "node:fs"
 import { connect as netConnect, createServer as netServer, type Socket } from "node:net"
@@ -310,5 +310,24 @@ describe("startTls", () => {
       expect(String((await once(secure, "data"))[0])).toBe("world")
       secure.end()
       await protocol.lost
+    }))
+
+  it("asks the client for a certificate where it is to, and refuses one that has none", () =>
+    onLoop(async (loop) => {
+      const made = netServer()
+      const port = await listening(made)
+      const accept = async (own: object) => {
+        const accepted = once(made, "connection")
+        const secure = tlsConnect({ port, host: "localhost", ca: cert, ...own })
+        sockets.add(secure.on("error", () => {}).resume())
+        const [socket] = (await accepted) as [Socket]
+        return loop.connectAcceptedSocket(() => ({}), socket, {
+          ssl: { ...server, ca: cert, requestCert: true }
+        })
+      }
+      expect(await failure(() => accept({}))).toBeInstanceOf(ConnectError)
+      const [transport] = await accept(server)
+      expect(transport.getExtraInfo("peercert")).toMatchObject({ subject: { CN: "localhost" } })
+      transport.close()
     }))
 })
