@@ -1,5 +1,6 @@
 /** Protocols that remember what they were told, and loops for them that are closed and have reported nothing. */
 import { once } from "node:events"
+import koffi from "koffi"
 import { linkSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -143,4 +144,14 @@ export const withUnixServer = async (
       renameSync(aside, path)
     }
   }
+}
+
+const getsockopt = koffi.load(null).func("int getsockopt(int, int, int, void *, void *)")
+
+/** Whether Nagle's algorithm is off (TCP_NODELAY). */
+export const noDelay = (transport: SocketTransport): boolean => {
+  const { _handle } = transport.getExtraInfo("socket") as { readonly _handle: { readonly fd: number } }
+  const value = new Int32Array(1)
+  if (getsockopt(_handle.fd, 6, 1, value, new Int32Array([4])) !== 0) throw new Error("getsockopt")
+  return value[0] !== 0
 }

@@ -5,20 +5,26 @@ import { lookup } from "node:dns"
 import { once } from "node:events"
 import { connect, createServer, type LookupFunction, type Server, Socket } from "node:net"
 import { networkInterfaces } from "node:os"
-import { afterEach, describe, expect, it } from "vitest"
+import { it } from "@effect/vitest"
+import { Effect } from "effect"
+import { afterEach, describe, expect } from "vitest"
 import {
   CancelledError,
   ConnectError,
   type ConnectionOptions,
   type EventLoop,
+  fromAio,
+  getRunningLoop,
+  Loop,
   LoopClosedError,
   type Protocol,
   ResolveError,
+  type SocketTransport,
   SyncLoop,
   type UnixConnectionOptions
 } from "../../../src/index.js"
 import { openFds } from "../../fixtures/subprocess/recording.js"
-import { echo, failure, folder, freePort, onLoop, Recording } from "../../support/network.js"
+import { echo, failure, folder, freePort, noDelay, onLoop, Recording } from "../../support/network.js"
 
 const servers: Array<Server> = []
 afterEach(() => {
@@ -264,7 +270,22 @@ describe("createConnection", () => {
       expect(protocol.log).toEqual(["made", "data question", "eof", "lost null"])
     }))
 
-  it("L5 runs the factory and the protocol in the async-local state of the call", () =>
+  it("server-118 sends small writes at once, on both sides", () =>
+    onLoop(async (loop) => {
+      const served = new Recording(loop)
+      const server = await loop.createServer(() => served, { host: "127.0.0.1" })
+      const [transport] = await loop.createConnection(() => ({}), {
+        host: "127.0.0.1",
+        port: server.sockets[0]?.port
+      })
+      await served.made
+      expect([noDelay(transport), noDelay(served.transport)]).toEqual([true, true])
+      transport.close()
+      server.close()
+      await server.waitClosed()
+    }))
+
+  it("L5 context-009 runs the factory and the protocol in the async-local state of the call", () =>
     onLoop(async (loop) => {
       const port = await listen((socket) => void socket.end("x"))
       const user = new AsyncLocalStorage<string>()
@@ -283,9 +304,24 @@ describe("createConnection", () => {
           }
         }
       }
+      const all = ["factory", "made", "data", "eof", "lost"]
       await user.run("ann", () => loop.createConnection(factory, { port, host: "127.0.0.1" }))
       await lost
-      expect(log).toEqual(["factory ann", "made ann", "data ann", "eof ann", "lost ann"])
+      expect(log).toEqual(all.map((what) => `${what} ann`))
+      log.length = 0
+      const served = loop.createFuture<void>()
+      const serving = (): Protocol => ({
+        ...factory(),
+        connectionLost: () => served.setResult(void tell("lost"))
+      })
+      const server = await user.run("bob", () => loop.createServer(serving, { host: "127.0.0.1" }))
+      await user.run("cid", async () => {
+        const client = connect({ port: server.sockets[0]?.port ?? 0, host: "127.0.0.1" }).resume()
+        client.end("x")
+        await served
+      })
+      expect(log).toEqual(all.map((what) => `${what} bob`))
+      server.close()
     }))
 
   it("fails with what the factory throws, or gives that is none, and closes the connection", () =>
@@ -338,6 +374,46 @@ describe("createConnection", () => {
       await made.lost
       expect(made.log).toEqual(["made", "lost null"])
     }))
+})
+
+describe("through the bridge", () => {
+  it.live(
+    "bridge-072 a client of an echo server, whose connectionLost stops the loop, which is waited for",
+    () =>
+      Loop.scoped(
+        Effect.gen(function* () {
+          const log: Array<string> = []
+          const connectTo = fromAio(async () => {
+            const loop = getRunningLoop()
+            const server = await loop.createServer(
+              (): Protocol => {
+                let transport: SocketTransport
+                return {
+                  connectionMade: (made) => (transport = made),
+                  dataReceived: (data) => {
+                    transport.write(data)
+                    transport.close()
+                  }
+                }
+              },
+              { host: "127.0.0.1" }
+            )
+            const client = (): Protocol => ({
+              connectionMade: (made) => made.write("Hello World!"),
+              dataReceived: (data) => void log.push(data.toString()),
+              connectionLost: (error) => {
+                log.push(`lost ${String(error)}`)
+                loop.stop()
+              }
+            })
+            await loop.createConnection(client, { host: "127.0.0.1", port: server.sockets[0]?.port })
+          })
+          yield* connectTo()
+          yield* Loop.waitStopped
+          expect(log).toEqual(["Hello World!", "lost null"])
+        })
+      )
+  )
 })
 
 describe("createUnixConnection", () => {
