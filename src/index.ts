@@ -77,6 +77,7 @@ export type { ServerOptions } from "./Loop/server/ServerOptions.js"
 export { Process, type ProcessPipe } from "./Loop/process/Process.js"
 export type { ProcessOf, ProcessOptions } from "./Loop/process/createSubprocess.js"
 export { SubprocessTransport, type SubprocessProtocol } from "./Loop/process/SubprocessTransport.js"
+export type { StartTlsOptions } from "./Loop/stream/StartTlsOptions.js"
 export { StreamReader } from "./Loop/stream/StreamReader.js"
 export { StreamWriter } from "./Loop/stream/StreamWriter.js"
 export { PipeTransport } from "./Loop/stream/PipeTransport.js"
@@ -86,7 +87,6 @@ export type {
   AcceptedSocketOptions,
   AdoptedSocket,
   ConnectionOptions,
-  StartTlsOptions,
   UnixConnectionOptions
 } from "./Loop/network/createConnection.js"
 export type { ServerOptions as AioServerOptions, UnixServerOptions } from "./Loop/network/createServer.js"

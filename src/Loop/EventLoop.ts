@@ -44,6 +44,7 @@ import type { SocketAddress } from "./network/Address.js"
 import type { StreamMethods } from "./network/StreamMethods.js"
 import type { ClientConnected } from "./network/StreamReaderProtocol.js"
 import type { PipeTransport } from "./stream/PipeTransport.js"
+import type { StartTlsOptions } from "./stream/StartTlsOptions.js"
 import type { StreamReader } from "./stream/StreamReader.js"
 import type { StreamWriter } from "./stream/StreamWriter.js"
 import type { ReaderMethods } from "./readers/ReaderMethods.js"
@@ -51,7 +52,6 @@ import type {
   AcceptedSocketOptions,
   AdoptedSocket,
   ConnectionOptions,
-  StartTlsOptions,
   UnixConnectionOptions
 } from "./network/createConnection.js"
 import {

@@ -5,13 +5,13 @@ import type {
   AcceptedSocketOptions,
   AdoptedSocket,
   ConnectionOptions,
-  StartTlsOptions,
   UnixConnectionOptions
 } from "./createConnection.js"
 import type { ServerOptions, UnixServerOptions } from "./createServer.js"
 import type { Future } from "../kernel/Future.js"
 import type { BufferedProtocol, Protocol } from "./Protocol.js"
 import type { Server } from "./Server.js"
+import type { StartTlsOptions } from "../stream/StartTlsOptions.js"
 import type { SocketTransport } from "./SocketTransport.js"
 
 /**

@@ -4,12 +4,17 @@ import { isCancelledError } from "../kernel/errors.js"
 import { describeValue } from "../kernel/describe.js"
 import { ConnectionResetError } from "../errors.js"
 import { type BaseEventLoop, runningLoop } from "../kernel/BaseEventLoop.js"
+import type { Future } from "../kernel/Future.js"
 import type { Task } from "../kernel/Task.js"
+import { isHome } from "../closing/Capability.js"
+import { startTls } from "./createConnection.js"
+import { SocketTransport } from "./SocketTransport.js"
 import { FlowControl } from "../stream/FlowControl.js"
 import { NodeTransport } from "../stream/NodeTransport.js"
 import { StreamReader } from "../stream/StreamReader.js"
 import { StreamWriter } from "../stream/StreamWriter.js"
-import type { BaseTransport, ReadTransport } from "../stream/Transport.js"
+import type { StartTlsOptions } from "../stream/StartTlsOptions.js"
+import type { BaseTransport, ReadTransport, WriteTransport } from "../stream/Transport.js"
 
 /**
  * What a server of streams calls for each connection: a coroutine, which becomes a task of its own, or a function.
@@ -108,6 +113,38 @@ export class StreamReaderProtocol extends FlowControl {
     super.connectionLost(error)
   }
 
+  /** @internal All that was written before goes first, without TLS. */
+  override _startTls(
+    transport: WriteTransport,
+    options: StartTlsOptions,
+    replace: (secure: WriteTransport) => void
+  ): Future<void> {
+    const loop = this.#loop
+    if (!(transport instanceof SocketTransport) || !isHome(loop))
+      return super._startTls(transport, options, replace)
+    const serverSide = options.serverSide ?? this.#clientConnected !== undefined
+    const { high, low } = transport.getWriteBufferLimits()
+    // From now on what comes is TLS.
+    transport.pauseReading()
+    const secured = async (): Promise<void> => {
+      try {
+        if (transport.getWriteBufferSize() > 0) {
+          transport.setWriteBufferLimits({ high: 0 })
+          await this.drain(false)
+          transport.setWriteBufferLimits({ high, low })
+        }
+        // Which end it is decides what `ssl` has to be, and is known here only; `startTls` looks at it again.
+        const secure = await startTls(loop, transport, this, { ...options, serverSide } as StartTlsOptions)
+        secure.setWriteBufferLimits({ high, low })
+        this.#transport = secure
+        replace(secure)
+      } finally {
+        this.#reader._setTransport(this.#transport as SocketTransport)
+      }
+    }
+    return loop.createTask(secured, { name: `startTls of ${String(transport)}` })
+  }
+
   #serve(handler: ClientConnected, transport: NodeTransport): void {
     const peer = transport.getExtraInfo("peername") as SocketAddress | string | undefined
     const name = typeof peer === "object" ? `client ${addressText(peer)}` : `client of ${String(transport)}`
@@ -123,11 +160,11 @@ export class StreamReaderProtocol extends FlowControl {
             message: `Unhandled exception in the handler of ${name}`,
             exception,
             task,
-            transport,
+            transport: writer.transport,
             protocol: this
           })
       }
-      transport.close()
+      writer.close()
     })
   }
 

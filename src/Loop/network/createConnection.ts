@@ -29,6 +29,7 @@ import { Handle } from "../kernel/Handle.js"
 import { type Held, networkOf } from "./Network.js"
 import type { BufferedProtocol, Protocol } from "./Protocol.js"
 import type { Home } from "../ports.js"
+import type { StartTlsOptions } from "../stream/StartTlsOptions.js"
 import { checkProtocol, SocketTransport } from "./SocketTransport.js"
 
 /** What connections have in common. */
@@ -77,30 +78,6 @@ export interface UnixConnectionOptions extends SharedConnectionOptions {
   /** The path; on Linux, `"\0name"` is a name that no file has. */
   readonly path?: string | undefined
 }
-
-/**
- * How a connection is given TLS, by its client or by its server.
- *
- * @category models
- * @since 0.2.0
- */
-export type StartTlsOptions =
-  | {
-      readonly serverSide?: false | undefined
-      /** What `tls.connect` takes. Default: nothing of it. */
-      readonly ssl?: true | TlsConnectionOptions | undefined
-      /** The name that the certificate of the other end has to have. */
-      readonly serverHostname?: string | undefined
-      /** How long the TLS handshake may take. Default 60 seconds. */
-      readonly sslHandshakeTimeout?: DurationInput | undefined
-    }
-  | {
-      readonly serverSide: true
-      /** The certificate and key, and whatever else `tls.createServer` takes. */
-      readonly ssl: TlsOptions
-      /** How long the TLS handshake may take. Default 60 seconds. */
-      readonly sslHandshakeTimeout?: DurationInput | undefined
-    }
 
 /**
  * A socket that was connected or accepted elsewhere, or its descriptor.

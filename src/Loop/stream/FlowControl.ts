@@ -1,6 +1,12 @@
 /** The waits to write, and for the end of a connection or pipe, of a `StreamWriter`. asyncio: `FlowControlMixin`. */
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
+import { InvalidStateError } from "../kernel/errors.js"
 import { Future } from "../kernel/Future.js"
+import type { StartTlsOptions } from "./StartTlsOptions.js"
+import type { WriteTransport } from "./Transport.js"
+
+/** Takes over what writes from now on. */
+type Replace = (transport: WriteTransport) => void
 
 /**
  * After so many drains that were done at once, one takes a trip round the loop: nothing but microtasks runs between a
@@ -72,6 +78,13 @@ export class FlowControl {
     const drain = this.#waiter(this.#drains)
     drain._settleError(error)
     return drain
+  }
+
+  /**
+   * @internal Gives the connection TLS, where it is one: done when `replace` was given the transport that has it.
+   */
+  _startTls(transport: WriteTransport, _options: StartTlsOptions, _replace: Replace): Future<void> {
+    throw new InvalidStateError(`startTls() of ${String(transport)}, which is no connection`)
   }
 
   #answer(drain: Future<void>): void {

@@ -208,6 +208,13 @@ export class StreamReader {
     this.#transport = transport
   }
 
+  /** @internal Another transport sends from now on, over the same connection: held up where the one before was. */
+  _setTransport(transport: Pausable): void {
+    this.#transport = transport
+    if (this.#paused) transport.pauseReading()
+    else transport.resumeReading()
+  }
+
   /** @internal Whether a read waits. */
   get _waits(): boolean {
     return this.#waiting !== undefined

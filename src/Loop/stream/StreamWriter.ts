@@ -1,6 +1,7 @@
 /** Writing bytes: the sending half of a connection or pipe. `StreamReader.ts` is the other. */
 import type { FlowControl } from "./FlowControl.js"
 import type { Future } from "../kernel/Future.js"
+import type { StartTlsOptions } from "./StartTlsOptions.js"
 import type { StreamReader } from "./StreamReader.js"
 import type { WriteTransport } from "./Transport.js"
 
@@ -27,7 +28,7 @@ import type { WriteTransport } from "./Transport.js"
  * @since 0.1.0
  */
 export class StreamWriter {
-  readonly #transport: WriteTransport
+  #transport: WriteTransport
   readonly #flow: FlowControl
   readonly #reader: StreamReader | null
 
@@ -96,6 +97,19 @@ export class StreamWriter {
   /** Done when the stream is closed. Fails with BrokenPipeError if something could not be written. */
   waitClosed(): Future<void> {
     return this.#flow.waitClosed()
+  }
+
+  /**
+   * Gives the connection TLS: done when the handshake is, and everything before it was written. Until then, do not write.
+   * The end that serves is that of a server's handler, unless `serverSide` says otherwise. asyncio: `start_tls` (3.11).
+   *
+   * Fails with {@link ConnectError} if the handshake fails: the connection is closed then. Throws InvalidStateError where
+   * it is closing, or no connection. Cancelling it closes the connection.
+   *
+   * **Gotchas** What the reader holds by then came without TLS, from whomever: read it before, and trust none of it.
+   */
+  startTls(options: StartTlsOptions = {}): Future<void> {
+    return this.#flow._startTls(this.#transport, options, (transport) => (this.#transport = transport))
   }
 
   /** The transport's information under this name, else `fallback`. */

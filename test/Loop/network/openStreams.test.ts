@@ -1,5 +1,6 @@
 // Connections and servers as streams, over real sockets.
 // Covers: StreamReaderProtocol, StreamMethods, Opening
+import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import type * as net from "node:net"
 import * as os from "node:os"
@@ -505,4 +506,85 @@ describe("StreamReaderProtocol", () => {
     })
     expect(() => new StreamReaderProtocol(reader as StreamReader)).toThrow(NoRunningLoopError)
   })
+})
+
+describe("startTls of a StreamWriter", () => {
+  /** A key, and a certificate of it for localhost that nobody else has signed. */
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "effect-aio-tls-"))
+  const keyFile = path.join(folder, "key")
+  const certFile = path.join(folder, "cert")
+  execFileSync(
+    "openssl",
+    [
+      ...[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2"
+      ],
+      ...[
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-keyout",
+        keyFile,
+        "-out",
+        certFile
+      ]
+    ],
+    { stdio: "ignore" }
+  )
+  const [key, cert] = [fs.readFileSync(keyFile), fs.readFileSync(certFile)]
+  fs.rmSync(folder, { recursive: true })
+
+  it("secures the connection after what was written, on both ends", () =>
+    withLoop(async (loop, reports) => {
+      const { connect, stop } = await start(loop, "TCP", async (reader, writer) => {
+        expect(await text(reader.readline())).toBe("STARTTLS\n")
+        writer.write("ready\n")
+        await writer.startTls({ serverSide: true, ssl: { key, cert } })
+        expect(writer.getExtraInfo("sslObject")).toBeDefined()
+        await echo(reader, writer)
+      })
+      const [reader, writer] = await connect()
+      const plain = writer.transport
+      writer.write("STARTTLS\n")
+      expect(await text(reader.readline())).toBe("ready\n")
+      await writer.startTls({ ssl: { ca: cert }, serverHostname: "localhost" })
+      expect(writer.transport).not.toBe(plain)
+      expect(writer.canWriteEof()).toBe(false)
+      const long = `${"x".repeat(30_000)}\n`
+      writer.write(long)
+      await writer.drain()
+      expect(await text(reader.readline())).toBe(long)
+      writer.close()
+      await writer.waitClosed()
+      await stop()
+      expect(reports).toEqual([])
+    }))
+
+  it("fails where the certificate is not trusted, and closes the connection", () =>
+    withLoop(async (loop) => {
+      const { connect, stop } = await start(loop, "TCP", async (_reader, writer) => {
+        await writer.startTls({ serverSide: true, ssl: { key, cert } }).then(undefined, () => {})
+      })
+      const [, writer] = await connect()
+      const error = await failure(writer.startTls({ serverHostname: "localhost" }))
+      expect(error).toMatchObject({ _tag: "ConnectError", code: "DEPTH_ZERO_SELF_SIGNED_CERT" })
+      await stop("abort")
+    }))
+
+  it("is refused for what is no connection", () =>
+    withLoop(async (loop) => {
+      const cat = await loop.createSubprocessExec("cat", [], { stdin: "pipe" })
+      expect(() => cat.stdin.startTls()).toThrow(InvalidStateError)
+      cat.stdin.close()
+      await cat.wait()
+    }))
 })
