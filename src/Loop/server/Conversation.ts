@@ -65,7 +65,7 @@ export class Conversation extends Connection {
       this.#state = "leaving"
       const failed = (exception: unknown): void =>
         loop.callExceptionHandler({ kind: "late", message: `goodbye of ${this.remote} failed`, exception })
-      const left = (): void => this.#leave(() => this.socket.end())
+      const left = (): void => this.#leave(() => this.#end())
       const said = async (): Promise<void> => {
         await goodbye(this.socket, this.#drained.signal)
       }
@@ -145,10 +145,19 @@ export class Conversation extends Connection {
     this.#leave(() => {
       if (this.webSocket !== undefined) this.webSocket.close(...GOING_AWAY)
       else if (this.#manners.webSocket) this.socket.write(CLOSE_1001)
-      else this.socket.end()
+      else return this.#end()
       // Its answer to that is to be heard.
       this.#resume()
     })
+  }
+
+  /** Nothing more is said, and what comes from now on is refused: no handler sees what it could not answer. */
+  #end(): void {
+    const { socket } = this
+    this.close()
+    socket.end()
+    socket.removeAllListeners("data").removeAllListeners("readable")
+    socket.on("data", () => {}).resume()
   }
 
   #leave(say: () => void): void {
