@@ -120,6 +120,11 @@ export class Connections implements Watcher, Belongs {
     return this.#count
   }
 
+  /** The sessions of HTTP/2. */
+  get sessions(): ReadonlyArray<Http2Session> {
+    return [...this.#all].flatMap((one) => (one instanceof Http2Connection ? [one.session] : []))
+  }
+
   /** The requests in flight. */
   get requests(): number {
     return this.#exchanges.size

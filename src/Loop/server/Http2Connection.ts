@@ -18,7 +18,7 @@ export class Http2Connection extends Connection {
   constructor(
     belongs: Belongs,
     socket: Socket,
-    private readonly session: Http2Session
+    readonly session: Http2Session
   ) {
     super(belongs, socket)
   }

@@ -181,7 +181,7 @@ export class ListeningServer {
         })
       }
       this.#check()
-    })
+    }, this.#parts.connections?.sessions)
   }
 
   /** Phase 5. */

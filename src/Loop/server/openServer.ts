@@ -12,8 +12,8 @@ export interface Opened {
   /** The server of Node in it, which has the connections. */
   readonly node: NetServer | undefined
   readonly address: ServerAddress | undefined
-  /** Stops listening. Calls back once when it has closed, with what went wrong. */
-  close(then: (error: unknown) => void): void
+  /** Stops listening, and nothing else. Calls back once when it has closed, with what went wrong. */
+  close(then: (error: unknown) => void, sessions?: ReadonlyArray<object>): void
   /** Nothing is connected any more: what has a close of its own is closed now. */
   afterDrain(): void
   /** Ends what was connected before anybody looked: what Node takes to be idle, or all. */
@@ -33,19 +33,34 @@ const unlessClosed = (error: unknown): unknown =>
     ? undefined
     : (error ?? undefined)
 
-/**
- * Stops listening. Node's close of HTTP destroys what it takes to be idle at the same moment, each version something else;
- * here that is a phase of its own, which looks first whether a request has arrived.
- */
-const stopListening = (server: NetServer, then: (error: unknown) => void): void => {
-  const shadowed = "closeIdleConnections" in server && !Object.hasOwn(server, "closeIdleConnections")
-  if (shadowed) Object.defineProperty(server, "closeIdleConnections", { value: () => {}, configurable: true })
+/** Runs `f` while these methods do nothing. */
+const heldBack = (methods: ReadonlyArray<readonly [of: object, name: string]>, f: () => void): void => {
+  const shadowed = methods.filter(([of, name]) => name in of && !Object.hasOwn(of, name))
+  for (const [of, name] of shadowed) Object.defineProperty(of, name, { value: () => {}, configurable: true })
   try {
-    server.close((error?: unknown) => then(unlessClosed(error)))
+    f()
+  } finally {
+    for (const [of, name] of shadowed) delete (of as Record<string, unknown>)[name]
+  }
+}
+
+/**
+ * Stops listening. At the same moment Node's close of HTTP destroys what it takes to be idle, and from Node 24 on that of HTTP/2
+ * closes all sessions: each version something else. Here that is a phase of its own, which looks first whether a request has
+ * arrived.
+ */
+const stopListening = (
+  server: NetServer,
+  sessions: ReadonlyArray<object>,
+  then: (error: unknown) => void
+): void => {
+  const closes = sessions.map((session) => [session, "close"] as const)
+  try {
+    heldBack([[server, "closeIdleConnections"], ...closes], () => {
+      server.close((error?: unknown) => then(unlessClosed(error)))
+    })
   } catch (error) {
     then(unlessClosed(error))
-  } finally {
-    if (shadowed) delete (server as { closeIdleConnections?: unknown }).closeIdleConnections
   }
 }
 
@@ -64,7 +79,7 @@ const hearErrors = (loop: Home, name: () => string, server: NetServer): (() => v
 const openedNode = (loop: Home, server: NetServer, name: () => string): Opened => ({
   node: server,
   address: addressOf(server),
-  close: (then) => stopListening(server, then),
+  close: (then, sessions = []) => stopListening(server, sessions, then),
   afterDrain: () => {},
   endUnknown: (which) => {
     const { closeAllConnections: all, closeIdleConnections: idle } = server as Partial<HttpServer>
@@ -110,11 +125,11 @@ const openedOther = (
   return {
     node,
     address: inner?.address ?? addressOf(server as { readonly address?: () => unknown }),
-    close: (then) => {
+    close: (then, sessions) => {
       closed = then
       // Its own close may refuse what is in flight: that comes when nothing is.
       if (inner === undefined) closeIt()
-      else inner.close(() => {})
+      else inner.close(() => {}, sessions)
     },
     afterDrain: closeIt,
     endUnknown: (which) => inner?.endUnknown(which),
