@@ -68,6 +68,8 @@ export const programsOf = (source: string) => {
       kill: (signal: NodeJS.Signals) => void child.kill(signal),
       /** Its output loses its reader. */
       stopReading: (output: "stdout" | "stderr" = "stdout") => void child[output]?.destroy(),
+      /** What it has printed so far. */
+      output: () => output,
       /** Waits until the text has been printed. */
       until: (text: string) =>
         new Promise<void>((resolve, reject) => {

@@ -57,6 +57,7 @@ export class Connections implements Watcher, Belongs {
   /** The connection whose event is being emitted. */
   #arriving: Connection | undefined
   #said: Said = "nothing"
+  #arrived = 0
   #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
 
   constructor(
@@ -114,6 +115,11 @@ export class Connections implements Watcher, Belongs {
   /** Whether nothing is connected and nobody serves any more. */
   get quiet(): boolean {
     return this.#all.size === 0 && this.#exchanges.size === 0
+  }
+
+  /** How many connections have come so far. */
+  get arrived(): number {
+    return this.#arrived
   }
 
   get count(): Count {
@@ -193,6 +199,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   #add(connection: Connection): void {
+    this.#arrived++
     this.#all.add(connection)
     this.#bySocket.set(connection.socket, connection)
     this.#arriving = connection

@@ -17,6 +17,7 @@ import { guardedRow } from "../closing/row.js"
 import type { Home, Leftover } from "../ports.js"
 import type { Connections, Count } from "./Connections.js"
 import type { Opened } from "./openServer.js"
+import { afterLastArrivals } from "./lastArrivals.js"
 import { sumOf, type Times } from "./ServerOptions.js"
 
 /**
@@ -154,8 +155,8 @@ export class ListeningServer {
   #stop(): void {
     const { connections } = this.#parts
     this.#enter("draining")
-    // What has arrived by now, and is in no event yet, is taken and seen first: a turn for each.
-    setImmediate(() => {
+    // What has arrived by now, and is in no event yet, is taken and seen first.
+    this.#afterArrivals(() => {
       if (this.#phase === "closed") return
       this.#closeItself()
       setImmediate(() => {
@@ -167,6 +168,12 @@ export class ListeningServer {
       })
     })
     this.#after(Math.max(this.times.drain, this.times.idle), () => this.#answer())
+  }
+
+  #afterArrivals(f: () => void): void {
+    const { connections, opened } = this.#parts
+    if (connections === undefined || opened.node === undefined) setImmediate(f)
+    else afterLastArrivals(opened.node, () => connections.arrived, f)
   }
 
   #closeItself(): void {
