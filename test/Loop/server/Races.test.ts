@@ -12,7 +12,7 @@ import type { AnyServer } from "../../../src/index.js"
 import { cert, key } from "../../support/certificate.js"
 import { get, rawOf, serving } from "../../support/servers.js"
 
-const times = Number(process.env["RACES"] ?? 6)
+const times = Number(process.env["RACES"] ?? 3)
 const CLIENTS = 10
 /** Longer than one write, so that an answer can be cut. */
 const body = (id: string): string => `${id}:${"x".repeat(40_000)}:${id}`

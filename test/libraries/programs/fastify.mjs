@@ -1,24 +1,14 @@
 import { Effect } from "effect"
 import Fastify from "fastify"
-import { acquireAio } from "effect-aio"
+import { Server } from "effect-aio"
 import { serve } from "./_serve.mjs"
 
-// recipe: Fastify closes by itself; without `return503OnClosing` it answers what comes on a connection that is open
-const open = (routes) =>
-  acquireAio({
-    name: "server",
-    open: async () => {
-      const app = routes(Fastify({ return503OnClosing: false, forceCloseConnections: "idle" }))
-      await app.listen({ port: 0 })
-      return app
-    },
-    close: (app) => app.close()
-  })
+// recipe: as it is; its own close, and the `onClose` hooks, run when nothing is in flight any more, so that nothing is refused
+const listen = (app) => Server.scoped(app, { port: 0, host: "127.0.0.1" })
 // end
 
-serve((handle) =>
-  Effect.map(
-    open((app) => app.get("/", () => handle().then((text) => text))),
-    (app) => app.server.address().port
-  )
-)
+serve((handle) => {
+  const app = Fastify()
+  app.get("/", () => handle().then((text) => text))
+  return Effect.map(listen(app), ({ port }) => port)
+})
