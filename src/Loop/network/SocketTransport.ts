@@ -152,7 +152,7 @@ export class SocketTransport extends NodeTransport {
     this._socket.off("end", this.#end)
     this._release()
     networkOf(this._loop).transports.delete(this)
-    this.#owner?.arriving(this._socket)
+    this.#owner?.arriving(this.#source.socket)
     this.#owner?.detach(this)
     return { source: this.#source, owner: this.#owner, path: this.#path, text: this._title[1] }
   }
