@@ -14,6 +14,7 @@ export type {
   LogLevel,
   Held,
   LoopClock,
+  OpenScope,
   PullEnd,
   RunningFiber,
   ServiceTag,
@@ -42,6 +43,9 @@ export const fiberState: Seam["fiberState"] = line.fiberState
 export const contextOf: Seam["contextOf"] = line.contextOf
 export const hasLogger: Seam["hasLogger"] = line.hasLogger
 export const mergeContext: Seam["mergeContext"] = line.mergeContext
+export const withServices: Seam["withServices"] = line.withServices
+export const openScope: Seam["openScope"] = line.openScope
+export const closeOf: Seam["closeOf"] = line.closeOf
 export const forkWith: Seam["forkWith"] = line.forkWith
 export const runSyncIn: Seam["runSyncIn"] = line.runSyncIn
 export const poll: Seam["poll"] = line.poll

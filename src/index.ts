@@ -41,6 +41,7 @@ export type {
   EventTargetLike,
   FromEmitterOptions
 } from "./Adapter/emitter/Emitter.js"
+export type { HandlerOptions, RequestHandler } from "./Adapter/server/handler.js"
 export { toThread } from "./Adapter/toThread.js"
 export { Net } from "./Adapter/Net.js"
 export type { ConnectionHandler, ListenOptions } from "./Loop/server/ConnectionServer.js"
@@ -65,6 +66,13 @@ export type { ExecutorOptions } from "./Loop/executor/ExecutorOptions.js"
 export type { JobArguments, JobContext, JobValue, ModuleJob } from "./Loop/executor/ModuleJob.js"
 export { Limiter } from "./Loop/executor/Limiter.js"
 export { transfer, type Transfer, type Transferred } from "./Loop/executor/transfer.js"
+export type { Answer, WholeAnswer } from "./Loop/server/answer.js"
+export {
+  ServerRequest,
+  type HttpResponse,
+  type NodeRequest,
+  type NodeResponse
+} from "./Loop/server/ServerRequest.js"
 export { causeOf } from "./Loop/fiber/Outcome.js"
 export { copyContext } from "./Loop/host/AsyncContext.js"
 export type { Watchable } from "./Loop/readers/fdOf.js"
@@ -149,6 +157,7 @@ export {
   LoopCrash,
   LoopStoppedError,
   ProcessLookupError,
+  RequestBodyError,
   ResolveError,
   SignalError,
   SpawnError,

@@ -56,9 +56,11 @@ const values = [
   "Process",
   "ProcessLookupError",
   "QueueFullError",
+  "RequestBodyError",
   "ResolveError",
   "ScopedServer",
   "Server",
+  "ServerRequest",
   "SignalError",
   "SocketTransport",
   "SpawnError",
@@ -118,6 +120,7 @@ const types = [
   "AioStep",
   "AllowAio",
   "AllowAioOptions",
+  "Answer",
   "AnyServer",
   "AskOptions",
   "AsyncItems",
@@ -149,6 +152,8 @@ const types = [
   "FromCallbackOptions",
   "FromEmitterOptions",
   "FromIterableOptions",
+  "HandlerOptions",
+  "HttpResponse",
   "IterableOptions",
   "JobArguments",
   "JobContext",
@@ -159,6 +164,8 @@ const types = [
   "LoopStatistics",
   "ModuleJob",
   "NameInfo",
+  "NodeRequest",
+  "NodeResponse",
   "OfferOptions",
   "OfferedHandle",
   "PipeEnd",
@@ -172,6 +179,7 @@ const types = [
   "Redirect",
   "Report",
   "ReportKind",
+  "RequestHandler",
   "ResolveOptions",
   "RunOptions",
   "ServerAddress",
@@ -200,6 +208,7 @@ const types = [
   "Watchable",
   "WebSocketLike",
   "WebSockets",
+  "WholeAnswer",
   "WriteTransport"
 ]
 
@@ -214,7 +223,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(26)
+    expect(errors).toHaveLength(27)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

@@ -18,7 +18,9 @@ import { type Opening, openServer } from "../Loop/server/openServer.js"
 import { type Probe, probeOf } from "../Loop/server/probe.js"
 import { closingOf } from "../Loop/server/requests.js"
 import { type ServerOptions, type ServerSettings, settingsOf } from "../Loop/server/ServerOptions.js"
+import { Request as RequestTag } from "../Loop/server/ServerRequest.js"
 import { serversOf } from "../Loop/server/Servers.js"
+import { handler, type MakeHandler } from "./server/handler.js"
 
 /**
  * A server that listens, from {@link Server}. It closes with its Scope.
@@ -312,4 +314,67 @@ export class Server extends ServerTag {
     }
     return closingOf(answer) ?? new AbortController().signal
   }
+
+  /**
+   * Makes what Node's servers call with a request (`node:http`, `https`, and the compatible API of `http2`) of an Effect, or of a
+   * function that returns one. Each request is served by a fiber of its own, with a Scope of its own, which is called
+   * `GET /user/7 from 10.0.0.1` in reports.
+   *
+   * The Effect answers with `{ status, headers, body }` (see {@link Answer}), or writes to Node's response itself, and ends it. It
+   * has the request as its argument and as the service {@link Server.Request}. What else it needs is captured where the handler is
+   * made, once. A body that is a Stream is written at the pace of the client; it is part of the request, and so is its Scope.
+   *
+   * **Flavor** Effect, for aio code. **Starts** where Node tells of the request. **Cancel** the fiber is interrupted, and
+   * `request.signal` aborted, when its client goes away, when the `drain` of its `Server.scoped` is over, and when the Scope in
+   * which the handler was made closes, which waits for it as for a close (T7). It may still answer in its finalizers; one that has
+   * not is answered for: 503 with `Connection: close`. **Loop closed** the same, and what comes later is answered with 503.
+   *
+   * **Failures** are answered with 500 and nothing of what has failed, or with what `onFailure` says, and reported once (kind
+   * `request`), unless the answer is below 500. Where the answer has begun, its connection is cut, so that nobody takes a part
+   * for the whole. So it is for an Effect that ends and leaves its answer open. A client that goes away is no failure.
+   *
+   * **Gotchas**
+   * - Make it after what it uses and before the server that calls it: a Scope closes in the reverse order.
+   * - Node notices that a client has gone only where it reads or writes: not while a body waits that nobody asks for.
+   * - The head of a Stream is sent with its first items, so that a failure before them is answered; of `text/event-stream` at once.
+   *
+   * @example
+   * import { createServer } from "node:http"
+   *
+   * const program = Effect.gen(function* () {
+   *   const users = yield* Effect.acquireRelease(Effect.succeed(new Map([["7", "ann"]])), (users) => Effect.sync(() => users.clear()))
+   *   const handler = yield* Server.handler((request) => {
+   *     const name = users.get(request.path.slice(1))
+   *     return name === undefined ? Effect.fail("no such user") : Effect.succeed({ body: { name } })
+   *   }, { onFailure: (cause) => ({ status: 404, body: String(Cause.squash(cause)) }) })
+   *   const { port } = yield* Server.scoped(createServer(handler), { host: "127.0.0.1" })
+   *   const get = fromAio((path: string) => fetch(`http://127.0.0.1:${port}${path}`).then((response) => response.text()))
+   *   return [yield* get("/7"), yield* get("/8")]
+   * })
+   * console.log(...(await Effect.runPromise(Loop.scoped(Effect.scoped(program))))) // => {"name":"ann"} no such user
+   */
+  static readonly handler: MakeHandler = handler
+
+  /**
+   * The request that the calling fiber serves, in whatever the Effect of a `Server.handler` runs: see {@link ServerRequest}.
+   *
+   * @example
+   * import { createServer } from "node:http"
+   *
+   * const who = Effect.map(Server.Request, (request) => request.headers["x-user"] ?? "nobody")
+   * const program = Effect.gen(function* () {
+   *   const handler = yield* Server.handler(Effect.map(who, (user) => ({ body: `hello, ${String(user)}` })))
+   *   const { port } = yield* Server.scoped(createServer(handler), { host: "127.0.0.1" })
+   *   const ask = fetch(`http://127.0.0.1:${port}/`, { headers: { "x-user": "ann" } })
+   *   return yield* fromAio(() => ask.then((response) => response.text()))()
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => hello, ann
+   */
+  static readonly Request: typeof RequestTag = RequestTag
+}
+
+/** The types that go with the statics of {@link Server}. */
+export declare namespace Server {
+  /** What an Effect needs that asks for the request it serves. */
+  type Request = RequestTag
 }

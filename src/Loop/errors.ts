@@ -618,6 +618,37 @@ export class WorkerDiedError extends Error {
 }
 
 /**
+ * The body of a request was not received whole: its client has gone, or the connection was cut. `cause` is Node's error, where
+ * there is one.
+ *
+ * Raised by the `body` of a request that `Server.handler` serves. What to do: nothing, as a rule: the fiber of a request whose
+ * client has gone is interrupted, and nobody is there to be answered.
+ *
+ * @example
+ * const size = (body: Stream.Stream<Uint8Array, RequestBodyError>) =>
+ *   Stream.runFold(body, 0, (sum, bytes) => sum + bytes.length).pipe(
+ *     Effect.catchTag("RequestBodyError", (error) => Effect.as(Effect.log(error.request), -1))
+ *   )
+ * console.log(await Effect.runPromise(size(Stream.make(new Uint8Array(3))))) // => 3
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class RequestBodyError extends Error {
+  readonly _tag = "RequestBodyError"
+  override readonly name = "RequestBodyError"
+  /** The request: `POST /user from 10.0.0.1`. */
+  readonly request: string
+  constructor(options: { readonly request: string; readonly cause: unknown }) {
+    super(
+      `the body of ${options.request} has ended early: its client has gone, or the connection was cut`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.request = options.request
+  }
+}
+
+/**
  * What aio code threw, as an Effect failure; `cause` is the thrown value itself, of whatever type. It never crosses
  * back: aio code that awaits such an Effect sees the cause again.
  *

@@ -32,6 +32,10 @@ type End3<E> = import("effect/Option").Option<E>
 type End4<E> = E | Cause.Done
 /** @ts-ignore Effect 3 only */
 type Yielded3<E, R> = import("effect/Utils").YieldWrap<Effect.Effect<unknown, E, R>>
+/** @ts-ignore Effect 3 only */
+type Scope3 = Scope.CloseableScope
+/** @ts-ignore Effect 4 only */
+type Scope4 = Scope.Closeable
 /* eslint-enable */
 
 /** `Three` if the installed Effect is of line 3, `Four` if of line 4. */
@@ -48,6 +52,9 @@ export type ServiceKey<I, S> = OfLine<Key3<I, S>, Key4<I, S>>
 
 /** A fiber that was started, whatever its line calls the type. */
 export type RunningFiber<A, E> = OfLine<Fiber3<A, E>, Fiber.Fiber<A, E>>
+
+/** A Scope, for who closes it. */
+export type OpenScope = OfLine<Scope3, Scope4>
 
 /** A fiber's local state: its Context, FiberRefs or References, span and log annotations. Immutable. */
 export type FiberState = OfLine<State3, Context.Context<never>>
@@ -178,6 +185,18 @@ export interface Seam {
     callers: Context.Context<never>,
     context: Context.Context<never>
   ) => Context.Context<never>
+
+  /** `context` with more services, by their keys, in one copy of it. */
+  readonly withServices: (
+    context: Context.Context<never>,
+    services: ReadonlyArray<readonly [key: string, service: unknown]>
+  ) => Context.Context<never>
+
+  /** An open Scope, made where no fiber is: `Effect.scoped` costs as much as several fibers. */
+  readonly openScope: () => OpenScope
+
+  /** Closes a Scope of `openScope`; `undefined` where nothing was registered with it, and nothing more will be. */
+  readonly closeOf: (scope: OpenScope, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void> | undefined
 
   /** Starts a fiber with the given state and context. It is interruptible, wherever the state was captured. */
   readonly forkWith: <A, E>(

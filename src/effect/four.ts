@@ -12,6 +12,7 @@ import type * as Exit from "effect4/Exit"
 import type * as Fiber from "effect4/Fiber"
 import type * as Pull from "effect4/Pull"
 import type * as Scheduler from "effect4/Scheduler"
+import type * as Scope from "effect4/Scope"
 import type * as Stream from "effect4/Stream"
 import type { LogLevel, OfLine, Seam } from "./Seam.js"
 
@@ -225,6 +226,20 @@ const seam = () => {
       }
       return Context.makeUnsafe(merged)
     },
+
+    withServices: (
+      context: Context.Context<never>,
+      services: ReadonlyArray<readonly [key: string, service: unknown]>
+    ): Context.Context<never> => {
+      const all = new Map(context.mapUnsafe)
+      for (const [key, service] of services) all.set(key, service)
+      return Context.makeUnsafe(all)
+    },
+
+    openScope: Scope.makeUnsafe,
+
+    closeOf: (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
+      Scope.closeUnsafe(scope, exit),
 
     forkWith: <A, E>(
       effect: Effect.Effect<A, E>,

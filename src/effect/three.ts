@@ -9,7 +9,7 @@ import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { Context } from "effect/Context"
-import type { Both, FiberState, RunningFiber, Seam } from "./Seam.js"
+import type { Both, FiberState, OpenScope, RunningFiber, Seam } from "./Seam.js"
 
 /** A fiber of this line, the field behind `getFiberRefs()`, and its flags as they are now. */
 type Current = Fiber.RuntimeFiber<unknown, unknown> & {
@@ -122,6 +122,19 @@ export const three = (): Seam => {
     }
   })
 
+  // ---- Scopes made outside of fibers ----
+
+  const firstScope = Effect.runSync(Scope.make())
+  /** What `Scope.make` makes (`scopeUnsafeMake` of `fiberRuntime.ts` of 3.22), which has no form without a fiber. */
+  class LikeFirst {
+    state: { _tag: "Open"; finalizers: Map<unknown, unknown> } | { _tag: "Closed"; exit: unknown } = {
+      _tag: "Open",
+      finalizers: new Map()
+    }
+    constructor(readonly strategy: unknown) {}
+  }
+  Object.setPrototypeOf(LikeFirst.prototype, Object.getPrototypeOf(firstScope) as object)
+
   // The clock of the default services is the live one.
   const liveClock = Effect.runSync(Effect.clock)
 
@@ -204,8 +217,24 @@ export const three = (): Seam => {
         : Context.omit(Tracer.ParentSpan)(merged as Context<Tracer.ParentSpan>)
     },
 
+    withServices: (context, services) => {
+      const all = new Map(context.unsafeMap)
+      for (const [key, service] of services) all.set(key, service)
+      return Context.unsafeMake(all)
+    },
+
+    openScope: () => new LikeFirst(firstScope.strategy) as unknown as OpenScope,
+
+    closeOf: (scope, exit) => {
+      const own = scope as unknown as LikeFirst
+      if (own.state._tag === "Open" && own.state.finalizers.size > 0) return Scope.close(scope, exit)
+      own.state = { _tag: "Closed", exit }
+      return undefined
+    },
+
     forkWith: (effect, state, context) =>
-      Runtime.runFork(Runtime.make({ context, runtimeFlags: Runtime.defaultRuntimeFlags, fiberRefs: state }))(
+      Runtime.runFork(
+        Runtime.make({ context, runtimeFlags: Runtime.defaultRuntimeFlags, fiberRefs: state }),
         effect
       ),
 

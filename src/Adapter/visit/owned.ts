@@ -1,6 +1,6 @@
 /**
- * Fibers that belong to a Scope: those that were started through one `toAio(…, { scoped: true })`. Before that Scope goes on
- * to what was acquired earlier they have been interrupted, and have ended. The model is `FiberSet.makeRuntime` of Effect
+ * Fibers that belong to a Scope: those that were started through one `toAio(…, { scoped: true })`, or serve the requests of one
+ * handler. Before that Scope goes on to what was acquired earlier they have been interrupted, and have ended. The model is `FiberSet.makeRuntime` of Effect
  * (3.22, `FiberSet.ts`), which gives the fibers to its callers, and knows no bound.
  */
 import * as Effect from "effect/Effect"
@@ -9,8 +9,17 @@ import { currentFiber } from "../../effect.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import type { Loop } from "../../Loop/Loop.js"
 import type { EffectOptions, Home } from "../../Loop/ports.js"
+import type { RequestEnd } from "../../Loop/server/requests.js"
 import { askAndJoin, cancel } from "../task/join.js"
 import { capture, type Starter } from "./capture.js"
+
+/** A fiber that belongs to a Scope, from its first step until its last finalizer has run. */
+export interface Member {
+  /** To tell it from others; `undefined` where it has not begun. */
+  readonly fiber: object | undefined
+  /** Interrupts it, without waiting. */
+  readonly interrupt: (reason: RequestEnd) => void
+}
 
 /** What is still running, as one Future: done when all of it has ended. */
 class Remaining extends Future<void> {
@@ -29,50 +38,42 @@ class Remaining extends Future<void> {
 }
 
 /**
- * Legal states: open; closing (its Scope has begun to close: what runs was interrupted, and nothing is started any more),
- * closed. A fiber is listed from its first step until its last finalizer has run.
+ * The fibers of one Scope. Legal states: open; closing (its Scope has begun to close: what runs was interrupted, and nothing is
+ * to be started any more), closed.
  */
-class Owned<R> implements Starter<R> {
-  readonly loop: Home
-  /** The Futures of what runs, and the fibers behind them. */
-  readonly #running = new Map<Future<unknown>, object | undefined>()
+export class Members {
+  readonly #running = new Set<Member>()
   #remaining: Remaining | undefined
   #closed = false
 
   constructor(
-    private readonly starter: Starter<R>,
+    private readonly loop: Home,
     private readonly name: string
-  ) {
-    this.loop = starter.loop
+  ) {}
+
+  /** Whether the Scope has begun to close. */
+  get closed(): boolean {
+    return this.#closed
   }
 
-  readonly start = <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions): Future<A> => {
-    const future: Future<A> = this.starter.start(
-      Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          // It was called before the Scope closed, or not: either way what it may use is gone.
-          if (this.#closed) return restore(this.#refuse(future))
-          this.#running.set(future, currentFiber())
-          return Effect.ensuring(
-            restore(effect),
-            Effect.sync(() => this.#ended(future))
-          )
-        })
-      ),
-      options
-    )
-    return future
+  add(member: Member): void {
+    this.#running.add(member)
+  }
+
+  ended(member: Member): void {
+    this.#running.delete(member)
+    if (this.#running.size === 0 && this.#remaining?.done() === false) this.#remaining._settleValue(undefined)
   }
 
   /** The Scope's finalizer. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.#closed = true
     const self = currentFiber()
-    for (const [future, fiber] of this.#running) {
-      if (fiber !== self) continue
+    for (const member of [...this.#running]) {
+      if (member.fiber !== self) continue
       // A handler that closes the Scope it is in: it ends after that, and cannot be waited for here.
-      this.#running.delete(future)
-      this.#interrupt(future)
+      this.#running.delete(member)
+      member.interrupt("server closed")
     }
     if (this.#running.size === 0) return Effect.void
     const { loop, name } = this
@@ -83,7 +84,7 @@ class Owned<R> implements Starter<R> {
       { mode: "join", grace: undefined, stoppable: true },
       {
         ask: () => {
-          for (const future of [...this.#running.keys()]) this.#interrupt(future)
+          for (const member of [...this.#running]) member.interrupt("server closed")
         },
         ended: () => Effect.void,
         who: "a Scope that closes",
@@ -91,6 +92,40 @@ class Owned<R> implements Starter<R> {
       }
     )
   })
+}
+
+/** The fibers that were started through one `toAio(…, { scoped: true })`, and the Futures of them. */
+class Owned<R> implements Starter<R> {
+  readonly loop: Home
+  readonly members: Members
+
+  constructor(
+    private readonly starter: Starter<R>,
+    private readonly name: string
+  ) {
+    this.loop = starter.loop
+    this.members = new Members(starter.loop, name)
+  }
+
+  readonly start = <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions): Future<A> => {
+    const { members } = this
+    const future: Future<A> = this.starter.start(
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          // It was called before the Scope closed, or not: either way what it may use is gone.
+          if (members.closed) return restore(this.#refuse(future))
+          const member: Member = { fiber: currentFiber(), interrupt: () => this.#interrupt(future) }
+          members.add(member)
+          return Effect.ensuring(
+            restore(effect),
+            Effect.sync(() => members.ended(member))
+          )
+        })
+      ),
+      options
+    )
+    return future
+  }
 
   #refuse(future: Future<unknown>): Effect.Effect<never> {
     return Effect.suspend(() => {
@@ -101,11 +136,6 @@ class Owned<R> implements Starter<R> {
 
   #interrupt(future: Future<unknown>): void {
     cancel(this.loop, () => this.name, future, `the Scope of ${this.name} was closed`)
-  }
-
-  #ended(future: Future<unknown>): void {
-    this.#running.delete(future)
-    if (this.#running.size === 0 && this.#remaining?.done() === false) this.#remaining._settleValue(undefined)
   }
 }
 
@@ -118,7 +148,7 @@ export const captureFor = <R>(
   return Effect.flatMap(capture<R>(), (starter) => {
     const owned = new Owned(starter, name)
     return Effect.as(
-      Effect.addFinalizer(() => owned.close),
+      Effect.addFinalizer(() => owned.members.close),
       owned
     )
   })

@@ -2,6 +2,7 @@
  * Effects started from aio code: the fibers that belong to a loop. Each is listed while it runs, so that closing finds
  * it, and starts from the ready queue, so that one that is cancelled before never runs.
  */
+import type { Context } from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
@@ -34,6 +35,13 @@ export const checkSignal = (what: string, signal: unknown): void => {
   throw new TypeError(`${what} takes an AbortSignal as its signal, not ${describeValue(signal)}`)
 }
 
+/** What a fiber is called, and who hears that it is told to end. */
+export interface Named {
+  readonly name: string
+  /** Called once, before the fiber is interrupted: by whom, the one who is told may know. Never throws. */
+  readonly told?: () => void
+}
+
 /** One fiber of a loop, while it runs. */
 export class RunningEffect implements LoopFiber {
   readonly #startedAt: number
@@ -44,12 +52,16 @@ export class RunningEffect implements LoopFiber {
   #ended = false
   constructor(
     private readonly home: Home,
-    readonly name: string,
+    private readonly named: Named,
     /** The Future of the fiber's end, where the program was given one. */
     readonly future: Future<unknown> | undefined
   ) {
     this.#startedAt = home.host.now()
     home._effects.add(this)
+  }
+
+  get name(): string {
+    return this.named.name
   }
 
   describe(): Leftover {
@@ -76,7 +88,10 @@ export class RunningEffect implements LoopFiber {
   }
 
   interrupt(): void {
-    this.#asked = true
+    if (!this.#asked) {
+      this.#asked = true
+      this.named.told?.()
+    }
     this.#interrupting?.run()
   }
 
@@ -108,10 +123,23 @@ const start = <A, E>(
   onEnd: (exit: Exit.Exit<A, E>) => void
 ): RunningEffect | undefined => {
   const caller = slot.owner as FiberState | undefined
+  return startIn(home, { name }, effect, caller ?? state, contextFor(caller), future, onEnd)
+}
+
+/** `start` in a state and a Context that are given, whoever calls. */
+export const startIn = <A, E>(
+  home: Home,
+  named: Named,
+  effect: Effect.Effect<A, E>,
+  state: FiberState,
+  context: Context<never>,
+  future: Future<unknown> | undefined,
+  onEnd: (exit: Exit.Exit<A, E>) => void
+): RunningEffect | undefined => {
   // Listed before its first steps: they may close the loop, or resume somebody who does.
-  const running = new RunningEffect(home, name, future)
+  const running = new RunningEffect(home, named, future)
   const forked = runDetached(home, () => {
-    const fiber = forkWith(effect, caller ?? state, contextFor(caller))
+    const fiber = forkWith(effect, state, context)
     const exit = poll(fiber)
     return exit === undefined
       ? { fiber, interrupting: new Waiting(home, () => interruptFork(fiber)) }

@@ -11,13 +11,22 @@ import type { Task } from "./Task.js"
  * - `slowJoin`: a wait for cancelled work takes long
  * - `slowCallback`: a callback held the thread for long (debug mode)
  * - `leftover`: what had not stopped when a deadline passed
- * - `connection`: a protocol failed, or a server could not accept; it costs a connection at the most
+ * - `connection`: a protocol or the handler of a connection failed, or a server could not accept; it costs a connection at the most
+ * - `request`: what handles the requests of a server has failed
  *
  * @category models
  * @since 0.1.0
  */
 export type ReportKind =
-  "callback" | "background" | "unretrieved" | "late" | "slowJoin" | "slowCallback" | "leftover" | "connection"
+  | "callback"
+  | "background"
+  | "unretrieved"
+  | "late"
+  | "slowJoin"
+  | "slowCallback"
+  | "leftover"
+  | "connection"
+  | "request"
 
 /**
  * One report. `message` says what happened; the other fields name the things involved. Programs may make reports of

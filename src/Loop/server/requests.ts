@@ -55,3 +55,6 @@ export const closesWith = (answer: object, closes: Closes): void => void closing
  * asked for. An answer of events whose handler has not asked is ended for it: ask for those only that end by themselves.
  */
 export const closingOf = (answer: object): AbortSignal | undefined => closings.get(keyOf(answer))?.closing()
+
+/** Whether a server that closes in phases waits for this answer. Asks nothing of it. */
+export const isWaitedFor = (answer: object): boolean => closings.has(keyOf(answer))

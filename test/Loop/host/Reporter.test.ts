@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks"
-import { Socket } from "node:net"
+import * as http from "node:http"
+import * as net from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, LogLevel, TestClock } from "effect"
 import {
@@ -9,7 +10,8 @@ import {
   type LoopOptions,
   type Report,
   type ReportKind,
-  runAioFuture
+  runAioFuture,
+  Server
 } from "../../../src/index.js"
 import { SocketTransport } from "../../../src/Loop/network/SocketTransport.js"
 import { StreamReads } from "../../../src/Loop/network/Source.js"
@@ -95,7 +97,7 @@ const ways: Record<
         }
       }
       loop.callSoon(() =>
-        new SocketTransport(loop, new StreamReads(new Socket()), protocol, undefined)._begin()
+        new SocketTransport(loop, new StreamReads(new net.Socket()), protocol, undefined)._begin()
       )
       return Loop.synchronize
     })
@@ -106,6 +108,13 @@ const ways: Record<
       loop.createTask(forever, { name: "stuck" })
       return Loop.synchronize
     })
+  },
+  request: {
+    run: Effect.flatMap(Server.handler(Effect.die(boom)), (handle) => {
+      const request = new http.IncomingMessage(new net.Socket())
+      request.url = "/"
+      return Effect.promise(() => handle(request, new http.ServerResponse(request)))
+    }).pipe(Effect.scoped)
   }
 }
 
@@ -143,7 +152,8 @@ describe("the exception handler", () => {
     leftover: {
       fields: [],
       message: /^1 left over on L at the deadline of 0ms for closing L:\nwhat .*\ntask +stuck/
-    }
+    },
+    request: { fields: ["exception"], message: /^GET \/ from unix failed$/ }
   }
 
   for (const kind of Object.keys(ways) as Array<ReportKind>) {
@@ -168,7 +178,8 @@ describe("the exception handler", () => {
     slowJoin: "WARN",
     slowCallback: "WARN",
     connection: "ERROR",
-    leftover: "WARN"
+    leftover: "WARN",
+    request: "ERROR"
   }
 
   for (const kind of Object.keys(levels) as Array<ReportKind>) {
