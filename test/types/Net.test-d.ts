@@ -2,12 +2,13 @@
 import { Context, Effect, type Scope, type Sink, type Stream } from "effect"
 import type { Server as NetServer } from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
+import type {
+  Loop} from "../../src/index.js";
 import {
   type BindError,
   type ConnectError,
   type Connection,
   type ConnectionResetError,
-  Loop,
   type LoopClosedError,
   Net,
   type QueueFullError,

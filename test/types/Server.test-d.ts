@@ -4,9 +4,10 @@ import { createServer } from "node:http"
 import * as http2 from "node:http2"
 import * as net from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
+import type {
+  Loop} from "../../src/index.js";
 import {
   type BindError,
-  Loop,
   type LoopClosedError,
   type ScopedServer,
   Server,
