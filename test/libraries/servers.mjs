@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { ensure, isRoot } from "./apt.mjs"
 
 const freePort = async () => {
   const server = createServer().listen(0, "127.0.0.1")
@@ -29,26 +30,6 @@ const reachable = async (port, tries = 200) => {
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error(`nobody listens on port ${port}`)
-}
-
-const isRoot = process.getuid?.() === 0
-
-/** Has a program of Debian's, by installing its package where this is root. */
-const ensure = (file, aptPackage) => {
-  if (existsSync(file)) return true
-  if (!isRoot || !existsSync("/usr/bin/apt-get")) return false
-  const apt = (...args) =>
-    execFileSync("apt-get", ["-qq", ...args], {
-      stdio: "ignore",
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
-    })
-  try {
-    apt("update")
-    apt("install", "-y", "--no-install-recommends", aptPackage)
-  } catch {
-    return false
-  }
-  return existsSync(file)
 }
 
 /** The newest PostgreSQL of Debian. */

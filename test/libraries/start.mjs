@@ -1,6 +1,7 @@
 /**
  * npm run libraries [-- --write | --check] [NAME...]: has the libraries at the versions of the lock file, in a folder of their
  * own, with this package beside them as its users have it, built and by its name; then runs the matrix there: see run.mjs.
+ * npm run servers [-- KIND...]: the same for the exam of servers, see exam/run.mjs.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync } from "node:fs"
@@ -28,7 +29,9 @@ if (fresh) {
 }
 if (!existsSync(join(root, "dist")))
   execFileSync("npm", ["run", "--silent", "build"], { ...inherit, cwd: root })
-const { status } = spawnSync(process.execPath, [join(place, "run.mjs"), ...process.argv.slice(2)], {
+const given = process.argv.slice(2)
+const [file, ...args] = given[0] === "exam" ? ["exam/run.mjs", ...given.slice(1)] : ["run.mjs", ...given]
+const { status } = spawnSync(process.execPath, [join(place, file), ...args], {
   cwd: root,
   stdio: "inherit"
 })

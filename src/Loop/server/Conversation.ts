@@ -1,7 +1,8 @@
 /**
  * A connection whose words nobody here understands: one of `node:net` or `tls`, or one that HTTP has handed over with an
  * upgrade. All that can be seen is who spoke last. Who is owed an answer is waited for; where the last word was the server's
- * and a while has passed in silence, leave is taken.
+ * and a while has passed in silence, leave is taken. Who goes on asking is not heard any more, so that silence comes; who only
+ * sends, or is only sent to, may finish.
  *
  * Legal states: open; leaving, when it takes leave; left, when the last word is said and the other side is to close.
  */
@@ -38,6 +39,11 @@ export class Conversation extends Connection {
   #told = false
   #paused = false
   #cut = false
+  /** What had been read and written when it was to finish. */
+  #readBefore = 0
+  #writtenBefore = 0
+  /** When the last word was said. */
+  #leftAt = 0
 
   constructor(belongs: Belongs, socket: Socket, manners: Manners) {
     super(belongs, socket)
@@ -74,23 +80,32 @@ export class Conversation extends Connection {
     }
     // What has come is answered; what is still to come is not heard until the goodbye is.
     if (this.#manners.webSocket) this.#pause()
+    this.#readBefore = this.socket.bytesRead
+    this.#writtenBefore = this.socket.bytesWritten
     this.look()
   }
 
-  late(): void {}
+  late(): void {
+    const { bytesRead, bytesWritten } = this.socket
+    // A dialogue that goes on: what has come is answered, and no more is heard.
+    if (this.#state === "open" && bytesRead > this.#readBefore && bytesWritten > this.#writtenBefore)
+      this.#pause()
+  }
 
   override look(): void {
     if (!this.#finishing || this.socket.destroyed) return
     const now = this.belongs.time()
-    const words = this.socket.bytesRead + this.socket.bytesWritten
+    // Node reads ahead where nobody listens: that is no word.
+    const words = this.socket.bytesWritten + (this.#paused ? 0 : this.socket.bytesRead)
     if (words !== this.#words) {
       this.#words = words
       this.#since = now
     }
     const quiet = now - this.#since
     if (this.#state === "left") {
-      // It has all that it can have; that it does not close as well is its affair.
-      if (quiet >= this.#manners.idle * 4 && this.socket.writableLength === 0) this.destroy()
+      // It has all that it can have; that it does not close as well is its affair. A WebSocket has an answer to give.
+      const patience = this.#manners.idle * (this.#manners.webSocket ? 4 : 2)
+      if (now - this.#leftAt >= patience && this.socket.writableLength === 0) this.destroy()
       return
     }
     if (this.#state === "leaving") return
@@ -162,7 +177,7 @@ export class Conversation extends Connection {
 
   #leave(say: () => void): void {
     this.#state = "left"
-    this.#words = -1
+    this.#leftAt = this.belongs.time()
     if (this.socket.destroyed) return
     // What the program goes on to write finds it ended, which is no accident.
     this.socket.on("error", () => {})

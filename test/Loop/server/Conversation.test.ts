@@ -78,19 +78,50 @@ describe("a server of node:net that closes", () => {
     })
   })
 
-  it("S6 ends one whose client never stops between two answers, when the drain is over", async () => {
-    await serving(echo(), { host: "127.0.0.1", idle: 50, drain: 100 }, async ({ close, port, reports }) => {
+  it("S6 hears no more of a client that never stops, answers what it has heard, and ends it long before the drain", async () => {
+    const upper = createServer((socket) => {
+      socket.on("error", () => {})
+      // In two parts, with a pause that is no silence.
+      socket.on("data", (data) => {
+        for (const word of data.toString().split(";").slice(0, -1)) {
+          socket.write(word)
+          setTimeout(() => socket.writable && socket.write(";"), 15)
+        }
+      })
+    })
+    await serving(upper, { host: "127.0.0.1", idle: 50, drain: 4_000 }, async ({ close, port, reports }) => {
       const client = await raw(port)
       let sent = 0
-      const next = () => client.socket.writable && client.send(`${++sent};`)
-      client.socket.on("data", () => setTimeout(next, 1))
-      client.socket.on("end", () => client.socket.destroy())
-      next()
-      await client.until("3;")
+      const timer = setInterval(() => client.socket.writable && client.send(`word${++sent};`), 3)
+      await client.until("word3")
+      const since = performance.now()
       await close()
-      const { error, text } = await client.ended
-      expect(error).toBeUndefined()
-      expect(text.endsWith(";")).toBe(true)
+      clearInterval(timer)
+      expect(performance.now() - since).toBeLessThan(1_500)
+      const { text } = await client.ended
+      expect(text.split(";").length).toBe(text.split("word").length)
+      expect(reports).toEqual([])
+    })
+  })
+
+  it("S6 lets an upload finish that takes longer than idle, and answers it", async () => {
+    const counting = createServer({ allowHalfOpen: true }, (socket) => {
+      let bytes = 0
+      socket.on("data", (data) => (bytes += data.length))
+      socket.on("end", () => socket.end(`${bytes} bytes`))
+    })
+    await serving(counting, { host: "127.0.0.1", idle: 30 }, async ({ close, port, reports }) => {
+      const client = await raw(port)
+      let sent = 0
+      const timer = setInterval(() => {
+        client.send("x".repeat(1_000))
+        if (++sent < 40) return
+        clearInterval(timer)
+        client.socket.end()
+      }, 5)
+      await turns(10)
+      await close()
+      expect(await client.ended).toEqual({ error: undefined, text: "40000 bytes" })
       expect(reports).toEqual([])
     })
   })
