@@ -18,6 +18,8 @@ export interface Held {
   /** Ends it at once, waiting for nothing. Never throws. */
   abort(): void
   describe(): Leftover
+  /** Whether it keeps the process. */
+  hold?(process: boolean): void
 }
 
 /** A server, to the closing of the loop. */
@@ -45,6 +47,12 @@ export class Network extends Capability {
     super(loop)
     loop._onStarted(() => this.#follow())
     this.#follow()
+  }
+
+  /** A connection or endpoint is there from now on. */
+  opens(transport: Held): void {
+    this.transports.add(transport)
+    if (!this.#following) transport.hold?.(false)
   }
 
   /** A server accepts from now on. */
@@ -75,18 +83,22 @@ export class Network extends Capability {
     for (const held of [...this.starting, ...this.transports]) held.abort()
   }
 
-  /** Servers keep the process while the loop runs, and not while it stands still. */
+  /** What is open keeps the process while the loop runs, and not while it stands still. */
   #follow(): void {
     if (this.#following || this.released || !this.loop.isRunning()) return
     this.#following = true
-    for (const server of this.servers) server.hold(true)
+    this.#hold(true)
     this.loop._onStopped(() => {
       this.#following = false
       // A loop that is being stopped for good goes on at once.
       this.#follow()
-      if (this.#following) return
-      for (const server of this.servers) server.hold(false)
+      if (!this.#following) this.#hold(false)
     })
+  }
+
+  #hold(process: boolean): void {
+    for (const server of this.servers) server.hold(process)
+    for (const transport of this.transports) transport.hold?.(process)
   }
 }
 

@@ -63,6 +63,12 @@ export interface Accept {
   failed(error: Error, address: string): void
 }
 
+/** A connection that is no transport yet. */
+interface Arriving extends Held {
+  /** Its socket was closed. */
+  closed(): void
+}
+
 /** A start that is waited for: what is cancelled takes it back. */
 class Starting extends Future<void> {
   static {
@@ -102,7 +108,7 @@ export class Server implements Owner {
   readonly #createdAt: number
   readonly #connections = new Set<SocketTransport>()
   /** Accepted, and not a transport yet: its protocol is to be made, or it is in its TLS handshake. */
-  readonly #arriving = new Map<Socket, Held>()
+  readonly #arriving = new Map<Socket, Arriving>()
   readonly #waits = new Set<Future<void>>()
   readonly #starts = new Set<Future<void>>()
   /** A start that the closing of the loop takes back. */
@@ -141,12 +147,13 @@ export class Server implements Owner {
 
   /**
    * Begins to listen and to accept, where `startServing: false` has kept it from that. Done when it does. Fails with
-   * {@link BindError}, {@link InvalidStateError} on a server that is closed. Idempotent; cancelling it closes what it has
+   * {@link BindError}, {@link InvalidStateError} on a server that is closed; throws {@link LoopClosedError}. Idempotent; cancelling it closes what it has
    * opened.
    *
    * Differs: asyncio binds such a server when it is made, and only listens here. Node does both in one.
    */
   startServing(): Future<void> {
+    networkOf(this.#loop).refuse("startServing")
     const start: Future<void> = new Starting(this.#loop, () => {
       this.#starts.delete(start)
       if (this.#starts.size === 0 && this.#state === "starting") this.#unstart()
@@ -166,6 +173,7 @@ export class Server implements Owner {
    * at a time. Connections go on, as in CPython 3.11: `waitClosed` waits for them.
    */
   serveForever(): Future<never> {
+    networkOf(this.#loop).refuse("serveForever")
     const forever: Future<never> = new Forever(this.#loop, () => {
       if (this.#forever === forever) this.#forever = undefined
       this.close()
@@ -211,6 +219,8 @@ export class Server implements Owner {
   /** Closes each connection, once what waits to be written is. asyncio 3.13. */
   closeClients(): void {
     for (const connection of [...this.#connections]) connection.close()
+    // Nobody was told of them, and they have nothing to be sent.
+    for (const socket of this.#arriving.keys()) socket.destroy()
   }
 
   /** Closes each connection at once: what waits to be written is dropped. asyncio 3.13. */
@@ -272,7 +282,8 @@ export class Server implements Owner {
   /** @internal A connection that is no transport yet, from now until `arrived` or its close. */
   arriving(socket: Socket): void {
     const since = this.#loop.time()
-    const held: Held = {
+    const held: Arriving = {
+      closed: () => this.arrived(socket),
       abort: () => socket.destroy(),
       describe: () => ({
         what: "connection",
@@ -287,7 +298,7 @@ export class Server implements Owner {
     this.#arriving.set(socket, held)
     networkOf(this.#loop).starting.add(held)
     socket.on("error", nothing)
-    socket.once("close", () => this.arrived(socket))
+    socket.once("close", held.closed)
   }
 
   /** @internal It is a transport now, or closed. */
@@ -297,6 +308,7 @@ export class Server implements Owner {
     this.#arriving.delete(socket)
     networkOf(this.#loop).starting.delete(held)
     socket.off("error", nothing)
+    socket.off("close", held.closed)
     this.#tellClosed()
   }
 
@@ -361,6 +373,8 @@ export class Server implements Owner {
       this.arriving(socket)
       if (raw !== undefined) this.arrived(raw)
       const accept = (): void => {
+        // It has ended before anybody was told of it.
+        if (socket.destroyed) return
         try {
           const protocol = checkProtocol(
             `${this.#plan.what}, from its protocolFactory,`,

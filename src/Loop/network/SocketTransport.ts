@@ -85,6 +85,8 @@ export class SocketTransport extends NodeTransport {
   #waiting = 0
   #ended = false
   #eofTold = false
+  /** Node has closed the socket, both of whose ends were there: that is told after what came before. */
+  #closed = false
   #writesDropped = 0
 
   /** @internal `connectionMade` is to follow. */
@@ -116,7 +118,7 @@ export class SocketTransport extends NodeTransport {
     this.#told = new Told(loop, context, () => this.#tellReceived())
     socket.allowHalfOpen = true
     socket.on("end", this.#end)
-    networkOf(loop).transports.add(this)
+    networkOf(loop).opens(this)
     options.owner?.attach(this)
     this._attach()
   }
@@ -147,7 +149,7 @@ export class SocketTransport extends NodeTransport {
     if (this.getWriteBufferSize() > 0)
       throw new InvalidStateError(`${what} of ${this._title[1]}: something waits to be written`)
     this.#source.detach()
-    for (const bytes of this.#received.reverse()) this._socket.unshift(bytes)
+    for (const bytes of this.#received.reverse()) this.#source.socket.unshift(bytes)
     this.#received = []
     this._socket.off("end", this.#end)
     this._release()
@@ -260,10 +262,25 @@ export class SocketTransport extends NodeTransport {
     this._lose()
   }
 
-  /** @internal A failure that the connection does not survive, once. `what` says what of it. */
-  _fatal(exception: unknown, message: string): void {
-    this.#report(exception, message)
-    this._fail(exception instanceof Error ? exception : new Error(message, { cause: exception }))
+  /**
+   * @internal After an error what came before is told if the loop is at that already. A socket that has ended on both sides
+   * is closed by Node itself, whoever has not read it yet.
+   */
+  protected override _socketClosed(): void {
+    if (this._cause === undefined && !this._closing && this.#begun && this.#untold()) {
+      this.#closed = true
+      this.#queue()
+    } else this._lose()
+  }
+
+  #untold(): boolean {
+    return this.#received.length > 0 || (this.#ended && !this.#eofTold)
+  }
+
+  /** @internal Whether it keeps the process. */
+  hold(process: boolean): void {
+    if (process) this.#source.socket.ref()
+    else this.#source.socket.unref()
   }
 
   /** @internal */
@@ -339,6 +356,7 @@ export class SocketTransport extends NodeTransport {
     if (this._closing || this._paused) return
     if (this.#ended) this.#tellEnd()
     else if (this.#stopped) this.#go()
+    if (this.#closed) this._lose()
   }
 
   #go(): void {
@@ -348,71 +366,74 @@ export class SocketTransport extends NodeTransport {
   }
 
   #tellData(bytes: Buffer): void {
-    if (typeof this.#protocol.getBuffer !== "function") {
-      this.#guardFatal("dataReceived", () => this.#protocol.dataReceived?.(bytes))
-      return
-    }
-    let rest: Uint8Array = bytes
-    while (rest.length > 0 && !this._closing) {
-      // It was paused, or given another protocol, in the middle.
-      if (this._paused || typeof this.#protocol.getBuffer !== "function") {
-        this.#received.unshift(rest as Buffer)
-        this.#waiting += rest.length
-        return
-      }
-      const filled = this.#fill(rest)
-      if (filled === 0) return
-      rest = rest.subarray(filled)
+    if (typeof this.#protocol.getBuffer === "function") return this.#fill(bytes)
+    try {
+      this.#follow("dataReceived", this.#protocol.dataReceived?.(bytes))
+    } catch (exception) {
+      this.#fatal("dataReceived", exception)
     }
   }
 
-  /** Puts what fits into the protocol's buffer, and says so. 0: that was fatal. */
-  #fill(bytes: Uint8Array): number {
-    let length = 0
-    this.#guardFatal("getBuffer", () => {
-      const buffer: unknown = this.#protocol.getBuffer?.(bytes.length)
-      if (!(buffer instanceof Uint8Array) || buffer.length === 0)
-        throw new RangeError(`getBuffer gives a Uint8Array that is not empty, not ${describeValue(buffer)}`)
-      length = Math.min(buffer.length, bytes.length)
-      buffer.set(length === bytes.length ? bytes : bytes.subarray(0, length))
-    })
-    if (length > 0) this.#guardFatal("bufferUpdated", () => this.#protocol.bufferUpdated?.(length))
-    return length
+  /** Puts it into the protocol's buffer, and says so; again and again, where that is too short. */
+  #fill(bytes: Buffer): void {
+    let rest = bytes
+    let asking = true
+    try {
+      while (rest.length > 0 && !this._closing) {
+        // It was paused, or given another protocol, in the middle.
+        if (this._paused || typeof this.#protocol.getBuffer !== "function") {
+          this.#received.unshift(rest)
+          this.#waiting += rest.length
+          return
+        }
+        asking = true
+        const buffer: unknown = this.#protocol.getBuffer(rest.length)
+        if (!(buffer instanceof Uint8Array) || buffer.length === 0)
+          throw new RangeError(`getBuffer gives a Uint8Array that is not empty, not ${describeValue(buffer)}`)
+        const length = Math.min(buffer.length, rest.length)
+        buffer.set(length === rest.length ? rest : rest.subarray(0, length))
+        rest = rest.subarray(length)
+        asking = false
+        this.#follow("bufferUpdated", this.#protocol.bufferUpdated?.(length))
+      }
+    } catch (exception) {
+      this.#fatal(asking ? "getBuffer" : "bufferUpdated", exception)
+    }
   }
 
   #tellEnd(): void {
     if (this.#eofTold) return
     this.#eofTold = true
     let keep: unknown
-    this.#guardFatal("eofReceived", () => {
+    try {
       keep = this.#protocol.eofReceived?.()
-      return keep
-    })
+    } catch (exception) {
+      return this.#fatal("eofReceived", exception)
+    }
     if (keep !== true || this.#tls !== undefined) this.close()
-  }
-
-  /** Calls the protocol; its failure is the end of the connection. */
-  #guardFatal(what: string, f: () => unknown): void {
-    this.#try(f, (exception) => this._fatal(exception, `Fatal error: ${what}() of the protocol failed`))
   }
 
   /** Calls the protocol; its failure is told, and changes nothing. */
   #guard(what: string, f: () => unknown): void {
-    this.#try(f, (exception) => this.#report(exception, `${what}() of the protocol failed`))
-  }
-
-  #try(f: () => unknown, failed: (exception: unknown) => void): void {
+    const failed = (exception: unknown): void => this.#report(exception, `${what}() of the protocol failed`)
     try {
-      const returned = f()
-      if (typeof returned === "object" && returned !== null && isThenable(returned)) {
-        returned.then(undefined, (exception: unknown) => {
-          // Cancelled, or its loop was closed under it: nobody's accident.
-          if (!isCancelledError(exception) && !isLoopClosedError(exception)) failed(exception)
-        })
-      }
+      onFailure(f(), failed)
     } catch (exception) {
       failed(exception)
     }
+  }
+
+  /** A method that goes on, as an async one does: its failure is the end of the connection, too. */
+  #follow(what: string, returned: unknown): void {
+    // Nearly none returns anything.
+    if (typeof returned === "object") onFailure(returned, (exception) => this.#fatal(what, exception))
+  }
+
+  /** A failure that the connection does not survive. */
+  #fatal(what: string, exception: unknown): void {
+    const message = `Fatal error: ${what}() of the protocol failed`
+    this.#report(exception, message)
+    this._fail(exception instanceof Error ? exception : new Error(message, { cause: exception }))
   }
 
   #report(exception: unknown, message: string): void {
@@ -424,6 +445,15 @@ export class SocketTransport extends NodeTransport {
       protocol: this.#protocol
     })
   }
+}
+
+/** Tells of the later failure of what was returned, if it is a promise. */
+const onFailure = (returned: unknown, failed: (exception: unknown) => void): void => {
+  if (!isThenable(returned)) return
+  returned.then(undefined, (exception: unknown) => {
+    // Cancelled, or its loop was closed under it: nobody's accident.
+    if (!isCancelledError(exception) && !isLoopClosedError(exception)) failed(exception)
+  })
 }
 
 /** What is queued again and again, for all that comes: where a Handle would be one for each. */
@@ -450,6 +480,3 @@ export const checkProtocol = (what: string, protocol: unknown): AnyProtocol => {
   if (typeof protocol === "object" && protocol !== null && !isThenable(protocol)) return protocol
   throw new TypeError(`${what} takes a protocol, an object, not ${describeValue(protocol)}`)
 }
-
-/** The socket of a transport, told apart from others by nothing but its class. */
-export const socketOf = (transport: SocketTransport): Socket => transport.getExtraInfo("socket") as Socket

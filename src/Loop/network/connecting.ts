@@ -2,7 +2,7 @@
 import type { LookupAddress } from "node:dns"
 import type { Socket } from "node:net"
 import { connect as netConnect, type LookupFunction, type NetConnectOpts } from "node:net"
-import type { TLSSocket } from "node:tls"
+import { TLSSocket } from "node:tls"
 import { ConnectError, ResolveError } from "../errors.js"
 import { hostPort } from "./Address.js"
 import { pathTooLong } from "./checks.js"
@@ -201,7 +201,11 @@ export class Connecting {
   #connected(source: Source): void {
     if (this.#over) return
     const tls = this.#tls
-    if (tls === undefined) return this.#finish({ source, tls: undefined })
+    if (tls === undefined) {
+      // One that was given may have TLS.
+      const { socket } = source
+      return this.#finish({ source, tls: socket instanceof TLSSocket ? socket : undefined })
+    }
     this.#handshake(source, tls)
   }
 

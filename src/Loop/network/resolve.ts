@@ -29,7 +29,10 @@ export const resolveHost = (
       )
     return process.nextTick(done, [{ address: host, family: known }])
   }
+  let over = false
   const answered = (error: NodeJS.ErrnoException | null, found: unknown, foundFamily?: number): void => {
+    if (over) return
+    over = true
     if (error !== null && error !== undefined) {
       const code = error.code ?? "UNKNOWN"
       return fail(code, reasons[code] ?? error.message, error)

@@ -87,8 +87,13 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     return this.#unwritten > 0
   }
 
-  /** @internal Nothing comes from the socket any more: it was destroyed here. */
+  /** @internal It was destroyed here: nothing that came is told any more. */
   protected _destroyed(): void {}
+
+  /** @internal Node has closed the socket. What came before may still be to be told. */
+  protected _socketClosed(): void {
+    this._lose()
+  }
 
   /** @internal Reading was paused. */
   protected _held(): void {}
@@ -353,8 +358,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   /** The system has closed it. */
   readonly #closed = (): void => {
     this._socket.off("error", this.#failed)
-    this._destroyed()
-    this._lose()
+    this._socketClosed()
   }
 
   #destroy(): void {

@@ -104,8 +104,9 @@ export class PipeTransport extends NodeTransport {
   }
 
   /** @internal */
-  protected override _destroyed(): void {
-    if (this._socket.closed) this._socket.off("readable", this.#poll)
+  protected override _socketClosed(): void {
+    this._socket.off("readable", this.#poll)
+    super._socketClosed()
   }
 
   /** @internal What was written may have been dropped without an error: Node closes the input of a process that has ended. */

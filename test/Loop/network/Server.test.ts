@@ -12,6 +12,7 @@ import {
   CancelledError,
   type EventLoop,
   InvalidStateError,
+  LoopClosedError,
   type Protocol,
   type ServerOptions,
   type SocketTransport,
@@ -148,7 +149,7 @@ describe("where a server listens", () => {
       const error = await failure(() => loop.createServer(echo, { host: ["127.0.0.2", "127.0.0.1"], port }))
       expect(error).toBeInstanceOf(BindError)
       expect(error).toMatchObject({ _tag: "BindError", code: "EADDRINUSE", address: `127.0.0.1:${port}` })
-      expect(String(error)).toContain("another program listens there")
+      expect(String(error)).toContain("it is in use; choose another port")
       other.close()
       const foreign = await failure(() => loop.createServer(echo, { host: "192.0.2.1" }))
       expect(foreign).toMatchObject({ code: "EADDRNOTAVAIL", address: "192.0.2.1:0" })
@@ -364,6 +365,16 @@ describe("closing a server", () => {
       await server.waitClosed()
       expect(served.log).toEqual(["made", "pause", "lost null"])
     }))
+
+  it("on a closed loop nothing is started", async () => {
+    const loop = SyncLoop.make()
+    const server = await loop.runUntilComplete(() => loop.createServer(echo, { startServing: false }))
+    await loop.close()
+    expect(() => server.startServing()).toThrow(LoopClosedError)
+    expect(() => server.serveForever()).toThrow(LoopClosedError)
+    server.close()
+    expect(server.isServing()).toBe(false)
+  })
 
   it("await using closes it, and waits for its connections", () =>
     onLoop(async (loop) => {

@@ -594,6 +594,45 @@ describe("the end of one direction", () => {
       expect(protocol.log.at(-1)).toBe("lost null")
     }))
 
+  it("Node closes what has ended on both sides: what was not told yet still is, and the end after it", async () => {
+    const loop = SyncLoop.make()
+    const { peer, protocol, transport } = await loop.runUntilComplete(async () => {
+      const made = await recorded(loop)
+      made.transport.writeEof()
+      await gone(made.peer)
+      return made
+    })
+    // Nobody is told while the loop stands still.
+    peer.end("rest")
+    await until(() => (transport.getExtraInfo("socket") as Socket).destroyed)
+    await loop.runUntilComplete(() => protocol.lost)
+    expect(protocol.log).toEqual(["made", "data rest", "eof", "lost null"])
+    await loop.close()
+  })
+
+  it("and so it is where reading is paused", () =>
+    onLoop(async (loop) => {
+      class Pausing extends Recording {
+        override dataReceived(data: Buffer): void {
+          super.dataReceived(data)
+          this.transport.pauseReading()
+        }
+      }
+      const { peer, protocol, transport } = await pair(loop, () => new Pausing(loop))
+      transport.writeEof()
+      await gone(peer)
+      peer.write("one")
+      await protocol.received("one")
+      peer.end("two")
+      await loop.sleep(20)
+      expect(protocol.log).toEqual(["made", "data one"])
+      transport.resumeReading()
+      await until(() => protocol.text === "onetwo")
+      transport.resumeReading()
+      await protocol.lost
+      expect(protocol.log).toEqual(["made", "data one", "data two", "eof", "lost null"])
+    }))
+
   it("streams-076 writeEof after close does not throw", () =>
     onLoop(async (loop) => {
       const { protocol, transport } = await recorded(loop)
@@ -727,6 +766,19 @@ describe("the end", () => {
       }
       expect(loop.statistics().transports).toBe(0)
     }))
+
+  it("a loop that stands still is kept by no connection", async () => {
+    const loop = SyncLoop.make()
+    const { peer, transport } = await loop.runUntilComplete(() => recorded(loop))
+    peer.unref()
+    for (const server of servers) server.unref()
+    const held = () => process.getActiveResourcesInfo().filter((name) => /^TCPSocket/.test(name)).length
+    expect(held()).toBe(0)
+    await loop.runUntilComplete(async () => expect(held()).toBe(1))
+    expect(held()).toBe(0)
+    transport.abort()
+    await loop.close()
+  })
 
   it("the closing of a loop aborts what is open, and tells of it", async () => {
     const loop = SyncLoop.make()

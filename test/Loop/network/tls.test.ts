@@ -139,6 +139,20 @@ describe("createConnection with ssl", () => {
     return loop.close()
   })
 
+  it("is seen in a socket that is given, and has it already", () =>
+    onLoop(async (loop) => {
+      const port = await listening(tlsServer(server, (socket: TLSSocket) => void socket.pipe(socket)))
+      const sock = tlsConnect({ port, host: "localhost", ca: cert })
+      sockets.add(sock)
+      await once(sock, "secureConnect")
+      const [transport, protocol] = await loop.createConnection(() => new Recording(loop), { sock })
+      expect(transport.getExtraInfo("sslObject")).toBe(sock)
+      transport.write("given")
+      await protocol.received("given")
+      transport.close()
+      await protocol.lost
+    }))
+
   it("on a unix socket", () =>
     onLoop(async (loop) => {
       const path = `${folder()}/s.sock`
@@ -206,6 +220,13 @@ describe("createServer with ssl", () => {
       expect(closed.done()).toBe(false)
       await closed
       await until(() => silent.destroyed)
+      const other = await loop.createServer(() => ({}), { host: "127.0.0.1", ssl: server })
+      const second = netConnect({ port: other.sockets[0]?.port ?? 0, host: "127.0.0.1" }).resume()
+      await once(second, "connect")
+      await loop.sleep(5)
+      other.close()
+      other.closeClients()
+      await other.waitClosed()
     }))
 
   it("the closing of a loop ends a client in its handshake", async () => {
