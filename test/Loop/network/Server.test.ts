@@ -276,14 +276,37 @@ describe("when a server serves", () => {
       await until(() => openFds() <= fds)
     }))
 
-  it("server-090 a server that the program has dropped goes on serving", () =>
+  it("server-090 a server that the program has dropped goes on serving, and once it is closed it can be collected", () =>
     onLoop(async (loop) => {
-      const port = await (async () => portOf(await loop.createServer(echo, { host: "127.0.0.1" })))()
-      ;(globalThis as { gc?: () => void }).gc?.()
+      const dropped: Array<WeakRef<object>> = []
+      const make = async (): Promise<number> => {
+        const made = await loop.createServer(
+          () => {
+            const protocol = echo()
+            dropped.push(new WeakRef(protocol))
+            return protocol
+          },
+          { host: "127.0.0.1" }
+        )
+        server = new WeakRef(made)
+        return portOf(made)
+      }
+      let server: WeakRef<AioServer> | undefined
+      const port = await make()
+      globalThis.gc?.()
       const socket = client({ port })
       socket.write("still?")
       expect(String((await once(socket, "data"))[0])).toBe("still?")
       expect(loop.statistics()).toMatchObject({ servers: 1, transports: 1 })
+      socket.destroy()
+      server?.deref()?.close()
+      await until(() => loop.statistics().servers === 0 && loop.statistics().transports === 0)
+      if (server !== undefined) dropped.push(server)
+      for (let i = 0; i < 50 && dropped.some((ref) => ref.deref() !== undefined); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        globalThis.gc?.()
+      }
+      expect(dropped.map((ref) => ref.deref())).toEqual([undefined, undefined])
     }))
 })
 
