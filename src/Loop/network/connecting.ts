@@ -6,7 +6,7 @@ import { TLSSocket } from "node:tls"
 import { ConnectError, ResolveError } from "../errors.js"
 import { hostPort } from "./Address.js"
 import { pathTooLong } from "./checks.js"
-import { connectError } from "./failures.js"
+import { connectError, handshakeError } from "./failures.js"
 import { resolveHost } from "./resolve.js"
 import { type TlsPlan, tlsHandshake } from "./tlsHandshake.js"
 import { sharedReads, type Source, StreamReads } from "./Source.js"
@@ -214,7 +214,7 @@ export class Connecting {
     source.detach()
     this.#socket = source.socket
     tlsHandshake(source.socket, tls, (socket, error) => {
-      if (socket === undefined) this.#fail(error)
+      if (socket === undefined) this.#fail(handshakeError(targetText(this.#target), error as Error))
       else this.#finish({ source: new StreamReads(socket), tls: socket })
     })
   }

@@ -23,6 +23,18 @@ const connecting: Readonly<Record<string, string>> = {
   EAGAIN: "too many connections wait there to be accepted"
 }
 
+/** What OpenSSL and Node say of a handshake. */
+const handshaking: Readonly<Record<string, string>> = {
+  ECONNRESET: "the other end has closed the connection in the TLS handshake",
+  ETIMEDOUT: "the TLS handshake was not done in time",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is not trusted, but its own: give that as ca",
+  SELF_SIGNED_CERT_IN_CHAIN: "its certificate is not trusted: give the one that it was signed with as ca",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "its certificate is not trusted: give the one that it was signed with as ca",
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate has another name: say which with serverHostname"
+}
+
 interface Attempt {
   readonly code?: string
   readonly address?: string
@@ -48,6 +60,12 @@ export const connectError = (address: string, cause: unknown): ConnectError => {
     why: tried.length > 0 ? `${why} (tried ${tried.join(", ")})` : why,
     cause
   })
+}
+
+export const handshakeError = (address: string, cause: Error): ConnectError => {
+  const code = codeOf(cause)
+  const why = handshaking[code] ?? `its TLS handshake failed: ${cause.message}`
+  return new ConnectError({ address: pathText(address), code, why, cause })
 }
 
 /** The system's errors of listening. */

@@ -4,8 +4,9 @@
  * A stale one, which nobody listens on any more, is removed, as asyncio does. Differs: one that somebody listens on is left to
  * him, and so is what has taken the place of ours meanwhile.
  */
-import { linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
+import { existsSync, linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
 import { connect } from "node:net"
+import { dirname } from "node:path"
 import { bindError } from "./failures.js"
 
 const statOf = (path: string): Stats | undefined => {
@@ -24,7 +25,13 @@ export const freePath = (path: string, done: (error?: Error) => void): void => {
   const there = isFile(path) ? statOf(path) : undefined
   const inUse = (why: string): void =>
     done(bindError(path, Object.assign(new Error(why), { code: "EADDRINUSE" }), why))
-  if (there === undefined) return process.nextTick(done)
+  if (there === undefined) {
+    // libuv would say that it is not permitted.
+    const none = isFile(path) && !existsSync(dirname(path))
+    const why = "its folder does not exist"
+    const error = none ? bindError(path, Object.assign(new Error(why), { code: "ENOENT" }), why) : undefined
+    return process.nextTick(done, error)
+  }
   if (!there.isSocket()) {
     const what = there.isDirectory() ? "a folder" : "a file that is no socket"
     return process.nextTick(inUse, `${what} is there: use another path`)

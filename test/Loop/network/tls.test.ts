@@ -81,6 +81,7 @@ describe("createConnection with ssl", () => {
       )
       expect(untrusted).toBeInstanceOf(ConnectError)
       expect(untrusted).toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT", address: `localhost:${port}` })
+      expect(String(untrusted)).toContain("give that as ca")
       const wrongName = await failure(() =>
         loop.createConnection(() => ({}), {
           host: "localhost",
@@ -106,6 +107,7 @@ describe("createConnection with ssl", () => {
         })
       )
       expect(timedOut).toMatchObject({ _tag: "ConnectError", code: "ETIMEDOUT" })
+      expect(String(timedOut)).toContain("the TLS handshake was not done in time")
       const nonsense = await listening(netServer((socket) => void socket.end("nonsense, for sure\r\n")))
       expect(
         await failure(() =>
