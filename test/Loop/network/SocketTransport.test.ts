@@ -1,5 +1,6 @@
 // What a transport does for its protocol: both directions, flow control, and each way to end.
 // Covers: Source
+import { createHash } from "node:crypto"
 import { once } from "node:events"
 import { connect, createServer, type Server as NetServer, type Socket } from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
@@ -512,6 +513,39 @@ describe("writing", () => {
       expect(transport.getWriteBufferSize()).toBe(0)
       expect(protocol.log).toEqual(["made"])
       transport.abort()
+    }))
+
+  it("every byte arrives, in order, however it was written and however slowly it is read", () =>
+    onLoop(async (loop) => {
+      const { peer, protocol, transport } = await recorded(loop)
+      const sent = createHash("sha256")
+      const received = createHash("sha256")
+      peer.on("data", (data: Buffer) => {
+        received.update(data)
+        peer.pause()
+        setImmediate(() => peer.resume())
+      })
+      let seed = 1
+      const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below
+      const chunk = (): Buffer => {
+        const bytes = Buffer.alloc(random(3) === 0 ? random(400_000) : random(2000), random(256))
+        sent.update(bytes)
+        return bytes
+      }
+      for (let i = 0; i < 300; i++) {
+        if (random(3) === 0) transport.writelines([chunk(), chunk(), chunk()])
+        else transport.write(chunk())
+        const paused = protocol.log.lastIndexOf("pause") > protocol.log.lastIndexOf("resume")
+        if (paused && random(4) > 0) await until(() => protocol.log.at(-1) === "resume")
+      }
+      transport.close()
+      await once(peer, "end")
+      expect(received.digest("hex")).toBe(sent.digest("hex"))
+      expect(protocol.log.includes("pause")).toBe(true)
+      expect(
+        protocol.log.filter((line) => line === "pause").length -
+          protocol.log.filter((line) => line === "resume").length
+      ).toBeLessThanOrEqual(1)
     }))
 
   it("a client that never reads costs no more than was written, and an abort gives that back", () =>
