@@ -19,6 +19,7 @@ export class FlowControl {
   #paused = false
   #lost: { readonly error: Error | null } | undefined
   #rounds = 0
+  #drained: Future<void> | undefined
   readonly #drains = new Set<Future<void>>()
   readonly #ends = new Set<Future<void>>()
 
@@ -55,8 +56,10 @@ export class FlowControl {
    * (`Lib/asyncio/streams.py`).
    */
   drain(closing: boolean): Future<void> {
-    const drain = this.#waiter(this.#drains)
     this.#rounds = (this.#rounds + 1) % ROUNDS
+    const atOnce = !closing && this.#rounds !== 0 && !this.#paused
+    if (atOnce && this.#lost === undefined && !this.broken()) return this.#nothingToWaitFor()
+    const drain = this.#waiter(this.#drains)
     if ((closing || this.#rounds === 0) && this.#lost === undefined && !this.broken()) {
       this.loop._afterQueued(() => {
         if (!drain.done()) this.#answer(drain)
@@ -85,6 +88,15 @@ export class FlowControl {
    */
   _startTls(transport: WriteTransport, _options: StartTlsOptions, _replace: Replace): Future<void> {
     throw new InvalidStateError(`startTls() of ${String(transport)}, which is no connection`)
+  }
+
+  /** One for all drains that need not wait: it is done, and nothing can happen to it any more. */
+  #nothingToWaitFor(): Future<void> {
+    if (this.#drained === undefined) {
+      this.#drained = new Future<void>(this.loop)
+      this.#drained._settleValue(undefined)
+    }
+    return this.#drained
   }
 
   #answer(drain: Future<void>): void {

@@ -6,12 +6,13 @@ import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { IncompleteReadError, LimitOverrunError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
-import { Read } from "./Read.js"
+import { type Attempt, Read, type ReadSource } from "./Read.js"
 
 /** How many bytes a reader lets wait before it holds the sender up; it may come to twice as many. */
 export const defaultLimit = 64 * 1024
 
 const newline = Buffer.from("\n")
+const nothing = Buffer.alloc(0)
 
 /** A `limit`, checked. Throws `TypeError` or `RangeError`. */
 export const checkLimit = (what: string, limit: unknown): number => {
@@ -25,20 +26,6 @@ export const checkLimit = (what: string, limit: unknown): number => {
 export interface Pausable {
   pauseReading(): void
   resumeReading(): void
-}
-
-/** A read that is tried each time something comes. */
-interface Attempt<A> {
-  /** The answer, or `undefined` where it needs more. Throws what the read fails with. */
-  next(): Answer<A> | undefined
-  /** Puts back what the read has taken so far. */
-  undo?(): void
-}
-
-/** The value that a read gives, and the bytes that it took out of the stream for that. */
-interface Answer<A> {
-  readonly value: A
-  readonly taken: Buffer
 }
 
 const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
@@ -68,7 +55,7 @@ const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * @category models
  * @since 0.1.0
  */
-export class StreamReader {
+export class StreamReader implements ReadSource {
   readonly #loop: BaseEventLoop
   readonly #limit: number
   readonly #bytes = new ByteQueue()
@@ -76,9 +63,10 @@ export class StreamReader {
   #paused = false
   #eof = false
   #failure: { readonly error: unknown } | undefined
-  /** The read that waits, and what tries it again. */
-  #waiting:
-    { readonly what: string; readonly retry: () => void; readonly fail: (e: unknown) => void } | undefined
+  /** The read that waits. */
+  #waiting: Read<unknown> | undefined
+  /** What the attempt that has just succeeded took out of the queue. */
+  #took: Buffer = nothing
   /** The number of reads that took something: only the last of them can be undone. */
   #taken = 0
 
@@ -105,10 +93,7 @@ export class StreamReader {
     const count = Math.floor(n)
     if (!(count > 0) && n !== 0) throw new RangeError(`read takes a whole number of bytes, not ${n}`)
     return this.#begin("read", {
-      next: () => {
-        if (count > 0 && this.#bytes.size === 0 && !this.#eof) return undefined
-        return this.#answer(this.#bytes.take(count))
-      }
+      next: () => (count > 0 && this.#bytes.size === 0 && !this.#eof ? undefined : this.#take(count))
     })
   }
 
@@ -120,7 +105,7 @@ export class StreamReader {
       throw new RangeError(`readexactly takes a whole number of bytes from 0 on, not ${n}`)
     return this.#begin("readexactly", {
       next: () => {
-        if (this.#bytes.size >= n) return this.#answer(this.#bytes.take(n))
+        if (this.#bytes.size >= n) return this.#take(n)
         if (this.#eof) throw new IncompleteReadError({ partial: this.#takeAll(), expected: n })
         return undefined
       }
@@ -145,7 +130,7 @@ export class StreamReader {
    */
   readuntil(separator: string | Uint8Array | ReadonlyArray<string | Uint8Array> = newline): Future<Buffer> {
     const until = this.#until(checkSeparators(separator))
-    return this.#begin("readuntil", { next: () => this.#perhaps(until()) })
+    return this.#begin("readuntil", { next: until })
   }
 
   /** Whether the end has come and everything was read. */
@@ -183,20 +168,23 @@ export class StreamReader {
     if (!(data instanceof Uint8Array)) throw new TypeError(`feedData takes bytes, not ${describeValue(data)}`)
     if (this.#eof) throw new InvalidStateError("feedData() after feedEof(): the stream has ended")
     this.#bytes.push(asBuffer(data))
-    this.#waiting?.retry()
+    this.#retry()
     this.#pauseIfFull()
   }
 
   /** For the sending side: no more comes. */
   feedEof(): void {
     this.#eof = true
-    this.#waiting?.retry()
+    this.#retry()
   }
 
   /** For the sending side: lets the read that waits, and all that follow, fail with `error`. */
   setException(error: unknown): void {
     this.#failure = { error }
-    this.#waiting?.fail(error)
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?._attempt.undo?.()
+    waiting?._settleError(error)
   }
 
   /**
@@ -225,7 +213,7 @@ export class StreamReader {
       ...(this.#bytes.size > 0 ? [`${this.#bytes.size} bytes`] : []),
       ...(this.#eof ? ["eof"] : []),
       ...(this.#limit !== defaultLimit ? [`limit=${this.#limit}`] : []),
-      ...(this.#waiting !== undefined ? [`waiting=${this.#waiting.what}`] : []),
+      ...(this.#waiting !== undefined ? [`waiting=${this.#waiting._what}`] : []),
       ...(this.#failure !== undefined ? [`exception=${describeValue(this.#failure.error)}`] : []),
       ...(this.#transport !== undefined ? [`transport=${describeValue(this.#transport)}`] : []),
       ...(this.#paused ? ["paused"] : [])
@@ -238,60 +226,59 @@ export class StreamReader {
     return this.toString()
   }
 
+  /** @internal */
+  _forgo(read: Read<unknown>): void {
+    if (this.#waiting === read) this.#waiting = undefined
+    read._attempt.undo?.()
+    this.#pauseIfFull()
+  }
+
+  /** @internal */
+  _putBack(taken: Buffer, turn: number): void {
+    if (this.#taken === turn) this.#bytes.unshift(taken)
+  }
+
   #begin<A>(what: string, attempt: Attempt<A>): Future<A> {
-    const read: Read<A> = new Read<A>(this.#loop, () => {
-      if (this.#waiting === waiting) this.#waiting = undefined
-      attempt.undo?.()
-      this.#pauseIfFull()
-      return false
-    })
-    const settle = (): boolean => {
-      try {
-        const answer = attempt.next()
-        if (answer === undefined) return false
-        const turn = ++this.#taken
-        read._undo = () => {
-          if (this.#taken === turn) this.#bytes.unshift(answer.taken)
-        }
-        this.#resumeIfEmpty()
-        read._settleValue(answer.value)
-      } catch (error) {
-        this.#resumeIfEmpty()
-        read._settleError(error)
-      }
-      return true
-    }
-    const waiting = {
-      what,
-      retry: () => {
-        if (settle()) this.#waiting = undefined
-      },
-      fail: (error: unknown) => {
-        this.#waiting = undefined
-        attempt.undo?.()
-        read._settleError(error)
-      }
-    }
+    const read = new Read<A>(this.#loop, this, what, attempt)
     if (this.#failure !== undefined) read._settleError(this.#failure.error)
     else if (this.#waiting !== undefined) {
-      const other = this.#waiting.what
+      const other = this.#waiting._what
       read._settleError(
         new InvalidStateError(`${what}() called while another read, ${other}(), is already waiting for data`)
       )
-    } else if (!settle()) {
-      this.#waiting = waiting
+    } else if (!this.#settle(read)) {
+      this.#waiting = read
       // Waiting for data from a sender that is held up would never end.
       this.#resume()
     }
     return read
   }
 
-  #answer(taken: Buffer): Answer<Buffer> {
-    return { value: taken, taken }
+  /** Tries it: false where it needs more. */
+  #settle<A>(read: Read<A>): boolean {
+    try {
+      const value = read._attempt.next()
+      if (value === undefined) return false
+      const took = this.#took
+      this.#took = nothing
+      this.#resumeIfEmpty()
+      read._give(value, took, ++this.#taken)
+    } catch (error) {
+      this.#resumeIfEmpty()
+      read._settleError(error)
+    }
+    return true
   }
 
-  #perhaps(taken: Buffer | undefined): Answer<Buffer> | undefined {
-    return taken === undefined ? undefined : this.#answer(taken)
+  #retry(): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    if (!this.#settle(waiting)) this.#waiting = waiting
+  }
+
+  #take(n: number): Buffer {
+    return (this.#took = this.#bytes.take(n))
   }
 
   /** Everything up to the end: takes out of the queue what comes as it comes, so that the sender is never held up. */
@@ -303,7 +290,7 @@ export class StreamReader {
         if (!this.#eof) return undefined
         const all = blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks)
         blocks = []
-        return this.#answer(all)
+        return (this.#took = all)
       },
       undo: () => {
         for (const block of blocks.reverse()) this.#bytes.unshift(block)
@@ -336,7 +323,7 @@ export class StreamReader {
         return undefined
       }
       if (start > this.#limit) throw this.#overrun(start, true)
-      return this.#bytes.take(end)
+      return this.#take(end)
     }
   }
 
@@ -357,7 +344,7 @@ export class StreamReader {
     return {
       next: () => {
         const taken = line()
-        return taken === undefined ? undefined : { value: wrap(taken), taken }
+        return taken === undefined ? undefined : wrap((this.#took = taken))
       }
     }
   }
