@@ -48,8 +48,10 @@ export class Connection {
   readonly localAddress: SocketAddress | string
   /**
    * Reads what comes, in chunks as they come, until the other side has ended it. In a handler of `Net.listen` also until the
-   * server closes: what has come by then is read, and the Stream ends. Left early, the connection can still be written to.
-   * Read once. Fails with {@link ConnectionResetError} where the connection broke before its end.
+   * server closes: what has come by then is read, and the Stream ends. Left early, the connection can still be written to, and
+   * the Stream may be run again, which goes on with the next chunk: what was not used of the last one is gone, so run one
+   * Stream of lines or messages to its end where they have to be kept. By one at a time. Fails with
+   * {@link ConnectionResetError} where the connection broke before its end.
    */
   readonly stream: Stream.Stream<Uint8Array, Lost>
   /**
@@ -71,6 +73,8 @@ export class Connection {
   readonly #since: number
   /** The system has closed the socket, which says that it is `closed` some turns earlier. */
   #gone: boolean
+  /** Its own errors: who fails with one of them has lost the other side. */
+  readonly #losses = new WeakSet<object>()
   /** Rings where the Stream is to look again. */
   #bell: Bell | undefined
 
@@ -103,6 +107,7 @@ export class Connection {
     this.stream = socketStream<Lost>(
       {
         ...to,
+        again: true,
         over: () => this.#over(),
         left: () => (this.#bell = undefined),
         watch: (bell) => {
@@ -124,7 +129,7 @@ export class Connection {
 
   /**
    * Writes bytes or a string (as UTF-8), and completes when more may be written: at once, unless the other side reads slowly.
-   * For one fiber at a time. Fails with {@link ConnectionResetError} where the connection is broken, or was ended.
+   * Several fibers may write: what one call writes stays together. Fails with {@link ConnectionResetError} where the connection is broken, or was ended.
    */
   readonly write = (data: Uint8Array | string): Effect.Effect<void, Lost> =>
     Effect.suspend(() => {
@@ -150,6 +155,11 @@ export class Connection {
   /** @internal Ends it at once: what was not handed to the system yet is dropped. */
   abort(): void {
     this.socket.destroy()
+  }
+
+  /** @internal Whether an error says that the other side of this connection has gone. */
+  _isLoss(error: unknown): boolean {
+    return typeof error === "object" && error !== null && this.#losses.has(error)
   }
 
   /** @internal */
@@ -252,9 +262,11 @@ export class Connection {
     if (cause === null && (loop.isClosed() || loop._closing.begun)) {
       return loop._closedError(`${this.toString()} was cut`)
     }
-    return new ConnectionResetError({
+    const error = new ConnectionResetError({
       connection: `with ${addressText(this.remoteAddress)}`,
       ...(cause === null ? {} : { cause })
     })
+    if (cause !== null) this.#losses.add(error)
+    return error
   }
 }

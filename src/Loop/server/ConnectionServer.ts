@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net"
 import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { describeValue } from "../kernel/describe.js"
+import { isLoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
 import { Connection } from "../network/Connection.js"
 import type { EffectOptions, Home } from "../ports.js"
@@ -130,7 +131,8 @@ export class ConnectionServer<E, R> {
       this.#served.delete(socket)
       if (future.cancelled()) return
       const exception = future.exception()
-      if (exception === undefined) return
+      // A client that goes is no failure of its handler, nor is a loop that closes.
+      if (exception === undefined || connection._isLoss(exception) || isLoopClosedError(exception)) return
       loop.callExceptionHandler({
         kind: "connection",
         message: `the handler of ${name} failed, and the connection was closed`,

@@ -1,5 +1,5 @@
 /**
- * A socket of Node as a Stream and a Sink of Effect. Each is used once. What an end means, and which error it is, says the
+ * A socket of Node as a Stream and a Sink of Effect. What an end means, and which error it is, says the
  * room whose socket it is.
  */
 import * as Effect from "effect/Effect"
@@ -26,6 +26,8 @@ export interface Reading<E> extends StreamedSocket {
   readonly over: () => Effect.Effect<ReadonlyArray<Uint8Array> | undefined, E> | undefined
   /** The Stream is left, at its end or before. */
   readonly left: () => void
+  /** Whether it may be read again where a Stream of it was left. Default: once. */
+  readonly again?: boolean | undefined
   /** Told of a run: by its bell it can be asked whether it waits, and made to look again. The result ends that. */
   readonly watch?: ((bell: Bell) => () => void) | undefined
 }
@@ -87,15 +89,20 @@ class SocketStream<E> {
 }
 
 /**
- * Writes no faster than the other side reads, for one fiber at a time.
+ * Writes no faster than the other side reads, for any number of fibers: what one of them writes stays together.
  *
  * Legal states: writing; ending; ended or broken.
  */
 export class SocketWriter<E> {
-  readonly #bell: SocketBell
+  /** One for each fiber that waits; a bell knows of one only. */
+  readonly #waits = new Set<Bell>()
+  readonly #events = ["drain", "finish", "close"]
+  readonly #ring = (): void => {
+    for (const bell of this.#waits) bell.ring()
+  }
 
   constructor(private readonly to: Writing<E>) {
-    this.#bell = new SocketBell(to, ["drain", "finish", "close"])
+    for (const event of this.#events) to.socket.on(event, this.#ring)
   }
 
   readonly write = (items: ReadonlyArray<Uint8Array | string>): Effect.Effect<void, E> =>
@@ -116,7 +123,7 @@ export class SocketWriter<E> {
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed) return broken()
     return socket.writableNeedDrain
-      ? Effect.flatMap(this.#bell.next(), () => (loop.isClosed() ? broken() : this.#drained))
+      ? Effect.flatMap(this.#next, () => (loop.isClosed() ? broken() : this.#drained))
       : Effect.void
   })
 
@@ -129,11 +136,21 @@ export class SocketWriter<E> {
     const { broken, loop, socket } = this.to
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed || loop.isClosed()) return broken()
-    return Effect.flatMap(this.#bell.next(), () => this.#finished)
+    return Effect.flatMap(this.#next, () => this.#finished)
+  })
+
+  /** The next event. */
+  readonly #next: Effect.Effect<void> = Effect.suspend(() => {
+    const bell = new Bell(this.to.loop)
+    this.#waits.add(bell)
+    return Effect.ensuring(
+      bell.next(),
+      Effect.sync(() => this.#waits.delete(bell))
+    )
   })
 
   off(): void {
-    this.#bell.off()
+    for (const event of this.#events) this.to.socket.off(event, this.#ring)
   }
 }
 
@@ -149,33 +166,38 @@ class SocketSink<E> extends SocketWriter<E> {
   }
 }
 
-/** The first user of a direction gets it, the next one is told. */
+/** The first user of a direction gets it; the next one is told, or has it `again`, after that one. */
 const opening = <A extends { left(): void }>(
   { name }: StreamedSocket,
   users: Set<string>,
   use: "read" | "written",
-  open: () => A
+  open: () => A,
+  again = false
 ): Effect.Effect<A, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.suspend(() => {
       if (users.has(use)) {
         return Effect.die(
           new InvalidStateError(
-            `${name} can be ${use} once: split one Stream (Stream.broadcast, Stream.tee) or join several into it`
+            `${name} can be ${use} ${again ? "by one at a time" : "once"}: split one Stream (Stream.broadcast, Stream.tee) or join several into it`
           )
         )
       }
       users.add(use)
       return Effect.sync(open)
     }),
-    (opened) => Effect.sync(() => opened.left())
+    (opened) =>
+      Effect.sync(() => {
+        opened.left()
+        if (again) users.delete(use)
+      })
   )
 
 /** The Stream of what comes through a socket. */
 export const socketStream = <E>(from: Reading<E>, users: Set<string>): Stream.Stream<Uint8Array, E> =>
   pulled(
     Effect.map(
-      opening(from, users, "read", () => new SocketStream(from)),
+      opening(from, users, "read", () => new SocketStream(from), from.again),
       ({ pull }) => pull
     )
   )

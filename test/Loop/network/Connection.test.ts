@@ -16,7 +16,10 @@ import {
   ResolveError
 } from "../../../src/index.js"
 import { at, echo, on, serving, text } from "../../support/connections.js"
+import { until as untilSo } from "../../support/readerLoops.js"
 import { collecting, open, scoped, settle } from "../../support/scopedLoops.js"
+
+const until = (isSo: () => boolean) => Effect.promise(() => untilSo(isSo))
 
 describe("Net.connect", () => {
   it.live(
@@ -185,6 +188,95 @@ describe("Net.connect", () => {
         for (const late of [write("y"), end]) {
           expect(yield* Effect.flip(late)).toMatchObject({ _tag: "ConnectionResetError", code: "ECONNRESET" })
         }
+      })
+    )
+  )
+
+  it.live(
+    "a Stream that was left goes on where another one is run, with the next chunk; of two at a time the second dies",
+    on(
+      Effect.gen(function* () {
+        let there: Socket | undefined
+        const port = yield* serving((socket) => (there = socket))
+        const { stream } = yield* Net.connect(at(port))
+        yield* until(() => there !== undefined)
+        for (const piece of ["one", "two"]) {
+          there?.write(piece)
+          const got = yield* Stream.runCollect(Stream.take(Stream.decodeText(stream), 1))
+          expect([...got]).toEqual([piece])
+        }
+        const reader = yield* Effect.fork(Stream.runDrain(stream))
+        yield* settle
+        const second = yield* Effect.exit(Stream.runDrain(stream))
+        const defect = Exit.isFailure(second) && Cause.squash(second.cause)
+        expect(defect).toBeInstanceOf(InvalidStateError)
+        expect(String(defect)).toContain("by one at a time")
+        yield* Fiber.interrupt(reader)
+        there?.end("the rest")
+        expect(yield* text(stream)).toBe("the rest")
+      })
+    )
+  )
+
+  it.live(
+    "many fibers write to a side that does not read, and all go on when it does; what each writes stays together",
+    on(
+      Effect.gen(function* () {
+        let there: Socket | undefined
+        const port = yield* serving((socket) => (there = socket.pause()))
+        const { end, socket, write } = yield* Net.connect(at(port))
+        const block = (id: number): Uint8Array => new Uint8Array(300_000).fill(id)
+        let written = 0
+        const writers = yield* Effect.fork(
+          Effect.forEach(
+            Array.from({ length: 20 }, (_, id) => id),
+            (id) =>
+              Effect.forEach([1, 2, 3], () =>
+                Effect.zipRight(
+                  write(block(id)),
+                  Effect.sync(() => written++)
+                )
+              ),
+            { concurrency: "unbounded", discard: true }
+          )
+        )
+        yield* until(() => socket.writableNeedDrain)
+        yield* settle
+        expect(written).toBeLessThan(60)
+        const got: Array<Buffer> = []
+        there?.on("data", (data) => void got.push(data)).resume()
+        yield* Fiber.join(writers)
+        yield* end
+        yield* until(() => there?.readableEnded === true)
+        const all = Buffer.concat(got)
+        expect(all.length).toBe(60 * 300_000)
+        for (let from = 0; from < all.length; from += 300_000) {
+          const id = all[from] as number
+          expect(all.subarray(from, from + 300_000).equals(block(id))).toBe(true)
+        }
+        expect(["drain", "finish", "close"].map((event) => socket.listenerCount(event) < 5)).toEqual([
+          true,
+          true,
+          true
+        ])
+      })
+    )
+  )
+
+  it.live(
+    "a writer that is interrupted while it waits leaves the others waiting, and writing",
+    on(
+      Effect.gen(function* () {
+        let there: Socket | undefined
+        const port = yield* serving((socket) => (there = socket.pause()))
+        const { socket, write } = yield* Net.connect(at(port))
+        const first = yield* Effect.fork(write(new Uint8Array(20_000_000)))
+        yield* until(() => socket.writableNeedDrain)
+        const others = yield* Effect.fork(Effect.all([write("a"), write("b")], { concurrency: 2 }))
+        yield* settle
+        yield* Fiber.interrupt(first)
+        there?.resume()
+        yield* Fiber.join(others)
       })
     )
   )

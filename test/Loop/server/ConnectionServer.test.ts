@@ -1,8 +1,10 @@
 // What becomes of the connections of a server: of its handlers' failures, and when it closes.
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
-import { Net } from "../../../src/index.js"
+import type { Socket } from "node:net"
+import { Loop, Net } from "../../../src/index.js"
 import { client, lines } from "../../support/connections.js"
+import { until } from "../../support/readerLoops.js"
 import { collecting, scoped } from "../../support/scopedLoops.js"
 
 describe("a server of connections", () => {
@@ -37,6 +39,53 @@ describe("a server of connections", () => {
       { exceptionHandler }
     )
   })
+
+  it.live(
+    "a client that goes is no failure of its handler, at whatever step, and nothing is left of it",
+    () => {
+      const { exceptionHandler, reports } = collecting()
+      return scoped(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const server = yield* Net.listen({ host: "127.0.0.1" }, ({ sink, stream }) =>
+              Stream.run(
+                Stream.flatMap(stream, (chunk) => Stream.make(chunk, new Uint8Array(100_000))),
+                sink
+              )
+            )
+            const loop = yield* Loop
+            const steps: ReadonlyArray<(socket: Socket) => void> = [
+              (socket) => void socket.resetAndDestroy(),
+              (socket) => void socket.destroy(),
+              (socket) => void socket.write(Buffer.alloc(1000, 0xff), () => socket.resetAndDestroy()),
+              (socket) => {
+                socket.write("x")
+                socket.once("data", () => socket.resetAndDestroy())
+              },
+              (socket) => {
+                socket.end("x")
+                socket.once("data", () => socket.destroy())
+              },
+              (socket) => {
+                socket.pause()
+                socket.write(Buffer.alloc(500_000), () => socket.resetAndDestroy())
+              }
+            ]
+            for (const step of steps) {
+              const { closed, socket } = yield* client(server.port)
+              step(socket)
+              yield* closed
+              yield* Effect.promise(() =>
+                until(() => loop.statistics().effects === 0 && loop.statistics().transports === 0)
+              )
+            }
+            expect(reports).toEqual([])
+          })
+        ),
+        { exceptionHandler }
+      )
+    }
+  )
 
   it.live(
     "S6 what has come is read to its end, and answered, when the server closes; who is silent is ended at once",
