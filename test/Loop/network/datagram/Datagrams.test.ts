@@ -1,5 +1,5 @@
 // Datagram endpoints over real sockets.
-// Covers: DatagramTransport, createDatagramEndpoint, checkAddress, EndpointMethods
+// Covers: DatagramTransport, createDatagramEndpoint
 import dgram from "node:dgram"
 import net from "node:net"
 import { describe, expect, it } from "vitest"
@@ -13,8 +13,8 @@ import {
   LoopClosedError,
   ResolveError,
   type SocketAddress
-} from "../../../src/index.js"
-import { settled, until, withLoop } from "../../support/readerLoops.js"
+} from "../../../../src/index.js"
+import { settled, until, withLoop } from "../../../support/readerLoops.js"
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
