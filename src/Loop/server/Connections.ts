@@ -46,7 +46,7 @@ const below = (socket: Socket): Socket | undefined =>
 
 export class Connections implements Watcher, Belongs {
   readonly #all = new Set<Connection>()
-  readonly #bySocket = new WeakMap<object, Connection>()
+  readonly #bySocket = new Map<object, Connection>()
   readonly #bySession = new WeakMap<object, Http2Connection>()
   /** Requests that are not over, or are served by somebody still. */
   readonly #exchanges = new Map<Exchange, Connection>()
@@ -216,6 +216,7 @@ export class Connections implements Watcher, Belongs {
       if (connection.isCut) this.#count.cut++
     }
     this.#all.delete(connection)
+    this.#bySocket.delete(connection.socket)
     if (connection.exchanges.size > 0) {
       setImmediate(() => connection.exchanges.forEach((exchange) => exchange.connectionClosed()))
     }

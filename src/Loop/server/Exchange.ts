@@ -40,7 +40,7 @@ export abstract class Exchange {
   ) {
     this.startedAt = watcher.loop.time()
     closesWith(answer, this)
-    answer.once("close", () => this.connectionClosed())
+    answer.on("close", () => this.connectionClosed())
   }
 
   protected abstract readonly what: string
@@ -158,7 +158,7 @@ export class Http1Exchange extends Exchange {
   ) {
     super(watcher, remote, answer)
     // A response takes itself to be finished also where its socket is destroyed under it.
-    answer.once("finish", () => (this.#complete = !request.socket.destroyed))
+    answer.on("finish", () => (this.#complete = !request.socket.destroyed))
   }
 
   protected get what(): string {

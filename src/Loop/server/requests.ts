@@ -20,15 +20,24 @@ export interface Serving {
   onDone(f: () => void): void
 }
 
-/** Those of one answer: several where a framework calls one after the other, none where no fiber serves it. */
-const servings = new WeakMap<object, Set<Serving>>()
+/**
+ * What is known of an answer, on that itself: a map of all of them, however weak, costs each request more than all that is
+ * done with it here.
+ */
+interface Known {
+  [SERVINGS]?: Set<Serving>
+  [CLOSES]?: Closes
+}
+
+/** Those that serve it: several where a framework calls one after the other, none where no fiber does. */
+const SERVINGS = Symbol("effect-aio servings")
+
+const CLOSES = Symbol("effect-aio closes")
 
 /** What handlers ask for the signal by which they are told that their server is closing. */
 export interface Closes {
   closing(): AbortSignal
 }
-
-const closings = new WeakMap<object, Closes>()
 
 /** What an answer is known by: that of HTTP/2's compatible API by its stream, which both of its APIs have. */
 export const keyOf = (answer: object): object => {
@@ -38,23 +47,31 @@ export const keyOf = (answer: object): object => {
 
 /** From here on `serving` serves the answer, until it is done. */
 export const serves = (answer: object, serving: Serving): void => {
-  const key = keyOf(answer)
-  const all = servings.get(key) ?? new Set()
-  servings.set(key, all.add(serving))
+  const known: Known = keyOf(answer)
+  const all = (known[SERVINGS] ??= new Set())
+  all.add(serving)
   serving.onDone(() => all.delete(serving))
 }
 
+const nobody: ReadonlyArray<Serving> = []
+
 /** Who serves the answer now. */
-export const servingsOf = (answer: object): ReadonlyArray<Serving> => [...(servings.get(keyOf(answer)) ?? [])]
+export const servingsOf = (answer: object): ReadonlyArray<Serving> => {
+  const known: Known = keyOf(answer)
+  return known[SERVINGS] === undefined ? nobody : [...known[SERVINGS]]
+}
 
 /** The signal that `closes` gives aborts when the server of this answer closes and waits for it. */
-export const closesWith = (answer: object, closes: Closes): void => void closings.set(keyOf(answer), closes)
+export const closesWith = (answer: object, closes: Closes): void => {
+  ;(keyOf(answer) as Known)[CLOSES] = closes
+}
 
 /**
  * The signal by which the handler of this answer is told that its server closes; `undefined` for what no scoped server was
  * asked for. An answer of events whose handler has not asked is ended for it: ask for those only that end by themselves.
  */
-export const closingOf = (answer: object): AbortSignal | undefined => closings.get(keyOf(answer))?.closing()
+export const closingOf = (answer: object): AbortSignal | undefined =>
+  (keyOf(answer) as Known)[CLOSES]?.closing()
 
 /** Whether a server that closes in phases waits for this answer. Asks nothing of it. */
-export const isWaitedFor = (answer: object): boolean => closings.has(keyOf(answer))
+export const isWaitedFor = (answer: object): boolean => (keyOf(answer) as Known)[CLOSES] !== undefined
