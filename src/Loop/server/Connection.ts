@@ -15,26 +15,48 @@ export interface Belongs {
   readonly server: string
 }
 
-/** Who is at the other end, for reports: asked at the beginning, since nothing of it is known at the end. */
-export const remoteOf = (socket: Socket): string => {
-  const { remoteAddress, remotePort } = socket
-  if (remoteAddress === undefined) return "a local client"
+/** Who is at the other end, for reports. */
+const remoteOf = (socket: Socket): string => {
+  const { destroyed, remoteAddress, remotePort } = socket
+  if (remoteAddress === undefined) return destroyed ? "a client that has gone" : "a local client"
   const host = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress
   return `${host.includes(":") ? `[${host}]` : host}:${remotePort ?? "?"}`
 }
 
-export abstract class Connection {
+/** What is idle is most of what there is, and shares it. */
+const none: ReadonlyArray<never> = []
+
+export abstract class Connection<E extends Exchange = Exchange> {
   readonly startedAt: number
-  readonly remote: string
-  /** The requests that are in flight on it. */
-  readonly exchanges = new Set<Exchange>()
+  #exchanges: ReadonlyArray<E> = none
 
   constructor(
     protected readonly belongs: Belongs,
     readonly socket: Socket
   ) {
-    this.startedAt = belongs.time()
-    this.remote = remoteOf(socket)
+    // A whole number takes no memory of its own.
+    this.startedAt = Math.round(belongs.time())
+  }
+
+  /** Who is at the other end. Not known any more when it is destroyed. */
+  get remote(): string {
+    return remoteOf(this.socket)
+  }
+
+  /** The requests that are in flight on it. */
+  get exchanges(): ReadonlyArray<E> {
+    return this.#exchanges
+  }
+
+  /** A request has come. */
+  begin(exchange: E): void {
+    this.#exchanges = this.#exchanges.length === 0 ? [exchange] : [...this.#exchanges, exchange]
+  }
+
+  /** Its answer has ended. */
+  end(exchange: E): void {
+    const left = this.#exchanges.filter((one) => one !== exchange)
+    this.#exchanges = left.length === 0 ? none : left
   }
 
   /** What is in flight is the last: phase 1. */
@@ -57,7 +79,7 @@ export abstract class Connection {
 
   /** Rows for what of it would be cut off. */
   describe(): ReadonlyArray<Leftover> {
-    if (this.exchanges.size > 0) return [...this.exchanges].map((exchange) => exchange.describe())
+    if (this.exchanges.length > 0) return this.exchanges.map((exchange) => exchange.describe())
     const [state, waitingOn] = this.state()
     return [
       {

@@ -45,8 +45,8 @@ const below = (socket: Socket): Socket | undefined =>
   (socket as { readonly _parent?: unknown })._parent as Socket | undefined
 
 export class Connections implements Watcher, Belongs {
-  readonly #all = new Set<Connection>()
-  readonly #bySocket = new Map<object, Connection>()
+  /** By their sockets: of each, what it is now. */
+  readonly #all = new Map<object, Connection>()
   readonly #bySession = new WeakMap<object, Http2Connection>()
   /** Requests that are not over, or are served by somebody still. */
   readonly #exchanges = new Map<Exchange, Connection>()
@@ -56,6 +56,8 @@ export class Connections implements Watcher, Belongs {
   readonly #speech: ReturnType<typeof speechOf>
   /** The connection whose event is being emitted. */
   #arriving: Connection | undefined
+  /** One for all sockets: thousands of them may be idle. */
+  readonly #onClose: (this: Socket) => void
   #said: Said = "nothing"
   #arrived = 0
   #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
@@ -68,6 +70,10 @@ export class Connections implements Watcher, Belongs {
     private readonly times: Times,
     /** Something has ended. */ private readonly changed: () => void
   ) {
+    const closed = (socket: Socket): void => this.#closed(socket)
+    this.#onClose = function () {
+      closed(this)
+    }
     this.#secure = isSecure(node)
     this.#speech = speechOf(node)
     this.#listen("connection", (socket: Socket) => {
@@ -77,7 +83,7 @@ export class Connections implements Watcher, Belongs {
       this.#listen("secureConnection", (socket: Socket) => {
         const handshake = this.#handshakeOf(socket)
         const connection = this.#first(socket)
-        if (handshake !== undefined) this.#all.delete(handshake)
+        if (handshake !== undefined) this.#all.delete(handshake.socket)
         this.#add(connection)
       })
     }
@@ -128,7 +134,7 @@ export class Connections implements Watcher, Belongs {
 
   /** The sessions of HTTP/2. */
   get sessions(): ReadonlyArray<Http2Session> {
-    return [...this.#all].flatMap((one) => (one instanceof Http2Connection ? [one.session] : []))
+    return [...this.#all.values()].flatMap((one) => (one instanceof Http2Connection ? [one.session] : []))
   }
 
   /** The requests in flight. */
@@ -139,7 +145,7 @@ export class Connections implements Watcher, Belongs {
   held(): ReadonlyArray<Leftover> {
     const served = [...this.#exchanges.keys()].filter(({ isOver }) => isOver)
     return [
-      ...[...this.#all].flatMap((connection) => connection.describe()),
+      ...[...this.#all.values()].flatMap((connection) => connection.describe()),
       ...served.map((exchange) => exchange.describe())
     ]
   }
@@ -149,11 +155,11 @@ export class Connections implements Watcher, Belongs {
     this.#said = what
     if (what === "lameDuck") this.#count.inFlight = this.#exchanges.size
     if (what === "finish") {
-      this.#count.conversations = [...this.#all].filter((one) => one instanceof Conversation).length
+      this.#count.conversations = [...this.#all.values()].filter((one) => one instanceof Conversation).length
       for (const exchange of this.#exchanges.keys()) exchange.tellClosing()
     }
     if (what === "late") for (const exchange of this.#exchanges.keys()) exchange.endEvents()
-    for (const connection of [...this.#all]) connection[what]()
+    for (const connection of [...this.#all.values()]) connection[what]()
     if (what === "tell" || what === "cut") {
       const reason = what === "tell" ? "drain over" : "server closed"
       for (const exchange of this.#exchanges.keys()) exchange.interrupt(reason)
@@ -161,7 +167,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   look(): void {
-    for (const connection of [...this.#all]) connection.look()
+    for (const connection of [...this.#all.values()]) connection.look()
   }
 
   over(exchange: Exchange, outcome: Outcome): void {
@@ -200,54 +206,49 @@ export class Connections implements Watcher, Belongs {
 
   #add(connection: Connection): void {
     this.#arrived++
-    this.#all.add(connection)
-    this.#bySocket.set(connection.socket, connection)
+    if (!this.#all.has(connection.socket)) connection.socket.on("close", this.#onClose)
+    this.#all.set(connection.socket, connection)
     this.#arriving = connection
-    connection.socket.once("close", () => this.#closed(connection))
+    if (this.#said === "nothing") return
     // One that was accepted as the server stopped accepting is like the others.
     for (const step of order.slice(1, order.indexOf(this.#said) + 1)) {
       connection[step as Exclude<Said, "nothing">]()
     }
   }
 
-  #closed(connection: Connection): void {
+  #closed(socket: Socket): void {
+    const connection = this.#all.get(socket)
+    if (connection === undefined) return
     if (connection instanceof Conversation) {
       connection.close()
       if (connection.isCut) this.#count.cut++
     }
-    this.#all.delete(connection)
-    this.#bySocket.delete(connection.socket)
-    if (connection.exchanges.size > 0) {
+    this.#all.delete(socket)
+    if (connection.exchanges.length > 0) {
       setImmediate(() => connection.exchanges.forEach((exchange) => exchange.connectionClosed()))
     }
     this.changed()
   }
 
-  /** The same socket, understood in another way from now on. */
-  #replace(connection: Connection | undefined, by: Connection): void {
-    if (connection !== undefined) this.#all.delete(connection)
-    this.#add(by)
-  }
-
   #handshakeOf(socket: Socket): Connection | undefined {
     const parent = below(socket)
-    const known = parent === undefined ? undefined : this.#bySocket.get(parent)
+    const known = parent === undefined ? undefined : this.#all.get(parent)
     if (known !== undefined) return known
     const { remoteAddress, remotePort } = socket
     if (remoteAddress === undefined) return undefined
     const isSame = ({ socket: other }: Connection): boolean =>
       other.remoteAddress === remoteAddress && other.remotePort === remotePort
-    return [...this.#all].find((one) => one instanceof Handshake && isSame(one))
+    return [...this.#all.values()].find((one) => one instanceof Handshake && isSame(one))
   }
 
   #request(request: IncomingMessage, answer: ServerResponse): void {
     // The compatible API of HTTP/2 makes a request of each stream, which is known already.
     if (request.httpVersionMajor !== 1) return
     const { socket } = request
-    let connection = this.#bySocket.get(socket)
+    let connection = this.#all.get(socket)
     if (connection === undefined) this.#add((connection = new HttpConnection(this, socket)))
     if (!(connection instanceof HttpConnection) || answer.closed) return
-    const exchange = new Http1Exchange(this, connection.remote, request, answer)
+    const exchange = new Http1Exchange(this, connection, request, answer)
     this.#began(exchange, connection)
     connection.begin(exchange)
   }
@@ -257,7 +258,7 @@ export class Connections implements Watcher, Belongs {
     const socket = arriving?.socket ?? session.socket
     const connection = new Http2Connection(this, socket as Socket, session)
     this.#bySession.set(session, connection)
-    this.#replace(arriving, connection)
+    this.#add(connection)
   }
 
   #stream(stream: ServerHttp2Stream, headers: Record<string, string>): void {
@@ -266,7 +267,7 @@ export class Connections implements Watcher, Belongs {
     if (!this.#bySession.has(session)) this.#session(session)
     const connection = this.#bySession.get(session)
     if (connection === undefined) return
-    const exchange = new Http2Exchange(this, connection.remote, stream, headers)
+    const exchange = new Http2Exchange(this, connection, stream, headers)
     this.#began(exchange, connection)
     connection.begin(exchange)
   }
@@ -281,11 +282,11 @@ export class Connections implements Watcher, Belongs {
   #upgrade(request: IncomingMessage, socket: Socket): void {
     const name = `${request.headers.upgrade ?? request.method ?? "?"} ${request.url ?? "?"} of `
     const conversation = this.#conversation(socket, name, asksForWebSocket(request.headers))
-    this.#replace(this.#bySocket.get(socket), conversation)
+    this.#add(conversation)
   }
 
   readonly #webSocket = (webSocket: WebSocketLike, request: IncomingMessage): void => {
-    const conversation = this.#bySocket.get(request.socket)
+    const conversation = this.#all.get(request.socket)
     if (conversation instanceof Conversation) conversation.webSocket = webSocket
   }
 }

@@ -35,7 +35,8 @@ export abstract class Exchange {
 
   constructor(
     protected readonly watcher: Watcher,
-    readonly remote: string,
+    /** Asked when a report needs it. */
+    private readonly from: { readonly remote: string },
     readonly answer: Answer
   ) {
     this.startedAt = watcher.loop.time()
@@ -56,7 +57,7 @@ export abstract class Exchange {
 
   /** `GET /user/7 from 10.0.0.1:53122`. */
   get name(): string {
-    return oneLine(`${this.what} from ${this.remote}`)
+    return oneLine(`${this.what} from ${this.from.remote}`)
   }
 
   /** The signal by which its handler is told that the server closes. Whoever asks for it ends the answer by itself. */
@@ -100,7 +101,7 @@ export abstract class Exchange {
   }
 
   describe(): Leftover {
-    const served = servingsOf(this.answer).length > 0
+    const [serving] = servingsOf(this.answer)
     const state = this.#over
       ? "over"
       : this.headersSent
@@ -110,14 +111,15 @@ export abstract class Exchange {
           : "uploading"
     return {
       what: "request",
-      name: this.name,
+      // Who has gone cannot be asked where from.
+      name: this.#over && serving !== undefined ? oneLine(serving.name) : this.name,
       age: this.watcher.loop.time() - this.startedAt,
       state,
       waitingOn: this.#over
         ? "its handler"
         : this.waitsForReader
           ? "its client, which does not read"
-          : !this.received && !served
+          : !this.received && serving === undefined
             ? "its client, which does not send"
             : "its handler",
       createdAt: this.watcher.server,
@@ -152,11 +154,11 @@ export class Http1Exchange extends Exchange {
 
   constructor(
     watcher: Watcher,
-    remote: string,
+    from: { readonly remote: string },
     private readonly request: IncomingMessage,
     answer: ServerResponse
   ) {
-    super(watcher, remote, answer)
+    super(watcher, from, answer)
     // A response takes itself to be finished also where its socket is destroyed under it.
     answer.on("finish", () => (this.#complete = !request.socket.destroyed))
   }
@@ -203,11 +205,11 @@ export class Http2Exchange extends Exchange {
 
   constructor(
     watcher: Watcher,
-    remote: string,
+    from: { readonly remote: string },
     stream: ServerHttp2Stream,
     headers: { readonly ":method"?: string | undefined; readonly ":path"?: string | undefined }
   ) {
-    super(watcher, remote, stream)
+    super(watcher, from, stream)
     this.what = `${headers[":method"] ?? "?"} ${headers[":path"] ?? "?"}`
   }
 

@@ -11,7 +11,7 @@ const ALL_STREAMS = 2 ** 31 - 1
 
 const NO_ERROR = 0
 
-export class Http2Connection extends Connection {
+export class Http2Connection extends Connection<Http2Exchange> {
   #used = false
   #finishing = false
 
@@ -23,14 +23,10 @@ export class Http2Connection extends Connection {
     super(belongs, socket)
   }
 
-  begin(exchange: Http2Exchange): void {
+  override begin(exchange: Http2Exchange): void {
     this.#used = true
-    this.exchanges.add(exchange)
+    super.begin(exchange)
     if (this.#finishing) this.#goAway()
-  }
-
-  end(exchange: Http2Exchange): void {
-    this.exchanges.delete(exchange)
   }
 
   /** Says that it will go, and goes on serving: whoever hears it opens another connection, elsewhere. */
