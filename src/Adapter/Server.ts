@@ -83,7 +83,7 @@ export class ScopedServer<out S extends AnyServer = AnyServer> {
 
   /** `ready`, now. */
   isReady(): boolean {
-    return this.#listening.phase === "listening"
+    return this.#listening.ready
   }
 }
 

@@ -137,11 +137,6 @@ export class Connections implements Watcher, Belongs {
     return [...this.#all.values()].flatMap((one) => (one instanceof Http2Connection ? [one.session] : []))
   }
 
-  /** The requests in flight. */
-  get requests(): number {
-    return this.#exchanges.size
-  }
-
   held(): ReadonlyArray<Leftover> {
     const served = [...this.#exchanges.keys()].filter(({ isOver }) => isOver)
     return [
@@ -246,7 +241,11 @@ export class Connections implements Watcher, Belongs {
     if (request.httpVersionMajor !== 1) return
     const { socket } = request
     let connection = this.#all.get(socket)
-    if (connection === undefined) this.#add((connection = new HttpConnection(this, socket)))
+    if (connection === undefined) {
+      // Who emits a request by hand may have no connection for it.
+      if (typeof (socket as Partial<Socket> | null | undefined)?.destroySoon !== "function") return
+      this.#add((connection = new HttpConnection(this, socket)))
+    }
     if (!(connection instanceof HttpConnection) || answer.closed) return
     const exchange = new Http1Exchange(this, connection, request, answer)
     this.#began(exchange, connection)

@@ -91,8 +91,9 @@ export class ListeningServer {
     return this.#phase
   }
 
-  get requests(): number {
-    return this.#parts.connections?.requests ?? 0
+  /** Whether it is to be sent requests: it is not told to close, and the program has not closed it itself. */
+  get ready(): boolean {
+    return this.#phase === "listening" && this.opened.node?.listening !== false
   }
 
   /** Calls `f` with each phase that comes. */

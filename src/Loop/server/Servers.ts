@@ -75,7 +75,7 @@ export class Servers extends Capability {
 
   /** Whether all are ready. */
   get ready(): boolean {
-    return [...this.#open.keys()].every(({ phase }) => phase === "listening")
+    return [...this.#open.keys()].every(({ ready }) => ready)
   }
 
   override stopping(): void {

@@ -184,6 +184,48 @@ describe("Servers", () => {
     })
   )
 
+  it.effect("S6 L4 closes in real time where its clock stands still", () =>
+    Effect.gen(function* () {
+      const { come, web } = waiting()
+      const { exceptionHandler, reports } = collecting()
+      const program = Effect.gen(function* () {
+        const { port } = yield* Server.scoped(web, { host, drain: 20, answer: 20, idle: 10 })
+        const client = yield* Effect.promise(() => raw(port))
+        client.send(get("/never"))
+        yield* Effect.promise(() => come(1))
+        return { end: client.ended }
+      })
+      const { end } = yield* scoped(Effect.scoped(program), { exceptionHandler })
+      expect((yield* Effect.promise(() => end)).text).toMatch(/^HTTP\/1.1 503/)
+      expect(reports.map(({ kind }) => kind)).toContain("leftover")
+    })
+  )
+
+  it.live("C1 S6 a loop under a Layer that crashes takes its servers through their phases", () =>
+    Effect.gen(function* () {
+      const { answers, come, web } = waiting()
+      const { exceptionHandler } = collecting()
+      const program = Effect.gen(function* () {
+        const loop = yield* Loop
+        const server = yield* Server.scoped(web, { host, idle: 10 })
+        const client = yield* Effect.promise(() => raw(server.port))
+        client.send(get("/"))
+        yield* Effect.promise(() => come(1))
+        loop._crashWith(new Error("nobody owns it"), "a test")
+        yield* Effect.promise(() => turns())
+        answers[0]?.end("whole")
+        const { text } = yield* Effect.promise(() => client.ended)
+        expect(text).toMatch(/Connection: close[^]*whole/)
+        expect(server.isReady()).toBe(false)
+      })
+      yield* Effect.scoped(
+        Effect.flatMap(open({ exceptionHandler }), (loop) =>
+          Effect.provideService(Effect.scoped(program), Loop, loop)
+        )
+      )
+    })
+  )
+
   it.live("S2 the deadline of the loop ends the phases, and the requests are in its table", () =>
     Effect.gen(function* () {
       const { exceptionHandler, reports } = collecting()

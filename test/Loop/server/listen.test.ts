@@ -19,6 +19,7 @@ import type { BindError, ServerOptions } from "../../../src/index.js"
 import { addressText, hostPort } from "../../../src/Loop/server/address.js"
 import { listenAt } from "../../../src/Loop/server/listen.js"
 import { settingsOf } from "../../../src/Loop/server/ServerOptions.js"
+import { programsOf } from "../../support/programs.js"
 import { get, raw, serving } from "../../support/servers.js"
 
 const folder = mkdtempSync(join(tmpdir(), "aio-"))
@@ -132,6 +133,8 @@ describe("listen", () => {
   })
 })
 
+const start = programsOf("test/fixtures/servers.ts")
+
 const hello = () => http.createServer((_, response) => void response.end("hello"))
 
 describe("any server", () => {
@@ -155,11 +158,61 @@ describe("any server", () => {
 
   it("S6 closes a server that the program has closed itself", async () => {
     const web = hello()
-    await serving(web, { host: "127.0.0.1" }, async ({ close, reports }) => {
+    await serving(web, { host: "127.0.0.1" }, async ({ close, reports, server }) => {
       await new Promise((resolve) => web.close(resolve))
+      expect(server.isReady()).toBe(false)
       await close()
       expect(reports).toEqual([])
     })
+  })
+
+  it("S6 listens at a descriptor that somebody else has opened", async () => {
+    const opener = createServer()
+    await new Promise<void>((resolve) => opener.listen(0, "127.0.0.1", resolve))
+    const { port } = opener.address() as { port: number }
+    const { fd } = (opener as unknown as { readonly _handle: { readonly fd: number } })._handle
+    // A process of its own, which has a copy of it as its descriptor 3.
+    const child = start("inherited", { stdio: ["ignore", "pipe", "pipe", fd] })
+    await child.until(`listening ${port};`)
+    await new Promise((resolve) => opener.close(resolve))
+    const client = await raw(port)
+    client.send(get("/", "Connection: close"))
+    expect((await client.ended).text).toContain("200 OK")
+    child.kill("SIGTERM")
+    expect((await child.ended).code).toBe(143)
+    await expect(raw(port)).rejects.toThrow("ECONNREFUSED")
+  })
+
+  it("S6 a server that cannot accept says so once, and lives on", async () => {
+    const web = hello()
+    await serving(web, { host: "127.0.0.1" }, async ({ port, reports }) => {
+      const full = Object.assign(new Error("accept EMFILE"), { code: "EMFILE" })
+      for (let i = 0; i < 3; i++) web.emit("error", full)
+      expect(reports.map(({ kind, message }) => `${kind} ${message}`)).toEqual([
+        `late server http://127.0.0.1:${port} has an error, and goes on`
+      ])
+      const client = await raw(port)
+      client.send(get("/", "Connection: close"))
+      expect((await client.ended).text).toContain("hello")
+    })
+    expect(web.listenerCount("error")).toBe(0)
+  })
+
+  it("S6 watches a server without a trace when it has closed, and minds no request that is emitted by hand", async () => {
+    const web = hello()
+    const before = () => web.eventNames().map((name) => `${String(name)} ${web.listenerCount(name)}`)
+    const there = before()
+    await serving(web, { host: "127.0.0.1" }, async ({ reports }) => {
+      const ended: Array<unknown> = []
+      web.emit(
+        "request",
+        { httpVersionMajor: 1, url: "/", socket: null },
+        { end: (text: unknown) => ended.push(text) }
+      )
+      expect(ended).toEqual(["hello"])
+      expect(reports).toEqual([])
+    })
+    expect(before()).toEqual(there)
   })
 
   it("S6 opens and closes what has listen and close, by callback, promise, event or neither", async () => {
