@@ -9,7 +9,9 @@ import { isThenable } from "../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Loop } from "../Loop/Loop.js"
+import { useExchanges } from "../Loop/server/requestOfCall.js"
 import { checkOptions, givenName } from "./task/options.js"
+import { callName, exchangeOf, promiseOf, serveCall } from "./server/calls.js"
 import { captureFor } from "./visit/owned.js"
 import { type AioDisposable, toDisposable } from "./visit/toDisposable.js"
 import { type AioIterable, toIterable } from "./visit/toIterable.js"
@@ -28,12 +30,27 @@ export interface ToAioOptions<Args extends Array<unknown>> {
   readonly signal?: AbortSignal | ((...args: Args) => AbortSignal | undefined) | undefined
   /** Whether the fibers belong to the Scope in which `toAio` was run, and not to the loop: see `toAio`. Default false. */
   readonly scoped?: boolean | undefined
+  /**
+   * Whether a call gives a native promise, for a framework whose handler the function is: see `toAio`. Default false: a Future,
+   * which can be cancelled.
+   */
+  readonly promise?: boolean | undefined
 }
 
 /** That the fibers belong to a Scope, or may: then one is needed. */
 interface Scoped<S extends boolean> {
   readonly scoped?: S | undefined
 }
+
+/** That calls give a native promise, or may. */
+interface Promised<P extends boolean> {
+  readonly promise?: P | undefined
+}
+
+/** What a call gives: where it is interrupted with a request, the framework is told of nothing. */
+type CallOf<A, S extends boolean, P extends boolean> = true extends P
+  ? Promise<true extends S ? A | undefined : A>
+  : Future<A>
 
 /** What `toAio` needs beside what the Effects need. */
 type NeedOf<S extends boolean> = Loop | (true extends S ? Scope.Scope : never)
@@ -58,7 +75,14 @@ type NeedOf<S extends boolean> = Loop | (true extends S ? Scope.Scope : never)
  * in which `toAio` was run. When that closes, they are interrupted, and have ended before it goes on to what was acquired
  * before `toAio` was run: a handler never sees a closed database. What is called from then on is cancelled. A wait that takes
  * long is reported once, and given up after the loop's `grace`, or else its `closeDeadline`. What is acquired after `toAio`
- * was run is closed first: acquire what the handlers use, then make them, then start the server.
+ * was run is closed first: acquire what the handlers use, then make them, then start the server. Each call of a function has
+ * a Scope of its own then.
+ *
+ * **Requests** With `scoped: true`, a call in the handling of a request is interrupted when the client of that goes away, and when
+ * the `drain` of its `Server.scoped` is over. Which request that is, is found in the arguments, where they are those of a handler
+ * of Node, Express, Fastify, Koa or Hono, and else in the async-local state in which a `Server.scoped` tells of its requests. With
+ * `promise: true` the function itself is such a handler: it gives a native promise, because Express 5 warns of others and Hono
+ * awaits none; one that is interrupted with its request fulfils, and answers 503 where nobody has answered.
  *
  * **Gotchas**
  * - Cancelling a `next()` ends the iteration, as in an async generator.
@@ -93,13 +117,35 @@ type NeedOf<S extends boolean> = Loop | (true extends S ? Scope.Scope : never)
  * })
  * await Effect.runPromise(Loop.scoped(Effect.scoped(server)))
  *
+ * @example
+ * import * as http from "node:http"
+ *
+ * const program = Effect.gen(function* () {
+ *   // As app.get("/", hello) of a framework: with Node's request and response, or what has them.
+ *   const hello = yield* toAio(
+ *     (_: http.IncomingMessage, response: http.ServerResponse) => Effect.sync(() => void response.end("hello")),
+ *     { scoped: true, promise: true }
+ *   )
+ *   const { port } = yield* Server.scoped(http.createServer(hello), { host: "127.0.0.1" })
+ *   return yield* fromAio(() => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text()))()
+ * })
+ * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => hello
+ *
  * @category adapters
  * @since 0.1.0
  */
-export function toAio<This, Args extends Array<unknown>, A, E, R, S extends boolean = false>(
+export function toAio<
+  This,
+  Args extends Array<unknown>,
+  A,
+  E,
+  R,
+  S extends boolean = false,
+  P extends boolean = false
+>(
   fn: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-  options?: ToAioOptions<Args> & Scoped<S>
-): Effect.Effect<(this: This, ...args: Args) => Future<A>, never, R | NeedOf<S>>
+  options?: ToAioOptions<Args> & Scoped<S> & Promised<P>
+): Effect.Effect<(this: This, ...args: Args) => CallOf<A, S, P>, never, R | NeedOf<S>>
 export function toAio<A, E, R, S extends boolean = false>(
   effect: Effect.Effect<A, E, R>,
   options?: ToAioVisitOptions & Scoped<S>
@@ -113,7 +159,8 @@ export function toAio(
   options: ToAioOptions<Array<never>> | ToAioVisitOptions = {}
 ): unknown {
   checkOptions("toAio", options)
-  checkScoped(options.scoped)
+  checkFlag("scoped", options.scoped)
+  if ("promise" in options) checkFlag("promise", options.promise)
   // A function of fromAio is both, and more of a function; a service tag is both, and less.
   const streams = prefersStream(effect)
   if (typeof effect === "function" && !streams && (!Effect.isEffect(effect) || isProgram(effect))) {
@@ -134,9 +181,9 @@ export function toAio(
   )
 }
 
-const checkScoped = (scoped: unknown): void => {
-  if (scoped === undefined || typeof scoped === "boolean") return
-  throw new TypeError(`toAio's scoped is true or false, not ${describeValue(scoped)}`)
+const checkFlag = (option: string, given: unknown): void => {
+  if (given === undefined || typeof given === "boolean") return
+  throw new TypeError(`toAio's ${option} is true or false, not ${describeValue(given)}`)
 }
 
 /** A function returning an Effect, of whatever parameters. */
@@ -145,24 +192,35 @@ type EffectFunction = (this: unknown, ...args: Array<never>) => Effect.Effect<un
 const toFunction = (
   fn: EffectFunction,
   options: ToAioOptions<Array<never>>
-): Effect.Effect<(...args: Array<never>) => Future<unknown>, never, unknown> => {
-  const { signal } = options
+): Effect.Effect<(...args: Array<never>) => unknown, never, unknown> => {
+  const { promise = false, scoped = false, signal } = options
   const name = givenName(options) ?? workName(fn)
+  const captured = captureFor<unknown>(name, options)
   return Effect.map(
-    captureFor<unknown>(name, options),
-    ({ loop, start }) =>
-      function (this: unknown, ...args: Array<never>): Future<unknown> {
+    scoped ? Effect.tap(captured, () => requestsAsked) : captured,
+    ({ interrupt, loop, start }) =>
+      function (this: unknown, ...args: Array<never>): unknown {
+        const exchange = scoped ? exchangeOf(args) : undefined
+        const called = callName(name, exchange)
         const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))
-        try {
-          const chosen = typeof signal === "function" ? signal(...args) : signal
-          return start(effect, { name, signal: chosen })
-        } catch (error) {
-          // Foreign code calls this: it is told as it would be of any other failure.
-          return failed(loop, error)
+        const begin = (): Future<unknown> => {
+          try {
+            const chosen = typeof signal === "function" ? signal(...args) : signal
+            return start(scoped ? Effect.scoped(effect) : effect, { name: called, signal: chosen })
+          } catch (error) {
+            // Foreign code calls this: it is told as it would be of any other failure.
+            return failed(loop, error)
+          }
         }
+        const future = begin()
+        if (exchange !== undefined && interrupt !== undefined) serveCall(exchange, called, future, interrupt)
+        return promise ? promiseOf(loop, future, exchange) : future
       }
   )
 }
+
+/** As long as its Scope is open, servers say in async-local state which request they tell of. */
+const requestsAsked = Effect.acquireRelease(Effect.sync(useExchanges), (end) => Effect.sync(end))
 
 /** The Effect that a wrapped function returned; dies, of a mistake in the program, where it returned something else. */
 const anEffect = <A, E, R>(name: string, returned: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

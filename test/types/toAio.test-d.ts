@@ -32,6 +32,20 @@ describe("toAio of a function", () => {
     toAio((id: number) => Effect.succeed(id), { name: "n", signal: (id) => (id > 1 ? undefined : undefined) })
   })
 
+  it("with promise gives native promises, which may be of nothing where a request can be interrupted", () => {
+    expectTypeOf(toAio((_: number) => needsDb, { promise: true })).toEqualTypeOf<
+      Effect.Effect<(_: number) => Promise<number>, never, Db | Loop>
+    >()
+    expectTypeOf(toAio((_: number) => needsDb, { promise: true, scoped: true })).toEqualTypeOf<
+      Effect.Effect<(_: number) => Promise<number | undefined>, never, Db | Loop | Scope.Scope>
+    >()
+    expectTypeOf(toAio(() => needsDb, { promise: false, scoped: true })).toEqualTypeOf<
+      Effect.Effect<() => Future<number>, never, Db | Loop | Scope.Scope>
+    >()
+    // @ts-expect-error an opening is no handler
+    toAio(needsDb, { promise: true })
+  })
+
   it("a function of fromAio is a function, though it is an Effect", () => {
     expectTypeOf(toAio(fromAio(async () => 1))).toEqualTypeOf<
       Effect.Effect<() => Future<number>, never, Loop>

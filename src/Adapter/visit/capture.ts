@@ -11,6 +11,8 @@ export interface Starter<R> {
   readonly loop: Home
   /** Throws what a scheduling call throws. The span and fiber-local state are those of a fiber that calls, if one does. */
   readonly start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions) => Future<A>
+  /** Interrupts a fiber, whose Future is given, for a reason. Of those that belong to a Scope. */
+  readonly interrupt?: (future: Future<unknown>, reason: unknown) => void
 }
 
 /** Captures the caller's Context, FiberRefs and loop, for the fibers that aio code will start. */

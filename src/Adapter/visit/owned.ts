@@ -127,6 +127,9 @@ class Owned<R> implements Starter<R> {
     return future
   }
 
+  readonly interrupt = (future: Future<unknown>, reason: unknown): void =>
+    cancel(this.loop, () => this.name, future, reason)
+
   #refuse(future: Future<unknown>): Effect.Effect<never> {
     return Effect.suspend(() => {
       this.#interrupt(future)
@@ -135,7 +138,7 @@ class Owned<R> implements Starter<R> {
   }
 
   #interrupt(future: Future<unknown>): void {
-    cancel(this.loop, () => this.name, future, `the Scope of ${this.name} was closed`)
+    this.interrupt(future, `the Scope of ${this.name} was closed`)
   }
 }
 

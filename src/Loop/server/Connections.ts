@@ -7,6 +7,7 @@ import type { Home, Leftover } from "../ports.js"
 import { Companion } from "./Companion.js"
 import type { Belongs, Connection } from "./Connection.js"
 import { Conversation } from "./Conversation.js"
+import { enterExchange } from "./requestOfCall.js"
 import { type Exchange, Http1Exchange, Http2Exchange, type Outcome, type Watcher } from "./Exchange.js"
 import { Handshake } from "./Handshake.js"
 import { Http2Connection } from "./Http2Connection.js"
@@ -95,9 +96,10 @@ export class Connections implements Watcher, Belongs {
     }
     if (this.#speech !== "raw") {
       for (const name of ["request", "checkContinue", "checkExpectation"]) {
-        this.#beside(name, (request: IncomingMessage, answer: ServerResponse) =>
+        this.#beside(name, (request: IncomingMessage, answer: ServerResponse) => {
+          enterExchange(request, answer)
           this.#request(request, answer)
-        )
+        })
       }
       for (const name of ["upgrade", "connect"]) {
         this.#beside(name, (request: IncomingMessage, socket: Socket) => this.#upgrade(request, socket))

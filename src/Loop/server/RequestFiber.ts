@@ -21,6 +21,7 @@ import { InvalidStateError } from "../kernel/errors.js"
 import type { Home } from "../ports.js"
 import { checkAnswer, type WholeAnswer, writeWhole } from "./answer.js"
 import { isGone, whenClosed } from "./gone.js"
+import { answerInstead, failed, unavailable } from "./instead.js"
 import { dropRest } from "./requestBody.js"
 import { isWaitedFor, type RequestEnd, serves, type Serving } from "./requests.js"
 import { type NodeResponse, Request, type ServerRequest } from "./ServerRequest.js"
@@ -47,21 +48,6 @@ export interface Handling {
   readonly began: (fiber: RequestFiber) => void
   readonly ended: (fiber: RequestFiber) => void
 }
-
-/** What is answered where the handler has failed: nothing of what it failed with. */
-const failed: WholeAnswer = { status: 500, body: "Internal Server Error" }
-
-/** What is answered where the handler was told to end, and has not answered. */
-const unavailable: WholeAnswer = {
-  status: 503,
-  body: "Service Unavailable"
-}
-
-/** Headers that say of a body what was to be answered, and is not any more. */
-const ofTheBody = /^(content-|transfer-encoding$|etag$|last-modified$|cache-control$|trailer$)/
-
-/** Node's number for a stream of HTTP/2 that ends by an error of the server. */
-const INTERNAL_ERROR = 2
 
 /**
  * Legal states: running; told (it is being interrupted, and may still answer); done. In all of them the answer may be open,
@@ -254,19 +240,11 @@ export class RequestFiber implements Serving {
     this.#giveUp(failed, false)
   }
 
-  /** Answers in place of the handler; where that has begun, the client is not to take what it has for the whole. */
   #giveUp(answer: WholeAnswer, last: boolean): void {
-    const { response } = this
-    if (response.writableEnded) return
-    if (response.headersSent) return abort(response)
     try {
-      for (const name of response.getHeaderNames()) if (ofTheBody.test(name)) response.removeHeader(name)
-      // HTTP/2 has no such header.
-      if (last && !("stream" in response)) response.setHeader("connection", "close")
-      writeWhole(response, checkAnswer(this.request.raw, answer))
+      answerInstead(this.request.raw, this.response, answer, last)
     } catch (error) {
       this.#report(`${this.name} could not be answered`, error)
-      abort(response)
     }
   }
 
@@ -291,12 +269,6 @@ const bothExits = (
 ): Exit.Exit<void, unknown> => {
   if (Exit.isSuccess(closed)) return exit
   return Exit.isSuccess(exit) ? closed : Exit.failCause(sequentialCauses(exit.cause, closed.cause))
-}
-
-/** Cuts an answer off, so that its client sees that. */
-const abort = (response: NodeResponse): void => {
-  if ("stream" in response) response.stream.close(INTERNAL_ERROR)
-  else response.destroy()
 }
 
 /** Whether a request comes to a loop that is closing from a server that does not close with it, and would keep it open. */

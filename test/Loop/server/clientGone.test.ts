@@ -1,5 +1,5 @@
 // Clients that go away, servers that close and handlers that finish, in any order; what each of them is told.
-// Covers: gone, RequestFiber, whenClosing, requestName
+// Covers: gone, RequestFiber, whenClosing, requestName, instead
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as http from "node:http"
