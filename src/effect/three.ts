@@ -125,13 +125,29 @@ export const three = (): Seam => {
   // ---- Scopes made outside of fibers ----
 
   const firstScope = Effect.runSync(Scope.make())
-  /** What `Scope.make` makes (`scopeUnsafeMake` of `fiberRuntime.ts` of 3.22), which has no form without a fiber. */
+  type ScopeState = { _tag: "Open"; finalizers: Map<unknown, unknown> } | { _tag: "Closed"; exit: unknown }
+  /**
+   * What `Scope.make` makes (`scopeUnsafeMake` of `fiberRuntime.ts` of 3.22), which has no form without a fiber. Its state is made
+   * when it is first asked for: most are never used.
+   */
   class LikeFirst {
-    state: { _tag: "Open"; finalizers: Map<unknown, unknown> } | { _tag: "Closed"; exit: unknown } = {
-      _tag: "Open",
-      finalizers: new Map()
-    }
+    #state: ScopeState | undefined
     constructor(readonly strategy: unknown) {}
+
+    get state(): ScopeState {
+      return (this.#state ??= { _tag: "Open", finalizers: new Map() })
+    }
+
+    set state(state: ScopeState) {
+      this.#state = state
+    }
+
+    /** Closes it where nothing is registered with it; whether that was so. */
+    static closeUnused(scope: LikeFirst, exit: unknown): boolean {
+      if (scope.#state?._tag === "Open" && scope.#state.finalizers.size > 0) return false
+      if (scope.#state?._tag !== "Closed") scope.#state = { _tag: "Closed", exit }
+      return true
+    }
   }
   Object.setPrototypeOf(LikeFirst.prototype, Object.getPrototypeOf(firstScope) as object)
 
@@ -225,12 +241,8 @@ export const three = (): Seam => {
 
     openScope: () => new LikeFirst(firstScope.strategy) as unknown as OpenScope,
 
-    closeOf: (scope, exit) => {
-      const own = scope as unknown as LikeFirst
-      if (own.state._tag === "Open" && own.state.finalizers.size > 0) return Scope.close(scope, exit)
-      own.state = { _tag: "Closed", exit }
-      return undefined
-    },
+    closeOf: (scope, exit) =>
+      LikeFirst.closeUnused(scope as unknown as LikeFirst, exit) ? undefined : Scope.close(scope, exit),
 
     forkWith: (effect, state, context) =>
       Runtime.runFork(

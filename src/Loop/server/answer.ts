@@ -63,28 +63,36 @@ export const checkAnswer = (request: NodeRequest, given: object): Checked => {
       `the status of an answer is a whole number from 200 to 599, not ${describeValue(status)}`
     )
   }
-  const headers = own === undefined ? {} : checkHeaders(own)
+  const headers: OutgoingHttpHeaders = {}
+  if (own !== undefined) copyHeaders(own, headers)
   if (status === 204 || status === 304) return { status, headers, body: undefined }
   const [type, body] = encode(content)
-  if (type !== undefined) addUnlessGiven(headers, "content-type", type)
-  if (typeof body === "string") addUnlessGiven(headers, "content-length", Buffer.byteLength(body))
-  else if (body instanceof Uint8Array) addUnlessGiven(headers, "content-length", body.byteLength)
+  const length =
+    typeof body === "string"
+      ? Buffer.byteLength(body)
+      : body instanceof Uint8Array
+        ? body.byteLength
+        : undefined
+  if (type !== undefined && !isGiven(headers, "content-type")) headers["content-type"] = type
+  if (length !== undefined && !isGiven(headers, "content-length")) headers["content-length"] = length
   return { status, headers, body: request.method === "HEAD" ? undefined : body }
 }
 
-const checkHeaders = (headers: unknown): OutgoingHttpHeaders => {
-  if (typeof headers !== "object" || headers === null || Symbol.iterator in headers) {
-    throw mistake(`its headers are ${describeValue(headers)}`)
+const copyHeaders = (given: unknown, headers: OutgoingHttpHeaders): void => {
+  if (typeof given !== "object" || given === null || Symbol.iterator in given) {
+    throw mistake(`its headers are ${describeValue(given)}`)
   }
-  return Object.fromEntries(
-    Object.entries(headers as OutgoingHttpHeaders).filter(([, value]) => value !== undefined)
-  )
+  for (const [name, value] of Object.entries(given as OutgoingHttpHeaders)) {
+    if (value !== undefined) headers[name] = value
+  }
 }
 
-const addUnlessGiven = (headers: OutgoingHttpHeaders, name: string, value: string | number): void => {
-  if (name in headers) return
-  for (const given in headers) if (given.toLowerCase() === name) return
-  headers[name] = value
+/** Whether a header is there, by a name of whatever case. */
+const isGiven = (headers: OutgoingHttpHeaders, name: string): boolean => {
+  for (const given in headers) {
+    if (given.length === name.length && given.toLowerCase() === name) return true
+  }
+  return false
 }
 
 /** The content type of a body, and its bytes. */
