@@ -5,6 +5,7 @@ import { echo } from "./cases/echo.js"
 import { executors } from "./cases/executor.js"
 import { fromAio } from "./cases/fromAio.js"
 import { futures } from "./cases/futures.js"
+import { http } from "./cases/http.js"
 import { life } from "./cases/life.js"
 import { memory } from "./cases/memory.js"
 import { processes } from "./cases/processes.js"
@@ -31,5 +32,6 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   processes,
   executors,
   echo,
+  http,
   memory
 }
