@@ -2,8 +2,7 @@
 import { Context, Effect, type Scope, type Sink, type Stream } from "effect"
 import type { Server as NetServer } from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
-import type {
-  Loop} from "../../src/index.js";
+import type { Loop } from "../../src/index.js"
 import {
   type BindError,
   type ConnectError,

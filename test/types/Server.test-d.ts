@@ -4,8 +4,7 @@ import { createServer } from "node:http"
 import * as http2 from "node:http2"
 import * as net from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
-import type {
-  Loop} from "../../src/index.js";
+import type { Loop } from "../../src/index.js"
 import {
   type BindError,
   type LoopClosedError,
