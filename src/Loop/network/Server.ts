@@ -7,7 +7,7 @@ import { Future, readAsFuture } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import { type Held, networkOf } from "./Network.js"
 import type { Home, Leftover } from "../ports.js"
-import { checkProtocol, type Owner, SocketTransport } from "./SocketTransport.js"
+import { checkProtocol, SocketTransport } from "./SocketTransport.js"
 import type { Source } from "./Source.js"
 import type { TLSSocket } from "node:tls"
 
@@ -101,7 +101,7 @@ class Forever extends Future<never> {
  * @category models
  * @since 0.2.0
  */
-export class Server implements Owner {
+export class Server {
   readonly #loop: Home
   readonly #plan: ServerPlan
   readonly #context: Context | undefined

@@ -6,7 +6,7 @@ import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { IncompleteReadError, LimitOverrunError } from "../errors.js"
 import type { Future } from "../kernel/Future.js"
-import { type Attempt, Read, type ReadSource } from "./Read.js"
+import { type Attempt, Read } from "./Read.js"
 
 /** How many bytes a reader lets wait before it holds the sender up; it may come to twice as many. */
 export const defaultLimit = 64 * 1024
@@ -55,7 +55,7 @@ const noMore: IteratorReturnResult<undefined> = { done: true, value: undefined }
  * @category models
  * @since 0.1.0
  */
-export class StreamReader implements ReadSource {
+export class StreamReader {
   readonly #loop: BaseEventLoop
   readonly #limit: number
   readonly #bytes = new ByteQueue()
