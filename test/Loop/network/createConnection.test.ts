@@ -314,8 +314,11 @@ describe("createConnection", () => {
         ...factory(),
         connectionLost: () => served.setResult(void tell("lost"))
       })
-      const server = await user.run("bob", () => loop.createServer(serving, { host: "127.0.0.1" }))
+      const server = await user.run("bob", () =>
+        loop.createServer(serving, { host: "127.0.0.1", startServing: false })
+      )
       await user.run("cid", async () => {
+        await server.startServing()
         const client = connect({ port: server.sockets[0]?.port ?? 0, host: "127.0.0.1" }).resume()
         client.end("x")
         await served

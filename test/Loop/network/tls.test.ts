@@ -73,6 +73,41 @@ describe("createConnection with ssl", () => {
       expect(protocol.log.at(-1)).toBe("lost null")
     }))
 
+  it("says that it closes, so that the other end does not take it for a cut", () =>
+    onLoop(async (loop) => {
+      const port = await listening(
+        tlsServer({ ...server, maxVersion: "TLSv1.2" }, (socket) => void socket.resume())
+      )
+      const sent: Array<Buffer> = []
+      const through = await listening(
+        netServer((socket) => {
+          const to = netConnect({ port, host: "127.0.0.1" })
+          sockets.add(to.on("error", () => {}))
+          to.pipe(socket)
+          socket.on("data", (data: Buffer) => sent.push(data)).pipe(to)
+        })
+      )
+      const [transport, protocol] = await loop.createConnection(() => new Recording(loop), {
+        host: "localhost",
+        port: through,
+        ssl: client
+      })
+      transport.write("last")
+      await until(() => transport.getWriteBufferSize() === 0)
+      transport.close()
+      await protocol.lost
+      const types = (): ReadonlyArray<number> => {
+        const bytes = Buffer.concat(sent)
+        const found: Array<number> = []
+        for (let at = 0; at + 5 <= bytes.length; at += 5 + bytes.readUInt16BE(at + 3))
+          found.push(bytes[at] ?? 0)
+        return found
+      }
+      const [data, alert] = [23, 21]
+      await until(() => types().at(-1) === alert)
+      expect(types().slice(-2)).toEqual([data, alert])
+    }))
+
   it("a certificate that is not trusted, or of another name, is a ConnectError, and nothing is open", () =>
     onLoop(async (loop) => {
       const port = await listening(tlsServer(server))
