@@ -2,6 +2,7 @@
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls"
 import { type DurationInput, toMillis } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
+import { LONGEST_PATH } from "./unixSocket.js"
 
 /** Throws for options that are no object, and for those that nobody knows. */
 export const checkOptions = (
@@ -77,9 +78,6 @@ export const checkPath = (what: string, path: unknown): string => {
     throw new TypeError(`${what}: path contains a NUL byte: ${describeValue(path)}`)
   return text
 }
-
-/** The system takes so many bytes for the path of a unix socket; libuv used to cut off the rest, and listened elsewhere. */
-const LONGEST_PATH = process.platform === "darwin" ? 103 : 107
 
 /** Why a path is too long, if it is. */
 export const pathTooLong = (path: string): string | undefined => {

@@ -4,55 +4,27 @@
  * A stale one, which nobody listens on any more, is removed, as asyncio does. Differs: one that somebody listens on is left to
  * him, and so is what has taken the place of ours meanwhile.
  */
-import { existsSync, linkSync, lstatSync, renameSync, type Stats, unlinkSync } from "node:fs"
-import { connect } from "node:net"
-import { dirname } from "node:path"
+import { linkSync, renameSync, type Stats, unlinkSync } from "node:fs"
 import { bindError } from "./failures.js"
+import { isAbstract, isFolderMissing, removeIfStale, statOf, whyOccupied } from "./unixSocket.js"
 
-const statOf = (path: string): Stats | undefined => {
-  try {
-    return lstatSync(path)
-  } catch {
-    return undefined
-  }
-}
-
-/** A name that no file has (Linux), or a pipe of Windows. */
-const isFile = (path: string): boolean => process.platform !== "win32" && !path.startsWith("\0")
+/** Neither a name that no file has (Linux) nor a pipe of Windows. */
+const isFile = (path: string): boolean => process.platform !== "win32" && !isAbstract(path)
 
 /** Removes a stale socket. `done` is called once, later: with an error where something else is there. */
 export const freePath = (path: string, done: (error?: Error) => void): void => {
-  const there = isFile(path) ? statOf(path) : undefined
-  const inUse = (why: string): void =>
-    done(bindError(path, Object.assign(new Error(why), { code: "EADDRINUSE" }), why))
-  if (there === undefined) {
-    // libuv would say that it is not permitted.
-    const none = isFile(path) && !existsSync(dirname(path))
-    const why = "its folder does not exist"
-    const error = none ? bindError(path, Object.assign(new Error(why), { code: "ENOENT" }), why) : undefined
-    return process.nextTick(done, error)
-  }
-  if (!there.isSocket()) {
-    const what = there.isDirectory() ? "a folder" : "a file that is no socket"
-    return process.nextTick(inUse, `${what} is there: use another path`)
-  }
-  const probe = connect({ path })
-  probe.once("connect", () => {
-    probe.destroy()
-    inUse("another server listens there")
-  })
-  probe.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-    if (code === "ENOENT") return done()
-    if (code !== "ECONNREFUSED")
-      return inUse(`a socket is there, and it cannot be said whether it is in use: ${message}`)
-    try {
-      // Another one may have taken its place since.
-      if (sameFile(statOf(path), there)) unlinkSync(path)
-      done()
-    } catch (error) {
-      done(bindError(path, error, "a stale socket is there, and cannot be removed"))
-    }
-  })
+  const fail = (code: string, why: string): void =>
+    done(bindError(path, Object.assign(new Error(why), { code }), why))
+  if (!isFile(path)) return process.nextTick(done)
+  const occupied = whyOccupied(path)
+  if (occupied !== undefined) return process.nextTick(fail, "EADDRINUSE", occupied)
+  if (statOf(path) !== undefined) {
+    removeIfStale(path, (removed) => {
+      if (removed) done()
+      else fail("EADDRINUSE", "a server listens there; end it, or choose another path")
+    })
+  } else if (isFolderMissing(path)) process.nextTick(fail, "ENOENT", "there is no such folder; make it first")
+  else process.nextTick(done)
 }
 
 const sameFile = (one: Stats | undefined, other: Stats | undefined): boolean =>

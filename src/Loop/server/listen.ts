@@ -3,10 +3,16 @@ import { lookup } from "node:dns"
 import { isIP } from "node:net"
 import { BindError } from "../errors.js"
 import { bindError } from "../network/failures.js"
+import {
+  isAbstract,
+  isFolderMissing,
+  LONGEST_PATH,
+  removeIfStale,
+  whyOccupied
+} from "../network/unixSocket.js"
 import { placeText } from "./address.js"
 import type { NetServer } from "./kinds.js"
 import type { Place } from "./ServerOptions.js"
-import { isAbstract, isFolderMissing, LONGEST_PATH, removeIfStale, whyOccupied } from "./unixSocket.js"
 
 /** Takes the try back, and calls back when nothing of it is open any more. Not called when it has ended. */
 export type Cancel = (then: () => void) => void

@@ -1,5 +1,5 @@
 // The file of a unix socket: what stands in the way, what is removed, and what is left to others.
-// Covers: givenFd
+// Covers: givenFd, unixSocket
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"
@@ -62,7 +62,7 @@ describe("createUnixServer", () => {
       const error = await failure(() => loop.createUnixServer(echo, { path }))
       expect(error).toBeInstanceOf(BindError)
       expect(error).toMatchObject({ code: "EADDRINUSE", address: path })
-      expect(String(error)).toContain(`cannot listen on ${path}: a file that is no socket is there`)
+      expect(String(error)).toContain(`cannot listen on ${path}: it is a file and no socket, and is kept`)
       expect(fs.readFileSync(path, "utf8")).toBe("content")
     }))
 
@@ -87,7 +87,7 @@ describe("createUnixServer", () => {
       const server = await loop.createUnixServer(echo, { path })
       const error = await failure(() => loop.createUnixServer(echo, { path }))
       expect(error).toMatchObject({ _tag: "BindError", code: "EADDRINUSE", address: path })
-      expect(String(error)).toContain("another server listens there")
+      expect(String(error)).toContain("a server listens there; end it, or choose another path")
       expect(await works(loop, path)).toBe(true)
       server.close()
     }))

@@ -1,4 +1,4 @@
-// Covers: address, openServer, unixSocket
+// Covers: address, openServer
 import {
   chmodSync,
   existsSync,

@@ -12,7 +12,8 @@ export const LONGEST_PATH = process.platform === "linux" ? 107 : 103
 /** Names without a file, of Linux. */
 export const isAbstract = (path: string): boolean => path.startsWith("\0")
 
-const statOf = (path: string): Stats | undefined => {
+/** The file, or the link, that is there. */
+export const statOf = (path: string): Stats | undefined => {
   try {
     return lstatSync(path)
   } catch {
