@@ -102,11 +102,13 @@ class ConnectedEnd<P extends PipeProtocol> implements PipeOwner, Held {
   readonly #name: string
   readonly #what: string
   readonly #since: number
+  readonly #wire: Wire
   readonly #transport: PipeTransport
   #protocol: P | undefined
 
   constructor(loop: Home, what: string, factory: () => P, { name, wire }: Given, half: Half) {
     this.#loop = loop
+    this.#wire = wire
     this.#name = name
     this.#what = what
     this.#since = loop.time()
@@ -116,7 +118,7 @@ class ConnectedEnd<P extends PipeProtocol> implements PipeOwner, Held {
     loop._push(new Handle(loop, () => this.#begin(factory), undefined, context))
     const direction = { reads: half === "read", writes: half === "write" }
     this.#transport = new PipeTransport(loop, wire, direction, this, context)
-    networkOf(loop).transports.add(this)
+    networkOf(loop).opens(this)
   }
 
   dataReceived(data: Buffer): void {
@@ -143,6 +145,11 @@ class ConnectedEnd<P extends PipeProtocol> implements PipeOwner, Held {
   brokenPipe(cause: Error | undefined): Error {
     const options = cause === undefined ? undefined : { cause }
     return new BrokenPipeError(`cannot write to ${this.#name}: its other end has gone`, options)
+  }
+
+  hold(process: boolean): void {
+    if (process) this.#wire.ref?.()
+    else this.#wire.unref?.()
   }
 
   abort(): void {

@@ -8,6 +8,7 @@ import { describeValue } from "../kernel/describe.js"
 import { InvalidStateError } from "../kernel/errors.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context } from "../kernel/Context.js"
+import { WriteLimits } from "./WriteLimits.js"
 import type { ReadTransport, Wire, WriteTransport } from "./Transport.js"
 import type { Home } from "../ports.js"
 
@@ -21,7 +22,7 @@ const nothing = new Uint8Array(0)
 /**
  * Legal states: open (its stream ended or not), closing, lost. A lost one stays lost, and says so once.
  *
- * `#unwritten` counts what the system has not said that it has taken, but for what it took at once where `_atOnce` says that
+ * `#limits` counts what the system has not said that it has taken, but for what it took at once where `_atOnce` says that
  * Node tells so.
  */
 export abstract class NodeTransport implements ReadTransport, WriteTransport {
@@ -38,17 +39,21 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   /** The socket was given to somebody else. */
   #released = false
   #error: Error | undefined
-  #unwritten = 0
-  /** asyncio's limits: CPython 3.11, `Lib/asyncio/transports.py`. */
-  #high = 64 * 1024
-  #low = 16 * 1024
-  #heldUp = false
+  readonly #limits: WriteLimits
 
   /** @internal */
   constructor(loop: Home, socket: Wire, context: Context | undefined) {
     this._loop = loop
     this._socket = socket
     this._context = context
+    this.#limits = new WriteLimits({
+      pauseWriting: () => this._tellPause(),
+      resumeWriting: () => this._tellResume(),
+      later: (resume) =>
+        this._tell(function resumeWriting() {
+          resume()
+        })
+    })
     const fd = (socket as Handled)._handle?.fd
     if (fd !== undefined && fd >= 0) {
       this.#fd = fd
@@ -84,7 +89,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
 
   /** @internal Whether there is an end to be written before the socket is destroyed. */
   protected _lingers(): boolean {
-    return this.#unwritten > 0
+    return this.#limits.size > 0
   }
 
   /** @internal It was destroyed here: nothing that came is told any more. */
@@ -168,7 +173,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     if (bytes.length === 0) return
     if (!this.#takes()) return this._dropped()
     this.#send([bytes])
-    this.#holdUp()
+    this.#limits.check()
   }
 
   writelines(data: Iterable<string | Uint8Array>): void {
@@ -177,7 +182,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     if (!this.#takes()) return this._dropped()
     if (all.length > 1) this._socket.cork()
     this.#send(all)
-    this.#holdUp()
+    this.#limits.check()
   }
 
   writeEof(): void {
@@ -205,24 +210,18 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   }
 
   getWriteBufferSize(): number {
-    return this.#lost ? 0 : this.#unwritten
+    return this.#lost ? 0 : this.#limits.size
   }
 
   getWriteBufferLimits(): { readonly low: number; readonly high: number } {
-    return { low: this.#low, high: this.#high }
+    return this.#limits.limits
   }
 
   setWriteBufferLimits(
     limits: { readonly low?: number | undefined; readonly high?: number | undefined } = {}
   ): void {
-    const high = limits.high ?? (limits.low === undefined ? 64 * 1024 : 4 * limits.low)
-    const low = limits.low ?? Math.floor(high / 4)
-    if (!(high >= low && low >= 0))
-      throw new RangeError(`setWriteBufferLimits takes high >= low >= 0, not high ${high}, low ${low}`)
-    this.#high = high
-    this.#low = low
-    if (!this.isClosing()) this.#holdUp()
-    this.#resumeWriting()
+    this.#limits.set(limits)
+    if (!this.isClosing()) this.#limits.check()
   }
 
   toString(): string {
@@ -230,7 +229,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     const words = [
       this.#lost ? "closed" : this.isClosing() ? "closing" : "open",
       ...(this.#paused ? ["paused"] : []),
-      ...(this.#unwritten > 0 && !this.#lost ? [`${this.#unwritten} bytes to write`] : [])
+      ...(this.#limits.size > 0 && !this.#lost ? [`${this.#limits.size} bytes to write`] : [])
     ]
     return `<${kind} ${name} ${words.join(" ")}>`
   }
@@ -268,10 +267,11 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     if (this.#losing) return
     this.#losing = true
     this.#forget()
-    const error = this.#aborted ? null : this._reason(this._cause, this.#unwritten)
+    const error = this.#aborted ? null : this._reason(this._cause, this.#limits.size)
     this._tell(function connectionLost() {
       this.#closing = true
       this.#lost = true
+      this.#limits.end()
       this._tellLost(error)
     })
   }
@@ -311,7 +311,7 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   /** Several are sent as one: the socket is corked. */
   #send(all: ReadonlyArray<Uint8Array>): void {
     const socket = this._socket
-    const tells = !this._atOnce || this.#unwritten > 0
+    const tells = !this._atOnce || this.#limits.size > 0
     for (const bytes of all) {
       if (!tells) socket.write(bytes)
       else this.#count(bytes, bytes.length)
@@ -322,32 +322,10 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
   }
 
   #count(bytes: Uint8Array, length: number): void {
-    this.#unwritten += length
+    this.#limits.add(length)
     this._socket.write(bytes, (error) => {
-      if (error === undefined || error === null) this.#written(length)
+      if (error === undefined || error === null) this.#limits.remove(length)
     })
-  }
-
-  /** Tells the owner to stop, where more waits than it should. */
-  #holdUp(): void {
-    if (this.#heldUp || this.#unwritten <= this.#high) return
-    this.#heldUp = true
-    this._tellPause()
-  }
-
-  #written(length: number): void {
-    this.#unwritten -= length
-    if (this.#heldUp && this.#unwritten <= this.#low) {
-      this._tell(function resumeWriting() {
-        this.#resumeWriting()
-      })
-    }
-  }
-
-  #resumeWriting(): void {
-    if (!this.#heldUp || this.#unwritten > this.#low || this.#lost) return
-    this.#heldUp = false
-    this._tellResume()
   }
 
   readonly #failed = (error: Error): void => {

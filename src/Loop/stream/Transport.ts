@@ -5,6 +5,9 @@ import type { Duplex } from "node:stream"
 export interface Wire extends Duplex {
   /** Sockets have it: ends what is written, and destroys it when the system has taken that. */
   destroySoon?(): void
+  /** Sockets have these: whether it keeps the process. */
+  ref?(): unknown
+  unref?(): unknown
 }
 
 /**

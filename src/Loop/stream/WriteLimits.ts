@@ -31,7 +31,7 @@ export class WriteLimits {
     return { low: this.#low, high: this.#high }
   }
 
-  /** Throws `RangeError` unless `high >= low >= 0`. */
+  /** Throws `RangeError` unless `high >= low >= 0`. `check` says whether there is too much by the new ones. */
   set(limits: { readonly low?: number | undefined; readonly high?: number | undefined } = {}): void {
     const high = limits.high ?? (limits.low === undefined ? HIGH : 4 * limits.low)
     const low = limits.low ?? Math.floor(high / 4)
@@ -39,13 +39,19 @@ export class WriteLimits {
       throw new RangeError(`setWriteBufferLimits takes high >= low >= 0, not high ${high}, low ${low}`)
     this.#high = high
     this.#low = low
-    this.#check()
     this.#resume()
   }
 
+  /** So much was written: `check` follows, once for what is written together. */
   add(bytes: number): void {
     this.#size += bytes
-    this.#check()
+  }
+
+  /** Tells the sender to stop, where more waits than it should. */
+  check(): void {
+    if (this.#heldUp || this.#ended || this.#size <= this.#high) return
+    this.#heldUp = true
+    this.sender.pauseWriting()
   }
 
   /** So much was taken. The sender hears of it in a callback of its own, so that it does not write inside of Node. */
@@ -58,12 +64,6 @@ export class WriteLimits {
   end(): void {
     this.#ended = true
     this.#size = 0
-  }
-
-  #check(): void {
-    if (this.#heldUp || this.#ended || this.#size <= this.#high) return
-    this.#heldUp = true
-    this.sender.pauseWriting()
   }
 
   #resume(): void {

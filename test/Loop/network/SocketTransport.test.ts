@@ -395,6 +395,7 @@ describe("a BufferedProtocol", () => {
     onLoop(async (loop) => {
       const buffer = new Uint8Array(4)
       const second = new Recording(loop)
+      const paused = loop.createFuture<void>()
       let transport!: SocketTransport
       const first: BufferedProtocol = {
         connectionMade: (made) => (transport = made),
@@ -402,11 +403,12 @@ describe("a BufferedProtocol", () => {
         bufferUpdated: () => {
           transport.pauseReading()
           transport.setProtocol(second)
+          paused.setResult(undefined)
         }
       }
       const { peer } = await pair(loop, () => first)
       peer.end("0123456789")
-      await loop.sleep(10)
+      await paused
       expect(second.log).toEqual([])
       transport.resumeReading()
       await second.lost

@@ -14,7 +14,8 @@ import {
   type PipeTransport,
   StreamReader,
   StreamReaderProtocol,
-  StreamWriter
+  StreamWriter,
+  SyncLoop
 } from "../../../src/index.js"
 import { settled, until, withLoop } from "../../support/readerLoops.js"
 
@@ -205,6 +206,19 @@ describe("connectReadPipe", () => {
     })
     expect([stream.destroyed, protocol?.log]).toEqual([true, ["made", "lost null"]])
     expect(() => closed?.connectReadPipe(() => ({}), new PassThrough())).toThrow(LoopClosedError)
+  })
+
+  it("keeps no process while its loop stands still", async () => {
+    const held = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name.startsWith("Pipe")).length
+    const before = held()
+    const { reads, writes } = pipe()
+    const loop = SyncLoop.make()
+    await loop.runUntilComplete(() => reading(loop, reads))
+    expect(held()).toBe(before)
+    await loop.runUntilComplete(async () => expect(held()).toBe(before + 1))
+    await loop.close()
+    fs.closeSync(writes)
   })
 
   it("tells a protocol without methods nothing", () =>

@@ -13,17 +13,21 @@ const open = () => {
   const run = (): void => {
     for (const f of queued.splice(0)) f()
   }
-  return { limits, log, run }
+  const add = (bytes: number): void => {
+    limits.add(bytes)
+    limits.check()
+  }
+  return { add, limits, log, run }
 }
 
 describe("WriteLimits", () => {
   it("tells the sender to stop above the high limit, once, and to go on at the low one, later", () => {
-    const { limits, log, run } = open()
+    const { add, limits, log, run } = open()
     limits.set({ high: 10, low: 4 })
-    limits.add(10)
+    add(10)
     expect(log).toEqual([])
-    limits.add(1)
-    limits.add(1)
+    add(1)
+    add(1)
     expect([log, limits.size]).toEqual([["pause"], 12])
     limits.remove(7)
     run()
@@ -35,34 +39,35 @@ describe("WriteLimits", () => {
   })
 
   it("does not go on where more has come meanwhile", () => {
-    const { limits, log, run } = open()
+    const { add, limits, log, run } = open()
     limits.set({ high: 10 })
-    limits.add(11)
+    add(11)
     limits.remove(11)
-    limits.add(3)
+    add(3)
     run()
     expect(log).toEqual(["pause"])
   })
 
   it("looks again when its limits change (streams-050)", () => {
-    const { limits, log } = open()
+    const { add, limits, log } = open()
     expect(limits.limits).toEqual({ low: 16384, high: 65536 })
-    limits.add(100)
+    add(100)
     expect(() => limits.set({ high: 0, low: 1 })).toThrow(RangeError)
     limits.set({ high: 99 })
+    limits.check()
     expect([log, limits.limits]).toEqual([["pause"], { low: 24, high: 99 }])
     limits.set({ low: 100 })
     expect([log, limits.limits]).toEqual([["pause", "resume"], { low: 100, high: 400 }])
   })
 
   it("tells nothing after its end", () => {
-    const { limits, log, run } = open()
+    const { add, limits, log, run } = open()
     limits.set({ high: 1 })
-    limits.add(2)
+    add(2)
     limits.remove(2)
     limits.end()
     run()
-    limits.add(5)
+    add(5)
     expect(log).toEqual(["pause"])
     limits.end()
     expect(limits.size).toBe(0)

@@ -130,7 +130,7 @@ export class DatagramTransport implements BaseTransport {
       resumeWriting: () => this.#call(() => this.#protocol.resumeWriting?.()),
       later: (f) => this.#push(f)
     })
-    networkOf(loop).transports.add(this)
+    networkOf(loop).opens(this)
     this.#push(() => {
       this.#protocol = make()
       try {
@@ -163,6 +163,7 @@ export class DatagramTransport implements BaseTransport {
     if (this.#closing) return
     const size = bytes.length + HEADER
     this.#limits.add(size)
+    this.#limits.check()
     const sent = (error: Error | null): void => {
       if (this.#lost) return
       this.#limits.remove(size)
@@ -234,6 +235,7 @@ export class DatagramTransport implements BaseTransport {
     readonly high?: number | undefined
   }): void {
     this.#limits.set(limits)
+    this.#limits.check()
   }
 
   toString(): string {
@@ -252,6 +254,13 @@ export class DatagramTransport implements BaseTransport {
   /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
+  }
+
+  /** @internal The loop runs, or stands still: it keeps the process meanwhile, or does not. */
+  hold(process: boolean): void {
+    if (this.#lost) return
+    if (process) this.#socket.ref()
+    else this.#socket.unref()
   }
 
   /** @internal Its row in a report. */

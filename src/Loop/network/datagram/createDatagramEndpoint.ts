@@ -12,6 +12,7 @@ import { checkFactory, checkFamily, checkFlag, checkOptions, optionNames } from 
 import { type DatagramProtocol, DatagramTransport, type Remote } from "./DatagramTransport.js"
 import { bindError, connectError } from "../failures.js"
 import { ownAddresses, withPort } from "../getaddrinfo.js"
+import { networkOf } from "../Network.js"
 import { Opening } from "../Opening.js"
 import { resolveHost } from "../resolve.js"
 import { checkProtocol } from "../SocketTransport.js"
@@ -318,7 +319,7 @@ export const createDatagramEndpoint = <P extends DatagramProtocol>(
   const plan = socket === undefined ? planOf(options) : undefined
   if (socket !== undefined) isBound(socket)
   if (loop._parks(what)) return new Future(loop)
-  loop._refuse(what)
+  networkOf(loop).refuse(what)
   const opening = new EndpointOpening(loop, protocolFactory)
   if (socket !== undefined) opening.adopt(socket)
   else if (plan !== undefined) opening.resolve(plan)

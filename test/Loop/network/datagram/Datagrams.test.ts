@@ -12,7 +12,8 @@ import {
   type EventLoop,
   LoopClosedError,
   ResolveError,
-  type SocketAddress
+  type SocketAddress,
+  SyncLoop
 } from "../../../../src/index.js"
 import { settled, until, withLoop } from "../../../support/readerLoops.js"
 
@@ -308,6 +309,21 @@ describe("opening an endpoint", () => {
     expect(String(transport)).toContain("closed")
     transport?.sendto(bytes("late"), { host: "127.0.0.1", port: 9 })
     expect(() => closed?.createDatagramEndpoint(() => ({}), local)).toThrow(LoopClosedError)
+  })
+})
+
+describe("a loop that stands still", () => {
+  it("is kept by no endpoint, and by its own while it runs", async () => {
+    const held = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name.startsWith("UDP")).length
+    // What the tests before this one have closed is closed in a turn of Node's.
+    await until(() => held() === 0)
+    const loop = SyncLoop.make()
+    await loop.runUntilComplete(() => open(loop, local))
+    expect(held()).toBe(0)
+    await loop.runUntilComplete(async () => expect(held()).toBe(1))
+    expect(held()).toBe(0)
+    await loop.close()
   })
 })
 
