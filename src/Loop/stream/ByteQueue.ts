@@ -101,7 +101,9 @@ export class ByteQueue {
     this.#chunks[this.#head++] = empty
     this.#size -= chunk.length
     if (this.#head === this.#chunks.length) {
-      this.#chunks = []
+      // Mostly there was this one: the next chunk finds the room of it.
+      if (this.#head === 1) this.#chunks.pop()
+      else this.#chunks = []
       this.#head = 0
     } else if (this.#head >= 64 && this.#head * 2 >= this.#chunks.length) {
       this.#chunks = this.#chunks.slice(this.#head)

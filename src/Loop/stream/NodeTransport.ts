@@ -172,7 +172,11 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     const bytes = this.#bytes("write", data)
     if (bytes.length === 0) return
     if (!this.#takes()) return this._dropped()
-    this.#send([bytes])
+    if (this.#tells()) this.#count(bytes, bytes.length)
+    else {
+      this._socket.write(bytes)
+      this.#countLeft()
+    }
     this.#limits.check()
   }
 
@@ -180,8 +184,15 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     const all = Array.from(data, (item) => this.#bytes("writelines", item)).filter(({ length }) => length > 0)
     if (all.length === 0) return
     if (!this.#takes()) return this._dropped()
-    if (all.length > 1) this._socket.cork()
-    this.#send(all)
+    const tells = this.#tells()
+    // They are sent as one.
+    this._socket.cork()
+    for (const bytes of all) {
+      if (tells) this.#count(bytes, bytes.length)
+      else this._socket.write(bytes)
+    }
+    this._socket.uncork()
+    if (!tells) this.#countLeft()
     this.#limits.check()
   }
 
@@ -308,17 +319,15 @@ export abstract class NodeTransport implements ReadTransport, WriteTransport {
     return !this.isClosing() && this._socket.writable
   }
 
-  /** Several are sent as one: the socket is corked. */
-  #send(all: ReadonlyArray<Uint8Array>): void {
-    const socket = this._socket
-    const tells = !this._atOnce || this.#limits.size > 0
-    for (const bytes of all) {
-      if (!tells) socket.write(bytes)
-      else this.#count(bytes, bytes.length)
-    }
-    if (all.length > 1) socket.uncork()
-    // Of what was not taken at once nobody would tell; what follows it in the same stream does.
-    if (!tells && socket.writableLength > 0) this.#count(nothing, socket.writableLength)
+  /** Whether a write has to tell when it was taken, as one before it does, or the socket does not show it. */
+  #tells(): boolean {
+    return !this._atOnce || this.#limits.size > 0
+  }
+
+  /** Of what was not taken at once nobody would tell; what follows it in the same stream does. */
+  #countLeft(): void {
+    const left = this._socket.writableLength
+    if (left > 0) this.#count(nothing, left)
   }
 
   #count(bytes: Uint8Array, length: number): void {

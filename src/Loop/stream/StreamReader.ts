@@ -92,9 +92,7 @@ export class StreamReader {
     if (n < 0) return this.#begin("read", this.#untilEnd())
     const count = Math.floor(n)
     if (!(count > 0) && n !== 0) throw new RangeError(`read takes a whole number of bytes, not ${n}`)
-    return this.#begin("read", {
-      next: () => (count > 0 && this.#bytes.size === 0 && !this.#eof ? undefined : this.#take(count))
-    })
+    return this.#begin("read", new Some(this, count))
   }
 
   /** Exactly `n` bytes, whatever the limit is. Fails with {@link IncompleteReadError} if the end comes first. */
@@ -231,6 +229,11 @@ export class StreamReader {
     if (this.#waiting === read) this.#waiting = undefined
     read._attempt.undo?.()
     this.#pauseIfFull()
+  }
+
+  /** @internal Up to `count` bytes, as soon as there are any, or the end. */
+  _takeSome(count: number): Buffer | undefined {
+    return count > 0 && this.#bytes.size === 0 && !this.#eof ? undefined : this.#take(count)
   }
 
   /** @internal */
@@ -373,6 +376,18 @@ export class StreamReader {
 
   #resumeIfEmpty(): void {
     if (this.#bytes.size <= this.#limit) this.#resume()
+  }
+}
+
+/** `read(n)`, which servers call for each message. */
+class Some implements Attempt<Buffer> {
+  constructor(
+    private readonly reader: StreamReader,
+    private readonly count: number
+  ) {}
+
+  next(): Buffer | undefined {
+    return this.reader._takeSome(this.count)
   }
 }
 
