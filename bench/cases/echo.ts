@@ -62,18 +62,19 @@ class Echo implements Protocol {
   }
 }
 
+/** One buffer for all that comes, as long as nothing of it waits to be written. */
 class BufferedEcho implements BufferedProtocol {
-  readonly #buffer = Buffer.allocUnsafe(64 * 1024)
+  #buffer = Buffer.allocUnsafeSlow(64 * 1024)
   #transport: SocketTransport | undefined
   connectionMade(transport: SocketTransport): void {
     this.#transport = transport
   }
   getBuffer(): Buffer {
+    if (this.#transport?.getWriteBufferSize() !== 0) this.#buffer = Buffer.allocUnsafeSlow(64 * 1024)
     return this.#buffer
   }
   bufferUpdated(length: number): void {
-    // The buffer is written to again before this was sent.
-    this.#transport?.write(Buffer.from(this.#buffer.subarray(0, length)))
+    this.#transport?.write(this.#buffer.subarray(0, length))
   }
 }
 
