@@ -177,10 +177,15 @@ const open = <S extends AnyServer>(
 
 const checkServer = (server: unknown): void => {
   if (isAnyServer(server)) return
-  const { close, listen } = (server ?? {}) as Record<string, unknown>
+  const { close, handleUpgrade, listen } = (server ?? {}) as Record<string, unknown>
   const has =
     typeof listen === "function" ? "no close" : typeof close === "function" ? "no listen" : "neither"
-  const hint = typeof listen === "function" ? ": give the server that is made of it, createServer(app)" : ""
+  const hint =
+    typeof listen === "function"
+      ? ": give the server that is made of it, createServer(app)"
+      : typeof handleUpgrade === "function"
+        ? ": give the server of HTTP that it shares, and this as `webSockets`"
+        : ""
   throw new TypeError(
     `Server.scoped takes a server, something with listen and close; ${describeValue(server)} has ${has}${hint}`
   )

@@ -95,6 +95,9 @@ describe("Server", () => {
       expect(yield* wrong({ close: () => {} })).toBe(
         "TypeError: Server.scoped takes a server, something with listen and close; <Object> has no listen"
       )
+      expect(yield* wrong({ handleUpgrade: () => {}, close: () => {} })).toContain(
+        "give the server of HTTP that it shares, and this as `webSockets`"
+      )
       expect(yield* wrong(Object.assign(() => {}, { listen: () => {} }))).toContain(
         "has no close: give the server that is made of it, createServer(app)"
       )

@@ -25,7 +25,7 @@ import {
   type WebSocketLike
 } from "./kinds.js"
 import type { ServerSettings, Times } from "./ServerOptions.js"
-import { asksForWebSocket } from "./webSocket.js"
+import { asksForWebSocket, GOING_AWAY } from "./webSocket.js"
 
 /** How requests have gone since the server was told to close, and how many WebSockets were there. */
 export interface Count {
@@ -157,6 +157,8 @@ export class Connections implements Watcher, Belongs {
     }
     if (what === "late") for (const exchange of this.#exchanges.keys()) exchange.endEvents()
     for (const connection of [...this.#all.values()]) connection[what]()
+    if (what === "finish") for (const one of this.#unknownWebSockets()) one.close(...GOING_AWAY)
+    if (what === "cut") for (const one of this.#unknownWebSockets()) one.terminate()
     if (what === "tell" || what === "cut") {
       const reason = what === "tell" ? "drain over" : "server closed"
       for (const exchange of this.#exchanges.keys()) exchange.interrupt(reason)
@@ -177,6 +179,12 @@ export class Connections implements Watcher, Belongs {
   ended(exchange: Exchange): void {
     this.#exchanges.delete(exchange)
     this.changed()
+  }
+
+  /** Those that were there before anybody looked. */
+  #unknownWebSockets(): ReadonlyArray<WebSocketLike> {
+    const known = new Set([...this.#all.values()].map((one) => one instanceof Conversation && one.webSocket))
+    return [...(this.settings.webSockets?.clients ?? [])].filter((one) => !known.has(one))
   }
 
   #listen(name: string, listener: Listener): void {

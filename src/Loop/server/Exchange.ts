@@ -183,9 +183,14 @@ export class Http1Exchange extends Exchange {
     return (this.answer.socket?.writableLength ?? 0) > 0
   }
 
-  /** It is the last one on its connection, and says so, if it has not begun. */
-  isLast(): void {
-    if (!this.answer.headersSent) this.answer.setHeader("Connection", "close")
+  /**
+   * It is the last one on its connection, and says so, if it has not begun. Node ends a connection after the answer that says
+   * that, whatever else was asked on it: where another request follows, it is not the last any more.
+   */
+  isLast(last: boolean): void {
+    if (this.answer.headersSent) return
+    if (last) this.answer.setHeader("Connection", "close")
+    else this.answer.removeHeader("Connection")
   }
 
   protected streamsEvents(): boolean {

@@ -18,8 +18,9 @@ export class HttpConnection extends Connection<Http1Exchange> {
   #step: "serve" | "lame" | "finish" | "end" = "serve"
 
   override begin(exchange: Http1Exchange): void {
+    if (this.#step !== "serve") this.exchanges.at(-1)?.isLast(false)
     super.begin(exchange)
-    if (this.#step !== "serve") exchange.isLast()
+    if (this.#step !== "serve") exchange.isLast(true)
   }
 
   override end(exchange: Http1Exchange): void {
@@ -32,7 +33,7 @@ export class HttpConnection extends Connection<Http1Exchange> {
 
   override lameDuck(): void {
     this.#step = "lame"
-    for (const exchange of this.exchanges) exchange.isLast()
+    this.exchanges.at(-1)?.isLast(true)
   }
 
   finish(): void {

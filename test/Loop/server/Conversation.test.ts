@@ -265,6 +265,30 @@ describe("a server with upgraded sockets that closes", () => {
     expect(known.listenerCount("connection")).toBe(0)
   })
 
+  it("S6 closes the WebSockets that were there before it was taken over", async () => {
+    const { sockets, web } = webSockets(0)
+    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve))
+    const { port } = web.address() as { port: number }
+    const client = await raw(port)
+    client.send(upgrade)
+    await client.until("101")
+    const log: Array<string> = []
+    const before: WebSocketLike = {
+      close: (code) => {
+        log.push(`closed ${code}`)
+        sockets[0]?.end()
+      },
+      terminate: () => log.push("terminated")
+    }
+    const known = Object.assign(new EventEmitter(), { clients: new Set([before]) })
+    await serving(web, { webSockets: known }, async ({ close, reports }) => {
+      await close()
+      await client.ended
+      expect(log).toEqual(["closed 1001"])
+      expect(reports).toEqual([])
+    })
+  })
+
   it("knows an upgrade to a WebSocket by its header", () => {
     expect([{ upgrade: "WebSocket" }, { upgrade: "h2c" }, {}].map(asksForWebSocket)).toEqual([
       true,

@@ -137,6 +137,25 @@ describe("a server of HTTP/1 that closes", () => {
     })
   })
 
+  it("S6 says only of the last of such requests that it is the last, since Node ends the connection after that", async () => {
+    const { answers, come, server } = waiting()
+    await serving(server, { host: "127.0.0.1" }, async ({ close, lines, port }) => {
+      const client = await raw(port)
+      client.send(get("/1") + get("/2"))
+      await come(2)
+      const closed = close()
+      await turns()
+      client.send(get("/3"))
+      await come(3)
+      for (const [i, answer] of answers.entries()) answer.end(`answer ${i}.`)
+      const { text } = await client.ended
+      expect(text).toMatch(/answer 0.[^]*answer 1.[^]*Connection: close[^]*answer 2.$/)
+      expect(text.split("Connection: close").length).toBe(2)
+      await closed
+      expect(lines()[0]).toMatch(/3 requests were in flight, all answered$/)
+    })
+  })
+
   it("S6 takes connections and requests during the lame duck, not ready, each answer the last of its connection", async () => {
     await serving(hello(), { host: "127.0.0.1", lameDuck: 400 }, async ({ close, port, server }) => {
       const kept = await raw(port)
