@@ -41,7 +41,10 @@ import { handler, type MakeHandler } from "./server/handler.js"
  */
 export class ScopedServer<out S extends AnyServer = AnyServer> {
   readonly #listening: ListeningServer
-  /** How far its end is: `listening`, `lameDuck`, `draining`, `answering`, `closed`. To be read, and followed. */
+  /**
+   * How far its end is: `listening`, `lameDuck`, `draining`, `answering`, `closed`. To be read, and followed: by its `changes` on
+   * Effect 3, by `SubscriptionRef.changes` on Effect 4.
+   */
   readonly phase: SubscriptionRef.SubscriptionRef<ServerPhase>
   /** Whether it is to be sent requests: false from when its loop was told to stop, or its Scope begins to close. */
   readonly ready: Effect.Effect<boolean> = Effect.sync(() => this.isReady())

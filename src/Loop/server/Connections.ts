@@ -60,7 +60,7 @@ export class Connections implements Watcher, Belongs {
   /** One for all sockets: thousands of them may be idle. */
   readonly #onClose: (this: Socket) => void
   #said: Said = "nothing"
-  #arrived = 0
+  #happened = 0
   #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
 
   constructor(
@@ -125,9 +125,9 @@ export class Connections implements Watcher, Belongs {
     return this.#all.size === 0 && this.#exchanges.size === 0
   }
 
-  /** How many connections have come so far. */
-  get arrived(): number {
-    return this.#arrived
+  /** Counts connections that come, and answers that end. */
+  get happened(): number {
+    return this.#happened
   }
 
   get count(): Count {
@@ -170,6 +170,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   over(exchange: Exchange, outcome: Outcome): void {
+    this.#happened++
     const connection = this.#exchanges.get(exchange)
     if (connection instanceof HttpConnection) connection.end(exchange as Http1Exchange)
     if (connection instanceof Http2Connection) connection.end(exchange as Http2Exchange)
@@ -210,7 +211,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   #add(connection: Connection): void {
-    this.#arrived++
+    this.#happened++
     if (!this.#all.has(connection.socket)) connection.socket.on("close", this.#onClose)
     this.#all.set(connection.socket, connection)
     this.#arriving = connection

@@ -6,11 +6,11 @@
  */
 import type { NetServer } from "./kinds.js"
 
-/** Milliseconds between two looks whether another one has come. */
+/** Milliseconds between two looks whether anything has happened. */
 const STEP = 2
 
-/** So many looks without one are enough. */
-const QUIET = 2
+/** So many looks without it are enough. */
+const QUIET = 3
 
 /** After so many looks it is enough in any case. */
 const MOST = 25
@@ -27,14 +27,17 @@ const keepNone = (server: NetServer): void => {
   handle.listen(0)
 }
 
-/** Calls `f` when no more connections come, as `arrived` counts them; soon in any case. */
-export const afterLastArrivals = (server: NetServer, arrived: () => number, f: () => void): void => {
+/**
+ * Calls `f` when no more connections come; soon in any case. `happened` counts what comes, and the answers, since whoever has got
+ * one may come again.
+ */
+export const afterLastArrivals = (server: NetServer, happened: () => number, f: () => void): void => {
   if (server.listening) keepNone(server)
-  let seen = arrived()
+  let seen = happened()
   let quiet = 0
   let looks = 0
   const look = (): void => {
-    const now = arrived()
+    const now = happened()
     quiet = now === seen ? quiet + 1 : 0
     seen = now
     if (quiet >= QUIET || ++looks >= MOST) return f()

@@ -368,6 +368,39 @@ describe("a server of HTTP/1 that closes", () => {
     })
   })
 
+  it("S6 waits no longer for a client that sends its request byte by byte, or resets at any step", async () => {
+    const { answers, come, server } = waiting()
+    await serving(server, { host: "127.0.0.1", idle: 60 }, async ({ close, lines, port, reports }) => {
+      const slow = await raw(port)
+      const request = get("/slow")
+      let sent = 0
+      const dribble = setInterval(() => slow.socket.writable && slow.send(request[sent++] ?? ""), 5)
+      slow.socket.on("close", () => clearInterval(dribble))
+      // Resets before, in and after the request, in the answer, and when the server has ended its side.
+      const steps = await Promise.all(
+        ["", "GET / HT", get("/reset"), get("/half")].map(async (text) => {
+          const client = await raw(port)
+          client.send(text)
+          return client
+        })
+      )
+      await come(2)
+      for (const answer of answers) answer.on("error", () => {})
+      answers[1]?.writeHead(200, { "Content-Length": 100 }).write("some")
+      await turns(10)
+      const closed = close()
+      for (const client of steps) {
+        await turns(2)
+        client.socket.resetAndDestroy()
+      }
+      const { text } = await slow.ended
+      expect(text).toMatch(/^HTTP\/1.1 503 /)
+      await closed
+      expect(lines()[0]).toContain("2 requests were in flight, 0 answered, 2 left by their clients")
+      expect(reports).toEqual([])
+    })
+  })
+
   it("S6 changes nothing of a server that is open: upgrades without a listener are requests, and 100-continue is Node's", async () => {
     await serving(hello(), { host: "127.0.0.1" }, async ({ port }) => {
       const client = await raw(port)
