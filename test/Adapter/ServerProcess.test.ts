@@ -130,6 +130,30 @@ describe("a program with a server", () => {
   )
 
   it(
+    "S6 a server without descriptors lives on, serves again when it has some, and closes",
+    async () => {
+      const child = start("run", { shell: 'ulimit -n 40; exec "$@"' })
+      await child.until(";")
+      const port = Number(/listening (\d+);/.exec(child.output())?.[1])
+      const clients = await Promise.all(Array.from({ length: 80 }, () => raw(port)))
+      const ended = clients.map((client) => client.ended)
+      // Those that it could not take have ended, and the others are served.
+      await Promise.race(ended)
+      for (const client of clients) client.socket.destroy()
+      await Promise.all(ended)
+      const { answered, all, counts } = load(port)
+      await answered(CLIENTS)
+      child.kill("SIGTERM")
+      const end = await child.ended
+      await all
+      expect(Object.keys(counts).filter((what) => what.includes("part"))).toEqual([])
+      expect(closed(end.output)).toMatch(/all answered|nothing was in flight/)
+      expect(end.code).toBe(143)
+    },
+    TIMEOUT
+  )
+
+  it(
     "S6 phases longer than the deadline that the loop was given are refused before anything listens",
     async () => {
       const { code, output } = await start("short").ended

@@ -15,6 +15,12 @@ export interface Belongs {
   readonly server: string
 }
 
+/** A socket, or a session of HTTP/2: it says when it has ended. */
+export interface Life {
+  readonly destroyed: boolean
+  once(event: "close", listener: () => void): unknown
+}
+
 /** Who is at the other end, for reports. */
 const remoteOf = (socket: Socket): string => {
   const { destroyed, remoteAddress, remotePort } = socket
@@ -36,6 +42,11 @@ export abstract class Connection<E extends Exchange = Exchange> {
   ) {
     // A whole number takes no memory of its own.
     this.startedAt = Math.round(belongs.time())
+  }
+
+  /** What lives as long as it does. */
+  get life(): Life {
+    return this.socket
   }
 
   /** Who is at the other end. Not known any more when it is destroyed. */

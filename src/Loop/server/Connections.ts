@@ -5,7 +5,7 @@
 import type { EventEmitter } from "node:events"
 import type { Home, Leftover } from "../ports.js"
 import { Companion } from "./Companion.js"
-import type { Belongs, Connection } from "./Connection.js"
+import type { Belongs, Connection, Life } from "./Connection.js"
 import { Conversation } from "./Conversation.js"
 import { enterExchange } from "./requestOfCall.js"
 import { type Exchange, Http1Exchange, Http2Exchange, type Outcome, type Watcher } from "./Exchange.js"
@@ -41,14 +41,20 @@ type Said = "nothing" | "lameDuck" | "finish" | "late" | "tell" | "cut"
 
 const order: ReadonlyArray<Said> = ["nothing", "lameDuck", "finish", "late", "tell", "cut"]
 
+/** So many are not worth a look for those that have ended. */
+const MOST_UNCHECKED = 64
+
 /** The socket under one of TLS. */
 const below = (socket: Socket): Socket | undefined =>
   (socket as { readonly _parent?: unknown })._parent as Socket | undefined
 
 export class Connections implements Watcher, Belongs {
-  /** By their sockets: of each, what it is now. */
-  readonly #all = new Map<object, Connection>()
-  readonly #bySession = new WeakMap<object, Http2Connection>()
+  /**
+   * By their sockets or sessions: of each, what it is now. Until the server closes, those that have ended are found when there
+   * are twice as many as there were: a listener for each costs more memory than all else that is kept of one that is idle.
+   */
+  readonly #all = new Map<Life, Connection>()
+  #checkAt = MOST_UNCHECKED
   /** Requests that are not over, or are served by somebody still. */
   readonly #exchanges = new Map<Exchange, Connection>()
   readonly #companions: Array<Companion> = []
@@ -57,8 +63,6 @@ export class Connections implements Watcher, Belongs {
   readonly #speech: ReturnType<typeof speechOf>
   /** The connection whose event is being emitted. */
   #arriving: Connection | undefined
-  /** One for all sockets: thousands of them may be idle. */
-  readonly #onClose: (this: Socket) => void
   #said: Said = "nothing"
   #happened = 0
   #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
@@ -71,10 +75,6 @@ export class Connections implements Watcher, Belongs {
     private readonly times: Times,
     /** Something has ended. */ private readonly changed: () => void
   ) {
-    const closed = (socket: Socket): void => this.#closed(socket)
-    this.#onClose = function () {
-      closed(this)
-    }
     this.#secure = isSecure(node)
     this.#speech = speechOf(node)
     this.#listen("connection", (socket: Socket) => {
@@ -84,7 +84,7 @@ export class Connections implements Watcher, Belongs {
       this.#listen("secureConnection", (socket: Socket) => {
         const handshake = this.#handshakeOf(socket)
         const connection = this.#first(socket)
-        if (handshake !== undefined) this.#all.delete(handshake.socket)
+        if (handshake !== undefined) this.#all.delete(handshake.life)
         this.#add(connection)
       })
     }
@@ -140,6 +140,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   held(): ReadonlyArray<Leftover> {
+    this.#check()
     const served = [...this.#exchanges.keys()].filter(({ isOver }) => isOver)
     return [
       ...[...this.#all.values()].flatMap((connection) => connection.describe()),
@@ -150,7 +151,11 @@ export class Connections implements Watcher, Belongs {
   /** Takes all of them, and those that come, one step further. */
   say(what: Exclude<Said, "nothing">): void {
     this.#said = what
-    if (what === "lameDuck") this.#count.inFlight = this.#exchanges.size
+    if (what === "lameDuck") {
+      this.#check()
+      for (const life of this.#all.keys()) life.once("close", () => this.#closed(life))
+      this.#count.inFlight = this.#exchanges.size
+    }
     if (what === "finish") {
       this.#count.conversations = [...this.#all.values()].filter((one) => one instanceof Conversation).length
       for (const exchange of this.#exchanges.keys()) exchange.tellClosing()
@@ -211,25 +216,38 @@ export class Connections implements Watcher, Belongs {
   }
 
   #add(connection: Connection): void {
+    const { life } = connection
+    const isNew = !this.#all.has(life)
     this.#happened++
-    if (!this.#all.has(connection.socket)) connection.socket.on("close", this.#onClose)
-    this.#all.set(connection.socket, connection)
+    this.#all.set(life, connection)
     this.#arriving = connection
-    if (this.#said === "nothing") return
+    if (this.#said === "nothing") return this.#checkNowAndThen()
+    if (isNew) life.once("close", () => this.#closed(life))
     // One that was accepted as the server stopped accepting is like the others.
     for (const step of order.slice(1, order.indexOf(this.#said) + 1)) {
       connection[step as Exclude<Said, "nothing">]()
     }
   }
 
-  #closed(socket: Socket): void {
-    const connection = this.#all.get(socket)
+  #checkNowAndThen(): void {
+    if (this.#all.size < this.#checkAt) return
+    this.#check()
+    this.#checkAt = Math.max(MOST_UNCHECKED, 2 * this.#all.size)
+  }
+
+  /** Those that have ended without a word. */
+  #check(): void {
+    for (const life of [...this.#all.keys()]) if (life.destroyed) this.#closed(life)
+  }
+
+  #closed(life: Life): void {
+    const connection = this.#all.get(life)
     if (connection === undefined) return
     if (connection instanceof Conversation) {
       connection.close()
       if (connection.isCut) this.#count.cut++
     }
-    this.#all.delete(socket)
+    this.#all.delete(life)
     if (connection.exchanges.length > 0) {
       setImmediate(() => connection.exchanges.forEach((exchange) => exchange.connectionClosed()))
     }
@@ -263,23 +281,30 @@ export class Connections implements Watcher, Belongs {
     connection.begin(exchange)
   }
 
-  #session(session: Http2Session): void {
+  /** One that has just come is that of the connection whose event it is; others were there before anybody looked. */
+  #session(session: Http2Session): Http2Connection {
     const arriving = this.#arriving
     const socket = arriving?.socket ?? session.socket
     const connection = new Http2Connection(this, socket as Socket, session)
-    this.#bySession.set(session, connection)
+    if (arriving !== undefined) this.#all.delete(arriving.life)
     this.#add(connection)
+    this.#arriving = undefined
+    return connection
   }
 
   #stream(stream: ServerHttp2Stream, headers: Record<string, string>): void {
     const { session } = stream
     if (session === undefined) return
-    if (!this.#bySession.has(session)) this.#session(session)
-    const connection = this.#bySession.get(session)
-    if (connection === undefined) return
+    const known = this.#all.get(session)
+    const connection = known instanceof Http2Connection ? known : this.#sessionBefore(session)
     const exchange = new Http2Exchange(this, connection, stream, headers)
     this.#began(exchange, connection)
     connection.begin(exchange)
+  }
+
+  #sessionBefore(session: Http2Session): Http2Connection {
+    this.#arriving = undefined
+    return this.#session(session)
   }
 
   #began(exchange: Exchange, connection: Connection): void {

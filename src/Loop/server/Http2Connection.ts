@@ -2,7 +2,7 @@
  * A connection of HTTP/2: a session and its streams. GOAWAY tells its client to go elsewhere; what it had asked for by then is
  * still answered.
  */
-import { Connection, type Belongs } from "./Connection.js"
+import { Connection, type Belongs, type Life } from "./Connection.js"
 import type { Http2Exchange } from "./Exchange.js"
 import type { Http2Session, Socket } from "./kinds.js"
 
@@ -21,6 +21,10 @@ export class Http2Connection extends Connection<Http2Exchange> {
     readonly session: Http2Session
   ) {
     super(belongs, socket)
+  }
+
+  override get life(): Life {
+    return this.session
   }
 
   override begin(exchange: Http2Exchange): void {
@@ -48,7 +52,6 @@ export class Http2Connection extends Connection<Http2Exchange> {
     for (const exchange of this.exchanges) exchange.cut()
     this.session.on("error", () => {})
     if (!this.session.destroyed) this.session.destroy()
-    this.destroy()
   }
 
   protected state(): [string, string] {

@@ -401,6 +401,21 @@ describe("a server of HTTP/1 that closes", () => {
     })
   })
 
+  it("S6 keeps no more than a few of the connections that have ended while it is open", async () => {
+    const sockets: Array<WeakRef<object>> = []
+    const server = hello().on("connection", (socket) => void sockets.push(new WeakRef(socket)))
+    await serving(server, { host: "127.0.0.1" }, async ({ port }) => {
+      for (let i = 0; i < 300; i++) {
+        const client = await raw(port)
+        client.send(get("/", "Connection: close"))
+        await client.ended
+      }
+      await turns()
+      globalThis.gc?.()
+      expect(sockets.filter((socket) => socket.deref() !== undefined).length).toBeLessThan(140)
+    })
+  })
+
   it("S6 changes nothing of a server that is open: upgrades without a listener are requests, and 100-continue is Node's", async () => {
     await serving(hello(), { host: "127.0.0.1" }, async ({ port }) => {
       const client = await raw(port)
