@@ -101,19 +101,21 @@ describe("a server of HTTP/1 that closes", () => {
 
   it("S6 ends a connection after an answer whose headers had said that it is kept", async () => {
     const { answers, come, server } = waiting()
-    await serving(server, { host: "127.0.0.1" }, async ({ close, port }) => {
+    await serving(server, { host: "127.0.0.1", idle: "5 seconds" }, async ({ close, lines, port }) => {
       const client = await raw(port)
       client.send(get("/"))
       await come(1)
       answers[0]?.writeHead(200, { "Content-Length": 6 }).write("who")
       await client.until("who")
       const closed = close()
+      while (server.listening) await turns(1)
       await turns()
       answers[0]?.end("le!")
       const { error, text } = await client.ended
       expect(error).toBeUndefined()
       expect(text).toMatch(/Connection: keep-alive[^]*whole!$/)
       await closed
+      expect(Number(/closed in (\d+)/.exec(lines()[0] ?? "")?.[1])).toBeLessThan(2_000)
     })
   })
 
