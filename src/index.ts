@@ -4,7 +4,7 @@
  *     src/index.ts            this door: what programs import, and nothing else
  *     src/effect.ts           the seam: every name of Effect that differs between its lines
  *     src/Adapter/            the border's operations, one file each, named as programs call them
- *       task/ reading/ visit/ emitter/            what they are made of; never imports an operation
+ *       task/ reading/ visit/ emitter/ server/    what they are made of; never imports an operation
  *     src/Loop/               Loop (the tag), EventLoop, EffectLoop, SyncLoop, Settings, ports (types), errors
  *       kernel/               the loop itself: plain classes that know neither Node nor Effect
  *       host/                 what the kernel stands on: clock and turns of Node, async-local state, the log

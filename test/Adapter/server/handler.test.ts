@@ -11,9 +11,9 @@ import {
   type Report,
   Server
 } from "../../../src/index.js"
-import { servingsOf } from "../../../src/Loop/server/requests.js"
+import { closesWith, servingsOf } from "../../../src/Loop/server/requests.js"
 import { ask, exchange, head, httpServer, until } from "../../support/requests.js"
-import { collecting, open, scoped } from "../../support/scopedLoops.js"
+import { collecting, open, scoped, settle } from "../../support/scopedLoops.js"
 
 /** Runs `body` on a loop that keeps its reports, in a Scope of its own. */
 const reporting = <A, E>(body: Effect.Effect<A, E, Loop | Scope.Scope>, options: LoopOptions = {}) => {

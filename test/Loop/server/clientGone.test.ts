@@ -305,6 +305,35 @@ describe("a scoped server whose handlers are fibers", () => {
   )
 })
 
+describe("a Stream of events that has not asked when its server closes", () => {
+  it.live("T8 is interrupted when the server has ended its answer, and its client has it whole", () =>
+    quiet(
+      Effect.gen(function* () {
+        const log: Array<unknown> = []
+        const scope = yield* Scope.make()
+        const serve = Effect.gen(function* () {
+          const handle = yield* Server.handler((request) =>
+            Effect.succeed({
+              headers: { "content-type": "text/event-stream" },
+              body: Stream.concat(Stream.make("data: hello\n\n"), Stream.never).pipe(
+                Stream.ensuring(Effect.sync(() => log.push(reasonOf(request))))
+              )
+            })
+          )
+          return yield* Server.scoped(http.createServer(handle), { host: "127.0.0.1", idle: "20 millis" })
+        })
+        const { port } = yield* Scope.extend(serve, scope)
+        const client = yield* rawClient(port)
+        client.write(head("GET /events"))
+        yield* Effect.promise(() => client.until(/hello/))
+        yield* Scope.close(scope, Exit.void)
+        expect(yield* Effect.promise(() => client.closed())).toMatch(/hello\n\n\r\n0\r\n\r\n$/)
+        expect(log).toEqual(["server closed"])
+      })
+    )
+  )
+})
+
 describe("client gone, server closing and handler finishing at the same moment", () => {
   /** What is answered in the end, if anything, and how often each handler has ended. */
   const race = (first: "client" | "server" | "handler", second: "client" | "server" | "handler") =>

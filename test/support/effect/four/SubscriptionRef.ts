@@ -8,5 +8,11 @@ export interface SubscriptionRef<A> extends R.SubscriptionRef<A> {
   readonly changes: Stream.Stream<A>
 }
 
-export const make = <A>(value: A): Effect.Effect<SubscriptionRef<A>> =>
-  Effect.map(R.make(value), (ref) => Object.assign(ref, { changes: R.changes(ref) }))
+// Of those that the library makes, too.
+Object.defineProperty(Object.getPrototypeOf(Effect.runSync(R.make(0))), "changes", {
+  get(this: R.SubscriptionRef<unknown>) {
+    return R.changes(this)
+  }
+})
+
+export const make = R.make as <A>(value: A) => Effect.Effect<SubscriptionRef<A>>
