@@ -280,6 +280,45 @@ describe("Server.handler", () => {
   )
 
   it.live(
+    "T8 serves nothing new of a loop that is closing, unless a server that closes with it waits for the answer",
+    () =>
+      Effect.gen(function* () {
+        const { exceptionHandler, reports } = collecting()
+        const scope = yield* Scope.make()
+        const loop = yield* Scope.extend(open({ exceptionHandler }), scope)
+        const log: Array<string> = []
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const handle = yield* Server.handler((request) =>
+              Effect.sync(() => {
+                log.push(request.path)
+                return { body: "served" }
+              })
+            )
+            let closesWithIt = false
+            const { port } = yield* httpServer((request, response) => {
+              if (closesWithIt) closesWith(response, { closing: () => new AbortController().signal })
+              void handle(request, response)
+            })
+            // It ends a while after it is told to.
+            let release = (): void => {}
+            loop.createTask(() => new Promise<void>((resolve) => (release = resolve)))
+            yield* settle
+            const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+            yield* until(() => loop._closing.begun)
+            expect(statusOf(yield* exchange(port, head("GET /stranger")))).toBe(503)
+            closesWithIt = true
+            expect(statusOf(yield* ask(port, "GET /waited-for"))).toBe(200)
+            release()
+            yield* Fiber.join(closing)
+          })
+        ).pipe(Effect.provideService(Loop, loop))
+        expect(log).toEqual(["/waited-for"])
+        expect(reports).toEqual([])
+      })
+  )
+
+  it.live(
     "T8 tells who closes a server of the fibers that serve an answer, and is interrupted by it with its reason",
     () =>
       quiet(
