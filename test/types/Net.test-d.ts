@@ -1,7 +1,8 @@
 // What Net infers.
-import { Context, Effect, type Scope, type Sink, type Stream } from "effect"
+import { Effect, type Scope, type Sink, type Stream } from "effect"
 import type { Server as NetServer } from "node:net"
 import { describe, expectTypeOf, it } from "vitest"
+import { Tag } from "../../src/effect.js"
 import type { Loop } from "../../src/index.js"
 import {
   type BindError,
@@ -15,7 +16,7 @@ import {
   type ScopedServer
 } from "../../src/index.js"
 
-class Database extends Context.Tag("test/Database")<Database, number>() {}
+class Database extends Tag<Database, { readonly limit: number }>()("types/Net/Database") {}
 
 declare const connection: Connection
 
@@ -53,7 +54,7 @@ describe("Net.listen", () => {
     const server = Net.listen({ port: 80 }, (each) =>
       Effect.gen(function* () {
         expectTypeOf(each).toEqualTypeOf<Connection>()
-        const limit = yield* Database
+        const { limit } = yield* Database
         yield* Effect.addFinalizer(() => Effect.void)
         yield* each.write(String(limit))
       })
