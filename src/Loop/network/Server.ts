@@ -250,11 +250,16 @@ export class Server {
   }
 
   toString(): string {
-    return `<Server ${this._name} ${this.#state} connections=${this.#connections.size}>`
+    return `<Server ${this._name} ${this.#state} connections=${this.#open}>`
   }
 
   toJSON(): unknown {
-    return { _id: "Server", name: this._name, state: this.#state, connections: this.#connections.size }
+    return { _id: "Server", name: this._name, state: this.#state, connections: this.#open }
+  }
+
+  /** Connections that are there, or on their way to be told of. */
+  get #open(): number {
+    return this.#connections.size + this.#arriving.size
   }
 
   /** @internal How Node shows it. */
@@ -327,7 +332,7 @@ export class Server {
       name: this._name,
       age: this.#loop.time() - this.#createdAt,
       state: this.#state,
-      waitingOn: `connections (${this.#connections.size} open)`,
+      waitingOn: `connections (${this.#open} open)`,
       createdAt: this.#plan.what,
       blamed: false
     }

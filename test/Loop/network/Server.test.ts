@@ -445,9 +445,9 @@ describe("closing a server", () => {
     expect(task.cancelled()).toBe(true)
     await until(() => socket.destroyed || socket.readableEnded)
     expect(Buffer.concat(read).toString()).toBe("from the cleanup")
-    expect(
+    const handles = () =>
       process.getActiveResourcesInfo().filter((name) => /TCP(Server|Socket)|PipeServer/.test(name))
-    ).toEqual([])
+    await until(() => handles().length === 0)
   })
 
   it("S2 what is left at the deadline is named in the table, and blamed for nothing", async () => {
@@ -470,7 +470,7 @@ describe("closing a server", () => {
     const loop = SyncLoop.make()
     const server = await loop.runUntilComplete(() => loop.createServer(echo, { host: "127.0.0.1" }))
     const listening = () => process.getActiveResourcesInfo().filter((name) => /TCPServer/.test(name)).length
-    expect(listening()).toBe(0)
+    await until(() => listening() === 0)
     const socket = client({ port: portOf(server) })
     socket.write("between runs")
     await loop.runUntilComplete(async () => {
