@@ -45,7 +45,7 @@ export type { HandlerOptions, RequestHandler } from "./Adapter/server/handler.js
 export { toThread } from "./Adapter/toThread.js"
 export { Net } from "./Adapter/Net.js"
 export type { ConnectionHandler, ListenOptions } from "./Loop/server/ConnectionServer.js"
-export { Connection } from "./Loop/network/Connection.js"
+export { Connection } from "./Loop/network/connecting/Connection.js"
 export { ScopedServer, Server } from "./Adapter/Server.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 
@@ -66,13 +66,13 @@ export type { ExecutorOptions } from "./Loop/executor/ExecutorOptions.js"
 export type { JobArguments, JobContext, JobValue, ModuleJob } from "./Loop/executor/ModuleJob.js"
 export { Limiter } from "./Loop/executor/Limiter.js"
 export { transfer, type Transfer, type Transferred } from "./Loop/executor/transfer.js"
-export type { Answer, WholeAnswer } from "./Loop/server/answer.js"
+export type { Answer, WholeAnswer } from "./Loop/server/request/answer.js"
 export {
   ServerRequest,
   type HttpResponse,
   type NodeRequest,
   type NodeResponse
-} from "./Loop/server/ServerRequest.js"
+} from "./Loop/server/request/ServerRequest.js"
 export { causeOf } from "./Loop/fiber/Outcome.js"
 export { copyContext } from "./Loop/host/AsyncContext.js"
 export type { Watchable } from "./Loop/readers/fdOf.js"
@@ -96,19 +96,22 @@ export type {
   AdoptedSocket,
   ConnectionOptions,
   UnixConnectionOptions
-} from "./Loop/network/createConnection.js"
-export type { ServerOptions as AioServerOptions, UnixServerOptions } from "./Loop/network/createServer.js"
+} from "./Loop/network/connecting/createConnection.js"
+export type {
+  ServerOptions as AioServerOptions,
+  UnixServerOptions
+} from "./Loop/network/listening/createServer.js"
 export type { SocketAddress } from "./Loop/network/Address.js"
 export type { BaseProtocol, BufferedProtocol, Protocol } from "./Loop/network/Protocol.js"
-export { Server as AioServer, type ServerSocket } from "./Loop/network/Server.js"
+export { Server as AioServer, type ServerSocket } from "./Loop/network/listening/Server.js"
 export { SocketTransport } from "./Loop/network/SocketTransport.js"
-export type { PipeEnd, PipeProtocol } from "./Loop/network/connectPipe.js"
+export type { PipeEnd, PipeProtocol } from "./Loop/network/connecting/connectPipe.js"
 export type { DatagramOptions } from "./Loop/network/datagram/createDatagramEndpoint.js"
 export { DatagramTransport, type DatagramProtocol } from "./Loop/network/datagram/DatagramTransport.js"
-export type { ResolveOptions } from "./Loop/network/getaddrinfo.js"
-export type { NameInfo } from "./Loop/network/getnameinfo.js"
-export type { StreamOptions } from "./Loop/network/openStreams.js"
-export { StreamReaderProtocol, type ClientConnected } from "./Loop/network/StreamReaderProtocol.js"
+export type { ResolveOptions } from "./Loop/network/names/getaddrinfo.js"
+export type { NameInfo } from "./Loop/network/names/getnameinfo.js"
+export type { StreamOptions } from "./Loop/network/streams/openStreams.js"
+export { StreamReaderProtocol, type ClientConnected } from "./Loop/network/streams/StreamReaderProtocol.js"
 
 export { Event } from "./Loop/kernel/Event.js"
 export { Future, FutureTypeId, isFuture } from "./Loop/kernel/Future.js"

@@ -5,9 +5,9 @@ import type { BindError, ConnectError, ResolveError } from "../Loop/errors.js"
 import type { LoopClosedError, QueueFullError } from "../Loop/kernel/errors.js"
 import { workName } from "../Loop/kernel/describe.js"
 import { Loop } from "../Loop/Loop.js"
-import { connect as connectOn } from "../Loop/network/connect.js"
-import type { Connection } from "../Loop/network/Connection.js"
-import type { ConnectionOptions, UnixConnectionOptions } from "../Loop/network/createConnection.js"
+import { connect as connectOn } from "../Loop/network/connecting/connect.js"
+import type { Connection } from "../Loop/network/connecting/Connection.js"
+import type { ConnectionOptions, UnixConnectionOptions } from "../Loop/network/connecting/createConnection.js"
 import {
   checkListen,
   type ConnectionHandler,

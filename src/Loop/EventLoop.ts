@@ -26,23 +26,23 @@ import { shellCommand, startSubprocess } from "./process/startSubprocess.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import type { SubprocessProtocol, SubprocessTransport } from "./process/SubprocessTransport.js"
 import type { Watchable } from "./readers/fdOf.js"
-import { connectReadPipe, connectWritePipe } from "./network/connectPipe.js"
+import { connectReadPipe, connectWritePipe } from "./network/connecting/connectPipe.js"
 import { createDatagramEndpoint, type DatagramOptions } from "./network/datagram/createDatagramEndpoint.js"
 import type { DatagramProtocol, DatagramTransport } from "./network/datagram/DatagramTransport.js"
 import type { EndpointMethods } from "./network/EndpointMethods.js"
-import { getaddrinfo, type ResolveOptions } from "./network/getaddrinfo.js"
-import { getnameinfo, type NameInfo } from "./network/getnameinfo.js"
+import { getaddrinfo, type ResolveOptions } from "./network/names/getaddrinfo.js"
+import { getnameinfo, type NameInfo } from "./network/names/getnameinfo.js"
 import {
   openConnection,
   openUnixConnection,
   startServer,
   startUnixServer,
   type StreamOptions
-} from "./network/openStreams.js"
-import type { PipeEnd, PipeProtocol } from "./network/connectPipe.js"
+} from "./network/streams/openStreams.js"
+import type { PipeEnd, PipeProtocol } from "./network/connecting/connectPipe.js"
 import type { SocketAddress } from "./network/Address.js"
-import type { StreamMethods } from "./network/StreamMethods.js"
-import type { ClientConnected } from "./network/StreamReaderProtocol.js"
+import type { StreamMethods } from "./network/streams/StreamMethods.js"
+import type { ClientConnected } from "./network/streams/StreamReaderProtocol.js"
 import type { PipeTransport } from "./stream/PipeTransport.js"
 import type { StartTlsOptions } from "./stream/StartTlsOptions.js"
 import type { StreamReader } from "./stream/StreamReader.js"
@@ -53,23 +53,23 @@ import type {
   AdoptedSocket,
   ConnectionOptions,
   UnixConnectionOptions
-} from "./network/createConnection.js"
+} from "./network/connecting/createConnection.js"
 import {
   connectAcceptedSocket,
   createConnection,
   createUnixConnection,
   startTls
-} from "./network/createConnection.js"
+} from "./network/connecting/createConnection.js"
 import {
   createServer,
   createUnixServer,
   type ServerOptions,
   type UnixServerOptions
-} from "./network/createServer.js"
+} from "./network/listening/createServer.js"
 import { Network, type NetworkNumbers } from "./network/Network.js"
 import type { NetworkMethods } from "./network/NetworkMethods.js"
 import type { BufferedProtocol, Protocol } from "./network/Protocol.js"
-import type { Server } from "./network/Server.js"
+import type { Server } from "./network/listening/Server.js"
 import type { SocketTransport } from "./network/SocketTransport.js"
 import { type ReaderNumbers, Readers, readersOf } from "./readers/Readers.js"
 import type { SignalMethods } from "./signals/SignalMethods.js"

@@ -2,10 +2,14 @@
  * Calls of a `toAio(fn, { scoped: true })` in the handling of a request: interrupted with it, and what the framework that has
  * called is told then.
  */
-import { isGone } from "../../Loop/server/gone.js"
-import { exchangeName, serveWith } from "../../Loop/server/FutureServing.js"
-import { answerInstead, unavailable } from "../../Loop/server/instead.js"
-import { currentExchange, exchangeIn, type RequestAndAnswer } from "../../Loop/server/requestOfCall.js"
+import { isGone } from "../../Loop/server/request/gone.js"
+import { exchangeName, serveWith } from "../../Loop/server/request/FutureServing.js"
+import { answerInstead, unavailable } from "../../Loop/server/connections/instead.js"
+import {
+  currentExchange,
+  exchangeIn,
+  type RequestAndAnswer
+} from "../../Loop/server/request/requestOfCall.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Home } from "../../Loop/ports.js"
 

@@ -9,16 +9,16 @@ import { isThenable } from "../../Loop/kernel/adopt.js"
 import { describeValue, workName } from "../../Loop/kernel/describe.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
-import type { Answer, WholeAnswer } from "../../Loop/server/answer.js"
-import { type Handling, RequestFiber } from "../../Loop/server/RequestFiber.js"
+import type { Answer, WholeAnswer } from "../../Loop/server/request/answer.js"
+import { type Handling, RequestFiber } from "../../Loop/server/request/RequestFiber.js"
 import {
   type HttpResponse,
   type NodeRequest,
   type NodeResponse,
   type Request,
   ServerRequest
-} from "../../Loop/server/ServerRequest.js"
-import { spanned, type SpanOption } from "../../Loop/server/requestSpan.js"
+} from "../../Loop/server/request/ServerRequest.js"
+import { spanned, type SpanOption } from "../../Loop/server/request/requestSpan.js"
 import { checkFunctionOptions, checkOptions, givenName } from "../task/options.js"
 import { Members } from "../visit/owned.js"
 

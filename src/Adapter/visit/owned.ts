@@ -9,7 +9,7 @@ import { currentFiber } from "../../effect.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import type { Loop } from "../../Loop/Loop.js"
 import type { EffectOptions, Home } from "../../Loop/ports.js"
-import type { RequestEnd } from "../../Loop/server/requests.js"
+import type { RequestEnd } from "../../Loop/server/request/requests.js"
 import { askAndJoin, cancel } from "../task/join.js"
 import { capture, type Starter } from "./capture.js"
 

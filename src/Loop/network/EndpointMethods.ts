@@ -1,11 +1,11 @@
 /** The loop's methods for datagrams, pipes and names, and their documentation. The files of their names do it. */
 import type { Future } from "../kernel/Future.js"
 import type { PipeTransport } from "../stream/PipeTransport.js"
-import type { PipeEnd, PipeProtocol } from "./connectPipe.js"
+import type { PipeEnd, PipeProtocol } from "./connecting/connectPipe.js"
 import type { DatagramOptions } from "./datagram/createDatagramEndpoint.js"
 import type { DatagramProtocol, DatagramTransport } from "./datagram/DatagramTransport.js"
-import type { ResolveOptions } from "./getaddrinfo.js"
-import type { NameInfo } from "./getnameinfo.js"
+import type { ResolveOptions } from "./names/getaddrinfo.js"
+import type { NameInfo } from "./names/getnameinfo.js"
 import type { SocketAddress } from "./Address.js"
 
 /**

@@ -6,11 +6,11 @@ import type {
   AdoptedSocket,
   ConnectionOptions,
   UnixConnectionOptions
-} from "./createConnection.js"
-import type { ServerOptions, UnixServerOptions } from "./createServer.js"
+} from "./connecting/createConnection.js"
+import type { ServerOptions, UnixServerOptions } from "./listening/createServer.js"
 import type { Future } from "../kernel/Future.js"
 import type { BufferedProtocol, Protocol } from "./Protocol.js"
-import type { Server } from "./Server.js"
+import type { Server } from "./listening/Server.js"
 import type { StartTlsOptions } from "../stream/StartTlsOptions.js"
 import type { SocketTransport } from "./SocketTransport.js"
 

@@ -2,7 +2,7 @@
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls"
 import { type DurationInput, toMillis } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
-import { LONGEST_PATH } from "./unixSocket.js"
+import { LONGEST_PATH } from "./listening/unixSocket.js"
 
 /** Throws for options that are no object, and for those that nobody knows. */
 export const checkOptions = (

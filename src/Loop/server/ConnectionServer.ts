@@ -7,7 +7,7 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { describeValue } from "../kernel/describe.js"
 import { isLoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
-import { Connection } from "../network/Connection.js"
+import { Connection } from "../network/connecting/Connection.js"
 import type { EffectOptions, Home } from "../ports.js"
 import type { ServerOptions } from "./ServerOptions.js"
 

@@ -15,9 +15,9 @@ import { logAs } from "../host/Reporter.js"
 import { tableOf } from "../closing/Leftovers.js"
 import { guardedRow } from "../closing/row.js"
 import type { Home, Leftover } from "../ports.js"
-import type { Connections, Count } from "./Connections.js"
+import type { Connections, Count } from "./connections/Connections.js"
 import type { Opened } from "./openServer.js"
-import { afterLastArrivals } from "./lastArrivals.js"
+import { afterLastArrivals } from "./connections/lastArrivals.js"
 import { sumOf, type Times } from "./ServerOptions.js"
 
 /**

@@ -9,7 +9,7 @@ import {
   LONGEST_PATH,
   removeIfStale,
   whyOccupied
-} from "../network/unixSocket.js"
+} from "../network/listening/unixSocket.js"
 import { placeText } from "./address.js"
 import type { NetServer } from "./kinds.js"
 import type { Place } from "./ServerOptions.js"

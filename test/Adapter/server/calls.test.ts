@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as http from "node:http"
 import { type Future, isCancelledError, Loop, Server, toAio } from "../../../src/index.js"
-import { servingsOf } from "../../../src/Loop/server/requests.js"
+import { servingsOf } from "../../../src/Loop/server/request/requests.js"
 import { ask, exchange, head, httpServer, rawClient, until } from "../../support/requests.js"
 import { collecting, scoped } from "../../support/scopedLoops.js"
 

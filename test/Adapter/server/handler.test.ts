@@ -11,7 +11,7 @@ import {
   type Report,
   Server
 } from "../../../src/index.js"
-import { closesWith, servingsOf } from "../../../src/Loop/server/requests.js"
+import { closesWith, servingsOf } from "../../../src/Loop/server/request/requests.js"
 import { ask, exchange, head, httpServer, until } from "../../support/requests.js"
 import { collecting, open, scoped, settle } from "../../support/scopedLoops.js"
 

@@ -1,5 +1,5 @@
 // Connections as Effects, against servers of node:net.
-// Covers: connect
+// Covers: Connection, connect
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"

@@ -1,5 +1,5 @@
 // Servers: where they listen, when they serve, and what closing one means for its connections.
-// Covers: createServer, givenFd, listening, Network, NetworkMethods
+// Covers: Server, createServer, givenFd, listening, Network, NetworkMethods
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { connect, createServer, type LookupFunction, type Socket } from "node:net"

@@ -1,4 +1,5 @@
 // Ends of pipes: descriptors of the system's pipes, sockets, and streams of Node.
+// Covers: connectPipe
 import { execFileSync, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"

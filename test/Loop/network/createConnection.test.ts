@@ -1,5 +1,5 @@
 // Connections: made, refused, adopted, cancelled. What a transport does then is in SocketTransport.test.ts.
-// Covers: connecting, resolve, failures, checks, Address
+// Covers: createConnection, connecting, resolve, failures, checks, Address
 import { AsyncLocalStorage } from "node:async_hooks"
 import { lookup } from "node:dns"
 import { once } from "node:events"

@@ -1,5 +1,5 @@
 // Names and addresses: getaddrinfo and getnameinfo.
-// Covers: getnameinfo, checkAddress, EndpointMethods
+// Covers: getaddrinfo, getnameinfo, checkAddress, EndpointMethods
 import dns from "node:dns"
 import type { LookupFunction } from "node:net"
 import { Effect } from "effect"

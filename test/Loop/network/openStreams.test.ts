@@ -1,5 +1,5 @@
 // Connections and servers as streams, over real sockets.
-// Covers: StreamReaderProtocol, StreamMethods, Opening
+// Covers: openStreams, StreamReaderProtocol, StreamMethods, Opening
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import type * as net from "node:net"

@@ -1,5 +1,5 @@
 // The file of a unix socket: what stands in the way, what is removed, and what is left to others.
-// Covers: givenFd, unixSocket
+// Covers: unixPath, givenFd, unixSocket
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as fs from "node:fs"

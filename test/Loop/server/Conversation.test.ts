@@ -1,12 +1,12 @@
 // Connections that speak no HTTP, as their server closes: node:net, and what was upgraded.
-// Covers: Conversation, Companion, webSocket
+// Covers: Conversation, Conversation, Companion, webSocket
 import { EventEmitter } from "node:events"
 import { createServer as createHttp, type IncomingMessage } from "node:http"
 import { createServer, type Socket } from "node:net"
 import { describe, expect, it } from "vitest"
 import type { WebSocketLike } from "../../../src/index.js"
-import { Companion } from "../../../src/Loop/server/Companion.js"
-import { asksForWebSocket } from "../../../src/Loop/server/webSocket.js"
+import { Companion } from "../../../src/Loop/server/connections/Companion.js"
+import { asksForWebSocket } from "../../../src/Loop/server/connections/webSocket.js"
 import { get, raw, serving, turns } from "../../support/servers.js"
 
 const echo = () =>

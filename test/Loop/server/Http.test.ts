@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { describe, expect, it } from "vitest"
 import { Server } from "../../../src/index.js"
-import { serves } from "../../../src/Loop/server/requests.js"
+import { serves } from "../../../src/Loop/server/request/requests.js"
 import { gate, get, raw, serving, turns } from "../../support/servers.js"
 
 /** A server whose answers wait, and a promise of each request. */

@@ -1,16 +1,16 @@
-// Covers: FutureServing
+// Covers: requestOfCall, FutureServing
 import { describe, expect, it } from "vitest"
 import * as http from "node:http"
 import * as net from "node:net"
 import { SyncLoop } from "../../../src/index.js"
-import { exchangeName, serveWith } from "../../../src/Loop/server/FutureServing.js"
+import { exchangeName, serveWith } from "../../../src/Loop/server/request/FutureServing.js"
 import {
   currentExchange,
   enterExchange,
   exchangeIn,
   useExchanges
-} from "../../../src/Loop/server/requestOfCall.js"
-import { servingsOf } from "../../../src/Loop/server/requests.js"
+} from "../../../src/Loop/server/request/requestOfCall.js"
+import { servingsOf } from "../../../src/Loop/server/request/requests.js"
 
 const pair = () => {
   const request = new http.IncomingMessage(new net.Socket())

@@ -1,3 +1,4 @@
+// Covers: requestSpan
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { type Loop, Server, type ServerRequest } from "../../../src/index.js"

@@ -1,3 +1,4 @@
+// Covers: requests
 import { describe, expect, it } from "vitest"
 import {
   closesWith,
@@ -6,7 +7,7 @@ import {
   servingsOf,
   serves,
   type Serving
-} from "../../../src/Loop/server/requests.js"
+} from "../../../src/Loop/server/request/requests.js"
 
 const serving = (name: string): Serving & { readonly end: () => void } => {
   let done = false

@@ -9,7 +9,7 @@ import type { BaseTransport } from "../../stream/Transport.js"
 import { WriteLimits } from "../../stream/WriteLimits.js"
 import type { Home, Leftover } from "../../ports.js"
 import { addressOf, addressText, type SocketAddress } from "../Address.js"
-import { checkAddress, checkTarget } from "../checkAddress.js"
+import { checkAddress, checkTarget } from "../names/checkAddress.js"
 import { networkOf } from "../Network.js"
 import { checkProtocol } from "../SocketTransport.js"
 
