@@ -51,7 +51,7 @@ const talk = (port: number, data: Buffer): Promise<Buffer> =>
   new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })
     const got: Array<Buffer> = []
-    socket.on("data", (chunk) => got.push(chunk))
+    socket.on("data", (chunk: Buffer) => got.push(chunk))
     socket.on("error", reject)
     socket.on("end", () => {
       socket.destroy()

@@ -116,7 +116,13 @@ export const acceptedSource = (accepted: Socket): Source => {
   const first = accepted as unknown as Accepted
   if (!canShare || typeof first._handle?.useUserBuffer !== "function") return new StreamReads(accepted)
   const reads = new SharedReads()
-  const options = { handle: first._handle, allowHalfOpen: true, pauseOnCreate: true, onread: reads.onread }
+  // Node 26's types know of another handle, and those of 20 of none.
+  const options: object = {
+    handle: first._handle,
+    allowHalfOpen: true,
+    pauseOnCreate: true,
+    onread: reads.onread
+  }
   const second = new Socket(options)
   const { _server: server } = first
   ;(second as unknown as Accepted)._server = server

@@ -159,7 +159,9 @@ describe("Net.connect", () => {
             Effect.scoped(Effect.tap(Net.connect(at(port)), () => void arrived++))
           )
           for (let turn = 0; turn < turns % 12; turn++) {
-            yield* turn % 2 === 0 ? Effect.promise(() => new Promise<void>(setImmediate)) : Effect.yieldNow()
+            yield* turn % 2 === 0
+              ? Effect.promise(() => new Promise<void>((resolve) => void setImmediate(resolve)))
+              : Effect.yieldNow()
           }
           yield* Fiber.interrupt(fiber)
           const { transports } = yield* Loop.statistics
@@ -244,7 +246,7 @@ describe("Net.connect", () => {
         yield* settle
         expect(written).toBeLessThan(60)
         const got: Array<Buffer> = []
-        there?.on("data", (data) => void got.push(data)).resume()
+        there?.on("data", (data: Buffer) => void got.push(data)).resume()
         yield* Fiber.join(writers)
         yield* end
         yield* until(() => there?.readableEnded === true)

@@ -28,7 +28,7 @@ const webSockets = (after: number) => {
     sockets.push(socket)
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     socket.on("error", () => {})
-    socket.on("data", (data) => {
+    socket.on("data", (data: Buffer) => {
       for (let at = 0; at + 6 <= data.length;) {
         const length = (data[at + 1] as number) & 0x7f
         const text = data.subarray(at + 6, at + 6 + length).toString("latin1")

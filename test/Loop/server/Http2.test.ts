@@ -126,7 +126,7 @@ describe.each(kinds)("a server of HTTP/2 over %s that closes", (scheme, create) 
   })
 
   it("S6 ends a stream of events whose handler has not asked to be told", async () => {
-    const server = create().on("stream", (stream) => {
+    const server = create().on("stream", (stream: http2.ServerHttp2Stream) => {
       stream.respond({ ":status": 200, "content-type": "text/event-stream" })
       stream.write("data: x\n\n")
     })

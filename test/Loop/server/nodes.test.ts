@@ -87,7 +87,10 @@ describe(`close() of Node ${major}`, () => {
   })
 
   it("does to sessions of HTTP/2 what the table says", async () => {
-    const server = http2.createServer().on("stream", (stream) => void (stream.respond(), stream.end("hello")))
+    const server = http2.createServer().on("stream", (stream: http2.ServerHttp2Stream) => {
+      stream.respond()
+      stream.end("hello")
+    })
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const { port } = server.address() as { port: number }
     const sockets = new Set<http2.Http2Session>()
