@@ -625,11 +625,11 @@ export class WorkerDiedError extends Error {
  * client has gone is interrupted, and nobody is there to be answered.
  *
  * @example
- * const size = (body: Stream.Stream<Uint8Array, RequestBodyError>) =>
- *   Stream.runFold(body, 0, (sum, bytes) => sum + bytes.length).pipe(
- *     Effect.catchTag("RequestBodyError", (error) => Effect.as(Effect.log(error.request), -1))
+ * const text = (body: Stream.Stream<Uint8Array, RequestBodyError>) =>
+ *   Stream.mkString(Stream.decodeText(body)).pipe(
+ *     Effect.catchTag("RequestBodyError", (error) => Effect.as(Effect.log(error.request), "a part"))
  *   )
- * console.log(await Effect.runPromise(size(Stream.make(new Uint8Array(3))))) // => 3
+ * console.log(await Effect.runPromise(text(Stream.make(Buffer.from("all of it"))))) // => all of it
  *
  * @category errors
  * @since 0.1.0

@@ -12,8 +12,11 @@ const STEP = 2
 /** So many looks without it are enough. */
 const QUIET = 3
 
-/** After so many looks it is enough in any case. */
-const MOST = 25
+/** After so many milliseconds it is enough in any case. */
+const MOST = 50
+
+/** The same for a server that was given time to be left: longer than that is not waited for those who do not heed it. */
+const MOST_OF_A_DUCK = 1_000
 
 /** What a server listens by. It is listened to once more, with another length of its queue: Node has no public way to that. */
 interface ListeningHandle {
@@ -28,19 +31,25 @@ const keepNone = (server: NetServer): void => {
 }
 
 /**
- * Calls `f` when no more connections come; soon in any case. `happened` counts what comes, and the answers, since whoever has got
- * one may come again.
+ * Calls `f` when no more connections come; soon in any case, where a lame duck of so many milliseconds was asked for as long
+ * after it. `happened` counts what comes, and the answers, since whoever has got one may come again: clients that never stop are
+ * sent away one by one, whenever two of them ask at once, and so it gets quiet.
  */
-export const afterLastArrivals = (server: NetServer, happened: () => number, f: () => void): void => {
+export const afterLastArrivals = (
+  server: NetServer,
+  lameDuck: number,
+  happened: () => number,
+  f: () => void
+): void => {
   if (server.listening) keepNone(server)
+  const until = performance.now() + Math.max(MOST, Math.min(lameDuck, MOST_OF_A_DUCK))
   let seen = happened()
   let quiet = 0
-  let looks = 0
   const look = (): void => {
     const now = happened()
     quiet = now === seen ? quiet + 1 : 0
     seen = now
-    if (quiet >= QUIET || ++looks >= MOST) return f()
+    if (quiet >= QUIET || performance.now() >= until) return f()
     setTimeout(() => setImmediate(look), STEP)
   }
   setImmediate(look)

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2"
 import type { Effect } from "effect/Effect"
 import type { Stream } from "effect/Stream"
-import { outsideFibers, Tag } from "../../../effect.js"
+import { outsideFibers, type ServiceTag, Tag } from "../../../effect.js"
 import type { RequestBodyError } from "../../errors.js"
 import { CancelledError } from "../../kernel/errors.js"
 import type { Home } from "../../ports.js"
@@ -150,5 +150,11 @@ export class ServerRequest {
   }
 }
 
+/** Written out, so that the declaration asks the installed line of Effect for the type. */
+const RequestTag: ServiceTag<Request, "effect-aio/Server/Request", ServerRequest> = Tag<
+  Request,
+  ServerRequest
+>()("effect-aio/Server/Request")
+
 /** The request that the calling fiber serves, or one of its children. */
-export class Request extends Tag<Request, ServerRequest>()("effect-aio/Server/Request") {}
+export class Request extends RequestTag {}
