@@ -1,5 +1,5 @@
 // Connections that speak no HTTP, as their server closes: node:net, and what was upgraded.
-// Covers: Conversation, Conversation, Companion, webSocket
+// Covers: Conversation, Companion, webSocket
 import { EventEmitter } from "node:events"
 import { createServer as createHttp, type IncomingMessage } from "node:http"
 import { createServer, type Socket } from "node:net"

@@ -1,5 +1,5 @@
 // Servers of HTTP/1 as they close, seen by clients that are nothing but sockets.
-// Covers: ListeningServer, Connections, Connection, HttpConnection, Exchange, lastArrivals
+// Covers: ListeningServer, Connections, Connection, HttpConnection, Exchange
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { describe, expect, it } from "vitest"
 import { Server } from "../../../src/index.js"
