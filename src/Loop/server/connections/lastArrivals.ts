@@ -18,6 +18,11 @@ const MOST = 50
 /** The same for a server that was given time to be left: longer than that is not waited for those who do not heed it. */
 const MOST_OF_A_DUCK = 1_000
 
+const cell = new Int32Array(new SharedArrayBuffer(4))
+
+/** Holds the thread up for so long. The system keeps one client waiting meanwhile, and sends the others away. */
+const holdUp = (ms: number): void => void Atomics.wait(cell, 0, 0, ms)
+
 /** What a server listens by. It is listened to once more, with another length of its queue: Node has no public way to that. */
 interface ListeningHandle {
   listen(backlog: number): number
@@ -50,7 +55,10 @@ export const afterLastArrivals = (
     quiet = now === seen ? quiet + 1 : 0
     seen = now
     if (quiet >= QUIET || performance.now() >= until) return f()
-    setTimeout(() => setImmediate(look), STEP)
+    if (lameDuck === 0) return void setTimeout(() => setImmediate(look), STEP)
+    // Who has been asked to leave, and comes again at once, would go on finding the server quick enough. It is slow now.
+    holdUp(STEP)
+    setImmediate(look)
   }
   setImmediate(look)
 }
