@@ -1,5 +1,6 @@
 /** Where a server can be reached, as people write it. */
 import { describeValue } from "../kernel/describe.js"
+import { hostPort } from "../network/Address.js"
 import { isSecure, type NetServer, speechOf } from "./kinds.js"
 import type { Place } from "./ServerOptions.js"
 
@@ -12,10 +13,6 @@ import type { Place } from "./ServerOptions.js"
 export type ServerAddress =
   | { readonly host: string; readonly port: number; readonly family: "IPv4" | "IPv6" }
   | { readonly path: string }
-
-/** `host:port`, with brackets around what has colons of its own. */
-export const hostPort = (host: string, port: number): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /** The place that somebody has asked for, for errors. */
 export const placeText = ({ fd, host, path, port }: Place): string => {

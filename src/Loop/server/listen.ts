@@ -2,14 +2,9 @@
 import { lookup } from "node:dns"
 import { isIP } from "node:net"
 import { BindError } from "../errors.js"
+import { pathTooLong } from "../network/checks.js"
 import { bindError } from "../network/failures.js"
-import {
-  isAbstract,
-  isFolderMissing,
-  LONGEST_PATH,
-  removeIfStale,
-  whyOccupied
-} from "../network/listening/unixSocket.js"
+import { isAbstract, isFolderMissing, removeIfStale, whyOccupied } from "../network/listening/unixSocket.js"
 import { placeText } from "./address.js"
 import type { NetServer } from "./kinds.js"
 import type { Place } from "./ServerOptions.js"
@@ -83,10 +78,9 @@ export const listenAt = (
     server.listen({ ...where, ...(backlog === undefined ? {} : { backlog }) })
   }
 
-  const tooLong = path !== undefined && Buffer.byteLength(path) > LONGEST_PATH
-  if (tooLong) {
-    const why = `a path of a unix socket has ${LONGEST_PATH} bytes at most; choose a shorter one`
-    then(new BindError({ address: path, code: "ENAMETOOLONG", why }))
+  const tooLong = path === undefined ? undefined : pathTooLong(path)
+  if (path !== undefined && tooLong !== undefined) {
+    then(new BindError({ address: path, code: "ENAMETOOLONG", why: tooLong }))
   } else if (path !== undefined) ask({ path })
   else if (fd !== undefined) ask({ fd })
   else {
