@@ -36,6 +36,17 @@ export default defineConfig(
     }
   },
   {
+    // They have types beside Effect 4 only.
+    files: ["src/platform/four.ts", "src/platform/four/**/*.ts"],
+    languageOptions: {
+      parserOptions: {
+        projectService: false,
+        project: "./tsconfig.effect4.json",
+        tsconfigRootDir: import.meta.dirname
+      }
+    }
+  },
+  {
     files: ["test/**/*.ts"],
     rules: {
       "@typescript-eslint/no-explicit-any": "off",

@@ -11,14 +11,20 @@ export default defineConfig({
       // On Effect 4 always: what the tests call Effect is another thing to the sources there.
       ...(process.argv.includes("run") || line === 4 ? compiledSources : []),
       { find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+      {
+        find: /^effect-aio\/platform$/,
+        replacement: fileURLToPath(new URL("./src/platform/index.ts", import.meta.url))
+      },
       ...gatheredModules
     ]
   },
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["**/node_modules/**", `test/platform/${line === 3 ? "four" : "three"}/**`],
     typecheck: {
       enabled: true,
       include: ["test/types/**/*.test-d.ts"],
+      exclude: ["**/node_modules/**", `test/types/${line === 3 ? "four" : "three"}/**`],
       tsconfig: line === 3 ? "./test/types/tsconfig.json" : "./test/types/tsconfig.effect4.json",
       // Errors outside the type tests are what `npm run check` is for.
       ignoreSourceErrors: true

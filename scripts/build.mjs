@@ -1,5 +1,6 @@
 // Builds dist: the declarations file by file, and the JavaScript in one file, because Node takes longer to find and read a
-// hundred modules than to run them. Beside it lie the two that must be files of their own:
+// hundred modules than to run them. The platform's door stands on the same file; its parts for one line of Effect are files
+// that are loaded where they are wanted. Beside it lie the two that must be files of their own:
 //   jobWorker.mjs           what the threads of executors run
 //   Loop/kernel/sites.js    knows by where it lies which frames are the library's
 import { execFileSync } from "node:child_process"
@@ -21,19 +22,26 @@ execFileSync(
   { cwd: root, stdio: "inherit" }
 )
 
+// What is loaded for one line of Effect is nobody's import.
+for (const part of ["three", "three.d.ts", "three.d.ts.map", "four.effect3.d.ts", "four.effect3.d.ts.map"])
+  rmSync(new URL(`../dist/platform/${part}`, import.meta.url), { recursive: true, force: true })
+
 const sites = "Loop/kernel/sites"
 
 await build({
   absWorkingDir: root,
-  entryPoints: { index: "src/index.ts" },
+  entryPoints: { index: "src/index.ts", "platform/index": "src/platform/index.ts" },
   outdir: "dist",
+  // What both doors stand on must be there once, and beside index.js, from which the files of their own are found.
+  splitting: true,
+  chunkNames: "[name]-[hash]",
   bundle: true,
   format: "esm",
   platform: "node",
   target: "node20",
   sourcemap: true,
   sourcesContent: false,
-  external: ["effect", "piscina", "koffi"],
+  external: ["effect", "@effect/*", "piscina", "koffi"],
   logLevel: "warning",
   // The door imports the host for its types.
   logOverride: { "ignored-bare-import": "silent" },

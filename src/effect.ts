@@ -26,6 +26,7 @@ const line: Seam = installed()
 export const callback: Seam["callback"] = line.callback
 export const Tag: Seam["Tag"] = line.Tag
 export const layerScoped: Seam["layerScoped"] = line.layerScoped
+export const layerUnwrap: Seam["layerUnwrap"] = line.layerUnwrap
 export const logAt: Seam["logAt"] = line.logAt
 export const callableEffect: Seam["callableEffect"] = line.callableEffect
 export const prefersStream: Seam["prefersStream"] = line.prefersStream

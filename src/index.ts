@@ -3,6 +3,7 @@
  *
  *     src/index.ts            this door: what programs import, and nothing else
  *     src/effect.ts           the seam: every name of Effect that differs between its lines
+ *     src/platform/           the door effect-aio/platform: the platform's services on a loop
  *     src/Adapter/            the border's operations, one file each, named as programs call them
  *       task/ reading/ visit/ emitter/ server/    what they are made of; never imports an operation
  *     src/Loop/               Loop (the tag), EventLoop, EffectLoop, SyncLoop, Settings, ports (types), errors

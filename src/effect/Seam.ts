@@ -112,6 +112,11 @@ export interface Seam {
     effect: Effect.Effect<S, E, R>
   ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>>
 
+  /** A Layer that an Effect gives. */
+  readonly layerUnwrap: <A, E, R, E2, R2>(
+    effect: Effect.Effect<Layer.Layer<A, E, R>, E2, R2>
+  ) => Layer.Layer<A, E | E2, R | R2>
+
   /** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
   readonly logAt: (
     level: LogLevel,

@@ -154,6 +154,8 @@ const seam = () => {
 
     layerScoped: Layer.effect,
 
+    layerUnwrap: Layer.unwrap,
+
     logAt: (
       level: LogLevel,
       message: string,

@@ -41,5 +41,8 @@ export const lineOf = (found: Modules): "three" | "four" => {
 
 const lines = { three, four }
 
+/** Which line that is. */
+export const installedLine = (): "three" | "four" => lineOf(All)
+
 /** The seam of the installed line. */
-export const installed = (): Seam => lines[lineOf(All)]()
+export const installed = (): Seam => lines[installedLine()]()

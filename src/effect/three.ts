@@ -163,6 +163,8 @@ export const three = (): Seam => {
 
     layerScoped: Layer.scoped,
 
+    layerUnwrap: Layer.unwrapEffect,
+
     logAt: (level, message, annotations, cause) =>
       Effect.annotateLogs(logs[level](...(cause === undefined ? [message] : [message, cause])), annotations),
 

@@ -18,8 +18,9 @@ import {
 import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import type { Alias, ResolverFunction } from "vite"
 import type { TestProject } from "vitest/node"
-import { effectFrom, effectPackage, line } from "./effect/line.js"
+import { effectFrom, effectPackage, isOfOtherLine, line, platformFrom } from "./effect/line.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -27,7 +28,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = join(tmpdir(), `effect-aio-compiled-${process.pid}`)
 
 /** Effect's packages, and fast-check, which Effect takes into itself: a module of theirs is a file of the folder. */
-const gathered = /^(effect4?|fast-check|@effect\/[\w-]+)(?:\/([\w/]+))?$/
+const gathered = /^(effect4?|fast-check|@effect\/[\w-]+)(?:\/([\w/-]+))?$/
 
 /** The modules with Effect 3's names on Effect 4. */
 const four = "test/support/effect/four"
@@ -43,8 +44,8 @@ const named = (specifier: string): string | undefined => {
   return name === "effect" && renamed.has(module) ? `${four}/${module}` : undefined
 }
 
-/** Has vitest take them from there. */
-export const gatheredModules = [
+/** Has vitest take them from there. What is written for Effect 4 gets it as it is. */
+export const gatheredModules: Array<Alias> = [
   ...(line === 3
     ? []
     : [
@@ -54,9 +55,15 @@ export const gatheredModules = [
           find: new RegExp(`^effect/(${[...renamed].join("|")})$`),
           replacement: `${folder}/${four}/$1.js`
         }
-      ]),
+      ].map((alias): Alias => {
+        const customResolver: ResolverFunction = (updated, importer) =>
+          importer === undefined || usesNames(importer)
+            ? updated
+            : updated.replace(`${folder}/${four}/`, `${folder}/node_modules/effect/`)
+        return { ...alias, customResolver }
+      })),
   { find: /^(effect|fast-check|@effect\/[\w-]+)$/, replacement: `${folder}/node_modules/$1/index.js` },
-  { find: /^(effect|@effect\/[\w-]+)\/(\w+)$/, replacement: `${folder}/node_modules/$1/$2.js` }
+  { find: /^(effect|@effect\/[\w-]+)\/([\w/-]+)$/, replacement: `${folder}/node_modules/$1/$2.js` }
 ]
 
 /**
@@ -65,7 +72,8 @@ export const gatheredModules = [
  */
 export const compiledSources = [
   { find: /^(?:\.\.?\/)+src\/(.*)\.js$/, replacement: `${folder}/src/$1.js` },
-  { find: /^effect-aio$/, replacement: `${folder}/src/index.js` }
+  { find: /^effect-aio$/, replacement: `${folder}/src/index.js` },
+  { find: /^effect-aio\/platform$/, replacement: `${folder}/src/platform/index.js` }
 ]
 
 /** What is compiled, and what is loaded beside it. */
@@ -74,6 +82,7 @@ const files = (): ReadonlyArray<string> =>
     readdirSync(join(root, part), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".d.ts"))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+      .filter((file) => !isOfOtherLine(file))
   )
 
 const options = {
@@ -88,13 +97,20 @@ const options = {
   logOverride: { "ignored-bare-import": "silent" }
 } as const
 
+/** For CommonJS that is put together with modules: what the platform's packages stand on. In a CommonJS bundle there is no URL. */
+const withRequire = {
+  js:
+    `import { createRequire as __createRequire } from "node:module"; ` +
+    `const require = import.meta.url && __createRequire(import.meta.url);`
+}
+
 /** What a file is compiled to. */
 const target = (file: string): string => join(folder, file.replace(/\.ts$/, ".js"))
 
 /** Whether a file of the project is written with Effect 3's names. */
 const usesNames = (path: string): boolean => {
   const file = relative(root, path).replaceAll("\\", "/")
-  return /^(test|examples)\//.test(file) && !file.startsWith(four)
+  return /^(test|examples)\//.test(file) && !/\/four\//.test(file)
 }
 
 /** A module that is put together with others still finds what stands beside it. */
@@ -114,13 +130,26 @@ const ownUrls: Plugin = {
 /** What is put together has the line's Effect in it, and one copy of it. */
 const ofLine: Plugin = {
   name: "the line's Effect",
-  setup: ({ onResolve, resolve }) => {
-    onResolve({ filter: /^(effect4?|@effect\/vitest)(\/|$)/ }, ({ importer, path, pluginData }) => {
+  setup: ({ onLoad, onResolve, resolve }) => {
+    // The parts of the other line are not asked for.
+    onResolve({ filter: /^\.\/(three|four)\.js$/ }, ({ importer, path }) =>
+      isOfOtherLine(`${relative(root, join(dirname(importer), path)).replace(/\.js$/, "")}/`)
+        ? { path, namespace: "other line" }
+        : undefined
+    )
+    onLoad({ filter: /.*/, namespace: "other line" }, () => ({
+      contents: "export const three = {}, four = {}"
+    }))
+    onResolve({ filter: /^(effect4?|@effect\/[\w-]+)(\/|$)/ }, ({ importer, path, pluginData }) => {
       if (pluginData === ofLine || /[\\/]node_modules[\\/]effect4?[\\/]/.test(importer)) return undefined
       const name = importer !== "" && usesNames(importer) ? named(path) : undefined
       if (name !== undefined) return { path: join(root, `${name}.ts`) }
       return resolve(path.replace(/^effect4?/, effectPackage), {
-        resolveDir: path.startsWith("effect") ? effectFrom : root,
+        resolveDir: path.startsWith("effect")
+          ? effectFrom
+          : /^@effect\/vitest/.test(path)
+            ? root
+            : platformFrom,
         kind: "import-statement",
         pluginData: ofLine
       })
@@ -160,6 +189,7 @@ const compile = async (): Promise<void> => {
       bundle: true,
       splitting: true,
       keepNames: true,
+      banner: withRequire,
       external: ["koffi", "piscina", "vitest"],
       plugins: [ownUrls, ofLine]
     })
@@ -178,6 +208,7 @@ const modules = (): ReadonlyArray<string> => {
     for (const entry of readdirSync(join(root, part), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith(".ts")) continue
       const path = join(entry.parentPath, entry.name)
+      if (isOfOtherLine(relative(root, path))) continue
       const text = readFileSync(path, "utf8")
       for (const [, specifier = ""] of text.matchAll(
         /^(?:(?:import|export)(?! type)|\}).* from "([^".]+)"$/gm
@@ -185,7 +216,7 @@ const modules = (): ReadonlyArray<string> => {
         const name = gathered.exec(specifier)?.[1]
         if (name === undefined || (line === 3 && name === "effect4")) continue
         // There are none of Effect 3's other packages on Effect 4, and of what the tests name there are the names.
-        if (line === 4 && (name.startsWith("@") || (name === "effect" && usesNames(path)))) continue
+        if (line === 4 && name !== "effect4" && usesNames(path)) continue
         found.add(specifier)
       }
     }
@@ -208,6 +239,7 @@ const gather = async (): Promise<void> => {
     chunkNames: "effect/chunks/[hash]",
     bundle: true,
     splitting: true,
+    banner: withRequire,
     external: ["vitest"],
     plugins: [ofLine]
   })
@@ -243,7 +275,11 @@ const sweep = (): void => {
 export default async (project: TestProject): Promise<() => void> => {
   sweep()
   mkdirSync(folder, { recursive: true })
-  const self = { name: "effect-aio", type: "module", exports: "./src/index.js" }
+  const self = {
+    name: "effect-aio",
+    type: "module",
+    exports: { ".": "./src/index.js", "./platform": "./src/platform/index.js" }
+  }
   writeFileSync(join(folder, "package.json"), JSON.stringify(self))
   await Promise.all([compile(), gather()])
   project.provide("compiled", folder)

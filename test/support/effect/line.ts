@@ -16,6 +16,16 @@ const from = process.env["EFFECT_FROM"]
 export const effectFrom = from ?? fileURLToPath(new URL("../../..", import.meta.url))
 export const effectPackage = line === 4 && from === undefined ? "effect4" : "effect"
 
+/** The folder that the platform's packages are found from. */
+export const platformFrom =
+  from ?? fileURLToPath(new URL(line === 3 ? "../../.." : "../../../.ci/four", import.meta.url))
+
+/** Whether a file, by its path from the root, is written for the other line alone. */
+export const isOfOtherLine = (file: string): boolean =>
+  new RegExp(`(^|/)(platform|types|examples/[^/]+)/${line === 3 ? "four" : "three"}/`).test(
+    file.replaceAll("\\", "/")
+  )
+
 /**
  * What differs between the lines, and is Effect's own: the value of the line that the suite runs on. `row` is the difference's
  * number in docs/effect-lines.md, which says why; `effectLines.test.ts` holds that there is one.

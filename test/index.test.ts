@@ -1,5 +1,5 @@
 // The exact list of public names. A name that is added or taken away is a decision: change it here too.
-// Covers: index, Loop/errors
+// Covers: Loop/errors
 import * as fs from "node:fs"
 import ts from "typescript"
 import { describe, expect, it } from "vitest"

@@ -1,0 +1,4 @@
+/** The parts that are written for Effect 4. */
+import type { Four } from "./Parts.js"
+
+export const four: Four = {}

@@ -1,0 +1,6 @@
+/**
+ * The platform's services on a loop: what `@effect/platform` and `@effect/platform-node` have on Effect 3, `effect/process`,
+ * `effect/http` and others on Effect 4.
+ */
+
+export {}

@@ -1,0 +1,34 @@
+/**
+ * A Layer whose part for the installed line of Effect is loaded when the Layer is built: only then must the packages that it
+ * stands on be there, and the door can be imported on either line.
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import { layerUnwrap } from "../effect.js"
+
+/** What Node says of a package that is not installed. */
+const isMissing = (error: unknown): error is Error =>
+  error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+
+/**
+ * `name` is the Layer's, for messages; `packages` is what to install where a package that the part imports is not there,
+ * which is a defect.
+ */
+export const lazily = <Part, A, E, R>(
+  name: string,
+  packages: string,
+  load: () => Promise<Part>,
+  layer: (part: Part) => Layer.Layer<A, E, R>
+): Layer.Layer<A, E, R> =>
+  layerUnwrap(
+    Effect.map(
+      Effect.promise(() =>
+        load().catch((error: unknown) => {
+          if (!isMissing(error)) throw error
+          const message = `${name} needs ${packages}: npm install ${packages} (${error.message})`
+          throw new Error(message, { cause: error })
+        })
+      ),
+      layer
+    )
+  )

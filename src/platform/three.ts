@@ -1,0 +1,4 @@
+/** The parts that are written for Effect 3. */
+import type { Three } from "./Parts.js"
+
+export const three: Three = {}
