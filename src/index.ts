@@ -51,7 +51,7 @@ export { ScopedServer, Server } from "./Adapter/Server.js"
 export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } from "./Adapter/current.js"
 
 export type { Bind } from "./Loop/fiber/bind.js"
-export { Loop, type LoopOptions, type RunOptions } from "./Loop/Loop.js"
+export { Loop, type LoopOptions, type NamedWork, type RunMainOptions, type RunOptions } from "./Loop/Loop.js"
 export type { EffectOptions } from "./Loop/ports.js"
 export { EventLoop, type LoopStatistics } from "./Loop/EventLoop.js"
 export type { OfferedHandle } from "./Loop/thread/OfferedHandle.js"

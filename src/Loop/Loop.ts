@@ -1,35 +1,42 @@
 /** The composition root: the tag, the ways to open a loop, and what Effect code asks of it. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import {
   callback,
+  currentFiber,
   fiberState,
   keepsInterruptions,
+  layerContext,
   layerScoped,
   loopClock,
+  prettyLogs,
   pulled,
   type ServiceTag,
   Tag
 } from "../effect.js"
 import { otherCopy } from "../effect/otherCopy.js"
 import { type Bind, bindTo } from "./fiber/bind.js"
+import { isThenable } from "./kernel/adopt.js"
 import { describeValue } from "./kernel/describe.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
+import { named } from "./closing/Named.js"
+import { Opener } from "./closing/Opener.js"
+import { callSite } from "./closing/origin.js"
 import { inBrief } from "./closing/inBrief.js"
 import { runMain, type Teardown } from "./closing/Main.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
 import { untilReady } from "./readers/Readers.js"
 import { logReport, reportSource } from "./host/Reporter.js"
 import { type Subprocess, subprocess } from "./process/Subprocess.js"
-import { type LoopOptions, type Settings, settingsOf } from "./Settings.js"
+import { checkOption, type LoopOptions, type Settings, settingsOf } from "./Settings.js"
 import { shutdown } from "./closing/Shutdown.js"
 import { checkSignalType } from "./signals/signalNames.js"
 import { signalsOf } from "./signals/Signals.js"
@@ -49,6 +56,27 @@ export interface RunOptions extends LoopOptions {
   /** Decides the exit code. */
   readonly teardown?: Teardown | undefined
 }
+
+/**
+ * The same in the place of the platform's `NodeRuntime.runMain`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RunMainOptions extends RunOptions {
+  /** A failure of the program is not logged; its exit code stays. Default false. */
+  readonly disableErrorReporting?: boolean | undefined
+  /** Logs stay as Effect's default logger writes them, where the program has set none. Default false; means nothing on Effect 4. */
+  readonly disablePrettyLogger?: boolean | undefined
+}
+
+/** What `Loop.named` makes of an Effect or a Layer in a pipe: the same, on a loop. */
+export type NamedWork<W> =
+  W extends Effect.Effect<infer A, infer E, infer R>
+    ? Effect.Effect<A, E, R | Loop>
+    : W extends Layer.Layer<infer A, infer E, infer R>
+      ? Layer.Layer<A, E, R | Loop>
+      : never
 
 /** What is given to the one exception handler and comes to nobody else: logged, and the loop crashes where it must. */
 const defaultReport =
@@ -96,6 +124,12 @@ const make = (settings: Settings): Effect.Effect<EventLoop> =>
     ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
   ])
 
+/** What the Layers around one share their parts by, while they are built. */
+const memoMap: Effect.Effect<Layer.MemoMap> = Effect.flatMap(Effect.context<never>(), (context) => {
+  const current = Context.getOption(context as Context.Context<Layer.CurrentMemoMap>, Layer.CurrentMemoMap)
+  return current._tag === "Some" ? Effect.succeed(current.value) : Layer.makeMemoMap
+})
+
 /** Written out, so that the declaration asks the installed line of Effect for the type. */
 const LoopTag: ServiceTag<Loop, "effect-aio/Loop", EventLoop> = Tag<Loop, EventLoop>()("effect-aio/Loop")
 
@@ -122,14 +156,26 @@ export class Loop extends LoopTag {
     const settings = settingsOf(options)
     return Effect.acquireRelease(
       Effect.tap(make(settings), (loop) =>
-        // Nobody can be failed here, so the loop closes by itself: waits and later calls fail with LoopClosedError.
-        Effect.sync(() => loop._onCrash(() => void Effect.runFork(shutdown(loop))))
+        Effect.sync(() => {
+          const fiber = currentFiber()
+          if (fiber !== undefined) loop._closing.opener = new Opener(loop, fiber)
+          // Nobody can be failed here, so the loop closes by itself: waits and later calls fail with LoopClosedError.
+          loop._onCrash(() => void Effect.runFork(shutdown(loop)))
+        })
       ),
       shutdown
     )
   }
 
-  /** `Loop.open` as a Layer. */
+  /**
+   * `Loop.open` as a Layer. What runs the program may be whatever runs Effects: when that tells the program to stop, joins have
+   * `closeDeadline` from then on, and so has the closing that follows. A Layer cannot fail its user: where the loop crashes it
+   * closes, and `Loop.crashed` is there to race with.
+   *
+   * @example
+   * const program = Effect.map(Loop, (loop) => loop.isRunning())
+   * console.log(await Effect.runPromise(Effect.provide(program, Loop.layer({ closeDeadline: "5 seconds" })))) // => true
+   */
   static layer(options: LoopOptions = {}): Layer.Layer<Loop> {
     return layerScoped(Loop, Loop.open(options))
   }
@@ -180,18 +226,42 @@ export class Loop extends LoopTag {
     effect: Effect.Effect<A, E, Loop | Scope.Scope>,
     options: RunOptions = {}
   ): Promise<Exit.Exit<A, E | LoopCrash>> {
-    if (!Effect.isEffect(effect)) {
-      const why = otherCopy(effect) || "; wrap aio code with fromAio"
-      throw new TypeError(`Loop.run takes an Effect, not ${describeValue(effect)}${why}`)
+    return runProgram("Loop.run", effect, options)
+  }
+
+  /**
+   * `Loop.run` in the place of `NodeRuntime.runMain`, with its options and its habits: logs for people to read on Effect 3, as the
+   * default logger of Effect 4 writes them; and it returns nothing. What `runMain` does not do, this does: it waits no longer
+   * than `closeDeadline` for what does not stop, and names it; accidents run finalizers; exit codes tell of the signal.
+   *
+   * Throws `InvalidStateError` where a program runs in the process already.
+   *
+   * @example
+   * const program = Effect.flatMap(fromAio(() => Promise.resolve("hello"))(), Console.log)
+   * Loop.runMain(program, { closeDeadline: "5 seconds", slowJoin: "1 minute" }) // => hello
+   */
+  static runMain(options?: RunMainOptions): <A, E>(effect: Effect.Effect<A, E, Loop | Scope.Scope>) => void
+  static runMain<A, E>(effect: Effect.Effect<A, E, Loop | Scope.Scope>, options?: RunMainOptions): void
+  static runMain<A, E>(
+    effectOrOptions?: Effect.Effect<A, E, Loop | Scope.Scope> | RunMainOptions,
+    options: RunMainOptions = {}
+  ): ((effect: Effect.Effect<unknown, unknown, Loop | Scope.Scope>) => void) | void {
+    const run = (
+      effect: Effect.Effect<unknown, unknown, Loop | Scope.Scope>,
+      given: RunMainOptions
+    ): void => {
+      for (const name of ["disableErrorReporting", "disablePrettyLogger"] as const)
+        checkOption(name, given[name], "boolean")
+      const { disableErrorReporting, disablePrettyLogger, ...rest } = given
+      const around = disablePrettyLogger === true ? asItIs : prettyLogs
+      void runProgram("Loop.runMain", effect, rest, around, disableErrorReporting !== true)
     }
-    const settings = settingsOf(options)
-    if (options.teardown !== undefined && typeof options.teardown !== "function") {
-      throw new TypeError(`teardown is a function, not ${String(options.teardown)}`)
+    if (Effect.isEffect(effectOrOptions)) return run(effectOrOptions, options)
+    const given: unknown = effectOrOptions
+    if (given !== undefined && (typeof given !== "object" || isThenable(given) || otherCopy(given) !== "")) {
+      throw noProgram("Loop.runMain", given)
     }
-    return runMain((opened) => openAround(Effect.scoped(effect), settings, opened), {
-      ...settings,
-      teardown: options.teardown
-    })
+    return (effect) => run(effect, effectOrOptions ?? {})
   }
 
   /**
@@ -224,6 +294,54 @@ export class Loop extends LoopTag {
       })
     )
   )
+
+  /**
+   * An Effect or a Layer under a name, which its row in reports has: what a shutdown waits for that the loop knows nothing of,
+   * such as the finalizer of a server or of a database's pool. It does what it did before.
+   *
+   * The row is there while the Effect runs or the Layer is built; and while what either has opened in the Scope around it is
+   * closed, which is reported as `slowJoin`, too, where it takes longer than that. A Layer is shared as before, by its new
+   * value. Called where there is a Scope, it is remembered until that is closed: name what is opened once, not each step of a
+   * loop.
+   *
+   * **Flavor** Effect. **Cancel** as before. **Loop closed** nothing changes. An empty name, and what is neither an Effect nor a
+   * Layer, is a `TypeError`.
+   *
+   * @example
+   * const database = Layer.scopedDiscard(Effect.addFinalizer(() => Console.log("closed")))
+   * const program = Effect.provide(Loop.synchronize, Loop.named("database", database))
+   * await Effect.runPromise(Loop.scoped(program)) // => closed
+   */
+  static named<A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Loop>
+  static named<A, E, R>(name: string, layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | Loop>
+  static named(
+    name: string
+  ): <W extends Effect.Effect<unknown, unknown, unknown> | Layer.Layer<never, unknown, unknown>>(
+    work: W
+  ) => NamedWork<W>
+  static named(...args: readonly [name: string, work?: unknown]): unknown {
+    const [name, work] = args
+    if (typeof name !== "string" || name === "") {
+      throw new TypeError(`Loop.named takes a name, not ${describeValue(name)}`)
+    }
+    const createdAt = callSite(Loop.named)
+    const withName = (given: unknown): unknown => {
+      if (Layer.isLayer(given)) {
+        const layer = given as Layer.Layer<unknown, unknown, unknown>
+        const build = Effect.flatMap(Effect.all([memoMap, Effect.scope]), ([shared, scope]) =>
+          Layer.buildWithMemoMap(layer, shared, scope)
+        )
+        return layerContext(Effect.flatMap(Loop, (loop) => named(loop, name, createdAt, build)))
+      }
+      if (!Effect.isEffect(given)) {
+        throw new TypeError(
+          `Loop.named takes an Effect or a Layer, not ${describeValue(given)}${otherCopy(given)}`
+        )
+      }
+      return Effect.flatMap(Loop, (loop) => named(loop, name, createdAt, given))
+    }
+    return args.length === 1 ? withName : withName(work)
+  }
 
   /** Completes when every callback queued before it has run. Does not wait for timers, nor for what those queue. */
   static readonly synchronize: Effect.Effect<void, never, Loop> = Effect.suspend(() =>
@@ -391,3 +509,28 @@ const openAround = <A, E, R>(
   opened: (loop: EventLoop) => Effect.Effect<void>
 ): Effect.Effect<A, E | LoopCrash, Exclude<R, Loop>> =>
   supervise(Effect.tap(make(settings), opened), (loop) => Effect.provideService(effect, Loop, loop))
+
+const asItIs = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => effect
+
+const noProgram = (what: string, given: unknown): TypeError =>
+  new TypeError(
+    `${what} takes an Effect, not ${describeValue(given)}${otherCopy(given) || "; wrap aio code with fromAio"}`
+  )
+
+/** Throws before anything is opened. `around` is put around all of it, the loop's own reports included. */
+const runProgram = <A, E>(
+  what: string,
+  effect: Effect.Effect<A, E, Loop | Scope.Scope>,
+  options: RunOptions,
+  around: typeof asItIs = asItIs,
+  reportsErrors = true
+): Promise<Exit.Exit<A, E | LoopCrash>> => {
+  if (!Effect.isEffect(effect)) throw noProgram(what, effect)
+  const settings = settingsOf(options)
+  checkOption("teardown", options.teardown, "function")
+  return runMain(`${what}()`, (opened) => around(openAround(Effect.scoped(effect), settings, opened)), {
+    ...settings,
+    teardown: options.teardown,
+    reportsErrors
+  })
+}

@@ -53,7 +53,12 @@ export const millis = (what: string, input: unknown, whenAbsent: number): number
   }
 }
 
-const check = (what: string, input: unknown, type: "boolean" | "string" | "number" | "function"): void => {
+/** Throws `TypeError` for an option that is given and is no such value. @internal */
+export const checkOption = (
+  what: string,
+  input: unknown,
+  type: "boolean" | "string" | "number" | "function"
+): void => {
   if (input !== undefined && typeof input !== type) {
     throw new TypeError(`${what} is a ${type}, not ${describeValue(input)}`)
   }
@@ -65,14 +70,14 @@ export const settingsOf = (options: LoopOptions): Settings => {
     throw new TypeError(`the options of a loop are an object, not ${describeValue(options)}`)
   }
   const { unretrieved } = options
-  check("name", options.name, "string")
-  check("debug", options.debug, "boolean")
-  check("asyncContext", options.asyncContext, "boolean")
-  check("exceptionHandler", options.exceptionHandler, "function")
-  check("cancel", options.cancel, "function")
-  check("cancelled", options.cancelled, "function")
-  check("queueLength", options.queueLength, "number")
-  check("slowCallbackDuration", options.slowCallbackDuration, "number")
+  checkOption("name", options.name, "string")
+  checkOption("debug", options.debug, "boolean")
+  checkOption("asyncContext", options.asyncContext, "boolean")
+  checkOption("exceptionHandler", options.exceptionHandler, "function")
+  checkOption("cancel", options.cancel, "function")
+  checkOption("cancelled", options.cancelled, "function")
+  checkOption("queueLength", options.queueLength, "number")
+  checkOption("slowCallbackDuration", options.slowCallbackDuration, "number")
   limitsOf(options)
   if (unretrieved !== undefined && unretrieved !== "report" && unretrieved !== "crash") {
     throw new RangeError(`unretrieved is "report" or "crash", not ${describeValue(unretrieved)}`)

@@ -51,6 +51,11 @@ export interface Described {
   describe(): Leftover
 }
 
+/** What the program has given a name to, while it runs. */
+export interface NamedRow extends Described {
+  readonly name: string
+}
+
 /** A fiber that was started on the loop, while it runs. */
 export interface LoopFiber extends Described {
   /** Its end, where the program was given a Future of it. */
@@ -111,12 +116,32 @@ export interface Registered extends Closable {
   release(): void
 }
 
+/** A wait that no interruption ends, and that has no bound of its own. */
+export interface EndlessWait {
+  /** Whether what it waits for was told to end. Work that goes on may take its time as long as the program does. */
+  readonly asked: boolean
+  /** Ends the wait and says so; `when` is in words. Called once at most. */
+  readonly giveUp: (when: string) => void
+}
+
+/** The fiber that has opened a loop which nobody supervises: see `closing/Opener.ts`. */
+export interface OpenerState {
+  /** When it was found to be told to stop, on the loop's clock, as long as it has not ended. */
+  readonly toldAt: number | undefined
+  /** Bounds a wait by the time that the program has to stop; the result takes that back. */
+  bound(wait: EndlessWait): () => void
+}
+
 /** How far the closing of a loop is; its methods take it on. `closing/Closing.ts` has the legal states. */
 export interface ClosingState {
   /** When stopping began, on the loop's clock; the deadline counts from here. */
   readonly since: number | undefined
   /** The program around which the loop was opened, while it is being stopped. */
   readonly body: Described | undefined
+  /** What the program has named, while it runs: see `closing/Named.ts`. */
+  readonly named: Set<NamedRow>
+  /** Who has opened the loop, where nobody supervises its program. */
+  readonly opener: OpenerState | undefined
   /** The steps of S1 have begun. */
   readonly begun: boolean
   /** The deadline has passed and the leftovers are reported: nobody waits for them any more. */

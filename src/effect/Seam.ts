@@ -112,10 +112,18 @@ export interface Seam {
     effect: Effect.Effect<S, E, R>
   ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>>
 
+  /** A Layer of what an Effect makes in the Layer's Scope. */
+  readonly layerContext: <A, E, R>(
+    effect: Effect.Effect<Context.Context<A>, E, R>
+  ) => Layer.Layer<A, E, Exclude<R, Scope.Scope>>
+
   /** A Layer that an Effect gives. */
   readonly layerUnwrap: <A, E, R, E2, R2>(
     effect: Effect.Effect<Layer.Layer<A, E, R>, E2, R2>
   ) => Layer.Layer<A, E | E2, R | R2>
+
+  /** Runs an effect whose logs are for people to read, where nobody has set loggers: that is so anyway on line 4. */
+  readonly prettyLogs: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
   /** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
   readonly logAt: (
@@ -160,6 +168,12 @@ export interface Seam {
 
   /** The fiber whose code is on the stack, to tell it from others; or `undefined`. */
   readonly currentFiber: () => object | undefined
+
+  /** Whether a fiber that was on the stack once, as `currentFiber` gives it, was told to end, or has been ended so. */
+  readonly wasTold: (fiber: object) => boolean
+
+  /** Whether such a fiber has ended. */
+  readonly hasEnded: (fiber: object) => boolean
 
   /** Why the fiber whose code is on the stack cannot be interrupted where it is. */
   readonly heldFor: () => Held

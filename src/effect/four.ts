@@ -154,7 +154,11 @@ const seam = () => {
 
     layerScoped: Layer.effect,
 
+    layerContext: Layer.effectContext,
+
     layerUnwrap: Layer.unwrap,
+
+    prettyLogs: <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => effect,
 
     logAt: (
       level: LogLevel,
@@ -186,6 +190,10 @@ const seam = () => {
     currentFiberState: () => globals[currentFiberKey]?.context,
 
     currentFiber: (): object | undefined => globals[currentFiberKey],
+
+    wasTold: (fiber: object): boolean => (fiber as Current)._interruptedCause !== undefined,
+
+    hasEnded: (fiber: object): boolean => (fiber as Current).pollUnsafe() !== undefined,
 
     heldFor: () => {
       const fiber = globals[currentFiberKey]

@@ -163,7 +163,20 @@ export const three = (): Seam => {
 
     layerScoped: Layer.scoped,
 
+    layerContext: Layer.scopedContext,
+
     layerUnwrap: Layer.unwrapEffect,
+
+    prettyLogs: (effect) =>
+      Effect.flatMap(FiberRef.get(FiberRef.currentLoggers), (loggers) =>
+        HashSet.has(loggers, Logger.defaultLogger)
+          ? Effect.locally(
+              effect,
+              FiberRef.currentLoggers,
+              HashSet.add(HashSet.remove(loggers, Logger.defaultLogger), Logger.prettyLoggerDefault)
+            )
+          : effect
+      ),
 
     logAt: (level, message, annotations, cause) =>
       Effect.annotateLogs(logs[level](...(cause === undefined ? [message] : [message, cause])), annotations),
@@ -194,6 +207,10 @@ export const three = (): Seam => {
     },
 
     currentFiber: () => globals[currentFiberKey],
+
+    wasTold: (fiber) => isTold(fiber as Current),
+
+    hasEnded: (fiber) => (fiber as Current).unsafePoll() !== null,
 
     heldFor: () => {
       const fiber = globals[currentFiberKey]

@@ -29,15 +29,14 @@ export const watchHeld = (
     message: `${where} has waited ${loop._slowJoin}ms for ${describe(future)}, which has not ended`,
     ...about(future)
   }))
-  if (held === "work" || grace === Infinity) return notSlow
-  const stay = afterGrace(loop, grace, () => {
+  const giveUpOn = (when: string): void => {
     notSlow()
     const nameOfIt = (): string => name(future)
-    const who = new Canceller(`a finalizer has waited ${grace}ms for it, and waits no longer`)
+    const who = new Canceller(`${where} has waited for it, and waits no longer ${when}`)
     const error = new CancelledError(who)
     loop.callExceptionHandler({
       kind: "leftover",
-      message: `abandoned after a grace of ${grace}ms: ${describe(future)} was waited for in a finalizer and has not ended`,
+      message: `abandoned ${when}: ${describe(future)} was waited for in ${where} and has not ended`,
       exception: error,
       ...about(future)
     })
@@ -45,9 +44,13 @@ export const watchHeld = (
     future._add({ resumes: false, run: () => void afterInterrupt(loop, nameOfIt, future) })
     if (future instanceof Task) future._graceIsOver = true
     giveUp(error)
-  })
+  }
+  const stay =
+    held === "work" || grace === Infinity
+      ? loop._closing.opener?.bound({ asked: false, giveUp: giveUpOn })
+      : afterGrace(loop, grace, () => giveUpOn(`after a grace of ${grace}ms`))
   return () => {
     notSlow()
-    stay()
+    stay?.()
   }
 }

@@ -127,22 +127,23 @@ export const askAndJoin = (
         stay?.()
         resume(end)
       })
+      const giveUp = (when: string): void => {
+        notSlow()
+        future._remove(waiting)
+        loop.callExceptionHandler({
+          kind: "leftover",
+          message: `abandoned ${when}: ${describe(future, origin)} ${told} and has not ended`,
+          ...about(future)
+        })
+        abandoned?.()
+        abandon()
+        if (future instanceof Task) future._graceIsOver = true
+        resume(Effect.void)
+      }
       const stay =
         grace === Infinity
-          ? undefined
-          : afterGrace(loop, grace, () => {
-              notSlow()
-              future._remove(waiting)
-              loop.callExceptionHandler({
-                kind: "leftover",
-                message: `abandoned after a grace of ${grace}ms: ${describe(future, origin)} ${told} and has not ended`,
-                ...about(future)
-              })
-              abandoned?.()
-              abandon()
-              if (future instanceof Task) future._graceIsOver = true
-              resume(Effect.void)
-            })
+          ? loop._closing.opener?.bound({ asked: onInterrupt.grace === undefined, giveUp })
+          : afterGrace(loop, grace, () => giveUp(`after a grace of ${grace}ms`))
       future._await(waiting)
     })
   })

@@ -20,10 +20,12 @@ import { Deadline } from "./Deadline.js"
 import { reportLeftovers } from "./Leftovers.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { Waiting } from "../fiber/Wait.js"
-import type { ClosingState, Described, Home } from "../ports.js"
+import type { ClosingState, Described, Home, NamedRow, OpenerState } from "../ports.js"
 
 /** @internal */
 export class Closing implements ClosingState {
+  readonly named = new Set<NamedRow>()
+  opener: OpenerState | undefined
   readonly #loop: Home
   #since: number | undefined
   #body: Described | undefined
@@ -66,7 +68,7 @@ export class Closing implements ClosingState {
   stop(): void {
     const loop = this.#loop
     if (this.#since !== undefined || loop.isClosed()) return
-    this.#since = loop.time()
+    this.#since = this.opener?.toldAt ?? loop.time()
     for (const capability of loop._capabilities) capability.stopping()
     const keepRunning = (): void => {
       if (loop.isClosed()) return

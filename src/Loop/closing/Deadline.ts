@@ -57,9 +57,10 @@ export class Deadline {
       loop._clock.after(ms, () => {
         const patience = patienceOf(loop)
         if (patience > 0) return this.#tellAfter(patience + loop._slowJoin, begun)
-        // A body that joins what it has told to stop is slow because of that, and the join has said so already.
+        // A body that joins what it has told to stop, or runs a finalizer with a name, is slow because of that, which says so.
         const joins =
-          loop._closing.body !== undefined && leftoversOf(loop).some((l) => joining.includes(l.state))
+          loop._closing.body !== undefined &&
+          leftoversOf(loop).some((l) => joining.includes(l.state) || l.what === "finalizer")
         if (!joins) this.#tell(`has waited ${Math.round(loop.time() - begun)}ms`)
       })
     )

@@ -25,10 +25,15 @@ export class StoppingBody implements Described {
       name: span === undefined ? `body of ${this.loop.name}` : `body of ${this.loop.name}, in span ${span}`,
       age: this.loop.time() - this.startedAt,
       state: "interrupting",
-      waitingOn: "a finalizer, or uninterruptible code",
+      waitingOn: this.#waitingOn(),
       createdAt: "Loop.scoped or Loop.run",
       blamed: true
     }
+  }
+
+  #waitingOn(): string {
+    const names = [...this.loop._closing.named].map(({ name }) => name)
+    return names.length === 0 ? "a finalizer, or uninterruptible code" : names.join(", ")
   }
 }
 
@@ -47,9 +52,10 @@ const heldBy = (phase: Phase): ReadonlyArray<Leftover> => {
 
 /** Everything of the loop that has not settled. */
 export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
-  const { body } = loop._closing
+  const { body, named } = loop._closing
   return [
     ...(body === undefined ? [] : [guardedRow("effect", () => body.describe())]),
+    ...[...named].map((one) => guardedRow("effect", () => one.describe())),
     ...phasesOf(loop).flatMap((phase) => heldBy(phase))
   ]
 }

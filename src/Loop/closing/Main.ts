@@ -17,7 +17,7 @@ import {
   withoutErrors,
   type FiberState
 } from "../../effect.js"
-import { LoopClosedError } from "../kernel/errors.js"
+import { InvalidStateError, LoopClosedError } from "../kernel/errors.js"
 import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
 import { onBrokenOutput } from "../host/brokenOutput.js"
 import { inRealTime } from "../host/inRealTime.js"
@@ -44,10 +44,15 @@ export type Teardown = (
 /** What `runMain` needs beside the program. */
 export interface MainOptions {
   readonly teardown?: Teardown | undefined
+  /** Whether a failure of the program is logged. Default true. */
+  readonly reportsErrors?: boolean | undefined
   /** Milliseconds from the first signal, crash or interruption to the last word. */
   readonly closeDeadline: number
   readonly slowJoin: number
 }
+
+/** A process has one main: two would each leave it while the other one is still closing. */
+let running = false
 
 /** After the deadline of the body there is this much more for the loop's own last steps, in milliseconds. */
 const LAST_STEPS = 250
@@ -108,12 +113,23 @@ const leaveProcess = (code: number): void => {
   flushed()
 }
 
-/** Runs `program` until the process can end. Resolves with its Exit; never rejects. */
+/**
+ * Runs `program` until the process can end. Resolves with its Exit; never rejects. Throws {@link InvalidStateError} where one
+ * runs already; `what` is the call, for that.
+ */
 export const runMain = <A, E>(
+  what: string,
   program: (opened: (loop: Home) => Effect.Effect<void>) => Effect.Effect<A, E>,
   options: MainOptions
-): Promise<Exit.Exit<A, E>> =>
-  new Promise((resolve) => {
+): Promise<Exit.Exit<A, E>> => {
+  if (running) {
+    throw new InvalidStateError(
+      `${what} in a process whose program runs already, and a process has one: run the second one inside the first, ` +
+        "for instance with Effect.all, or with Effect.runPromise(Loop.scoped(program)), which neither listens to signals nor exits"
+    )
+  }
+  running = true
+  return new Promise((resolve) => {
     let opened: Opened | undefined
     /** The first one: from then on the program is being stopped. */
     let signal: StopSignal | undefined
@@ -218,8 +234,12 @@ export const runMain = <A, E>(
       const stopped = signal !== undefined || crashed()
       const isTold = (error: unknown): boolean =>
         wasTold(error) || !errorReported(error) || (stopped && isEcho(error))
-      if (Exit.isFailure(exit) && ownFailure(exit, isTold)) {
-        log("error", "the program failed", withoutErrors(exit.cause, isTold))
+      if (!Exit.isFailure(exit)) return
+      if (ownFailure(exit, isTold)) {
+        if (options.reportsErrors !== false)
+          log("error", "the program failed", withoutErrors(exit.cause, isTold))
+      } else if (!stopped && isInterruptedOnly(exit.cause)) {
+        log("warning", "the program has interrupted itself: nobody has told it to stop")
       }
     }
     const end = (exit: Exit.Exit<A, E>): void => {
@@ -251,6 +271,7 @@ export const runMain = <A, E>(
           Math.min(options.slowJoin, LONGEST)
         ).unref()
       }
+      running = false
       stopListening()
       resolve(exit)
       if (options.teardown === undefined) return leaveWith(codeOf(exit))
@@ -276,3 +297,4 @@ export const runMain = <A, E>(
     )
     observe(fiber, end)
   })
+}

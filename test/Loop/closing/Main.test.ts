@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest"
 import { count, later, programsOf, said, TIMEOUT } from "../../support/programs.js"
+import { perLine } from "../../support/effect/line.js"
 import { entriesOf, logLines } from "../../support/logs.js"
 
+const linesOf = ({ output }: { readonly output: string }) => output.trim().split("\n")
 const start = programsOf("test/fixtures/main.ts")
 
 describe.concurrent("Loop.run, in a process of its own", () => {
@@ -301,5 +303,83 @@ describe.concurrent("Loop.run, in a process of its own", () => {
     const ended = await start("noEffect").ended
     expect(ended.code).toBe(0)
     expect(said(ended)).toEqual(["threw TypeError"])
+  })
+
+  it("says so where the program has interrupted itself (S3)", { timeout: TIMEOUT }, async () => {
+    const ended = await start("selfInterrupted").ended
+    expect(ended.code).toBe(1)
+    expect(said(ended)).toEqual(["inner finalizer", "outer finalizer", "exit Failure"])
+    expect(entriesOf(ended.output, "the program has interrupted itself: nobody has told it to stop")).toBe(1)
+  })
+
+  it("refuses a second main beside the first, which goes on (S3)", { timeout: TIMEOUT }, async () => {
+    const ended = await start("twoMains").ended
+    expect(ended.code).toBe(0)
+    expect(linesOf(ended).sort()).toEqual([
+      "exit Success undefined",
+      "first",
+      "inner finalizer",
+      "outer finalizer",
+      expect.stringMatching(
+        /^threw InvalidStateError: Loop.runMain\(\) in a process whose program runs already/
+      )
+    ])
+  })
+
+  it("takes a second main after the first", { timeout: TIMEOUT }, async () => {
+    const ended = await start("oneAfterTheOther").ended
+    expect(ended.code).toBe(0)
+    expect(linesOf(ended).filter((line) => !line.includes("finalizer"))).toEqual(["first", "second"])
+  })
+})
+
+describe.concurrent("Loop.runMain, in a process of its own", () => {
+  it("logs for people on Effect 3, and ends as Loop.run does (S3)", { timeout: TIMEOUT }, async () => {
+    const program = start("asPlatform")
+    await program.until("a log")
+    program.kill("SIGTERM")
+    const ended = await program.ended
+    expect(ended.code).toBe(143)
+    expect(ended.output).toMatch(
+      perLine("E7", {
+        3: /^\[[\d:.]+\] INFO \(#\d+\): a log$/m,
+        4: /^\[[\d:.]+\] INFO \(#\d+\): a log$/m
+      })
+    )
+    expect(linesOf(ended).filter((line) => line.includes("finalizer"))).toEqual([
+      "inner finalizer",
+      "outer finalizer"
+    ])
+  })
+
+  it(
+    "reports no error where that is not wanted, and has the teardown's code (S3)",
+    { timeout: TIMEOUT },
+    async () => {
+      const ended = await start("asPlatformInPipe").ended
+      expect(ended.code).toBe(42)
+      expect(linesOf(ended)).toEqual(["inner finalizer", "outer finalizer"])
+    }
+  )
+
+  it("leaves the logs as they are where that is wanted", { timeout: TIMEOUT }, async () => {
+    const ended = await start("asPlatformPlain").ended
+    expect(ended.code).toBe(1)
+    expect(logLines(ended.output).map((line) => /a log|the program failed/.exec(line)?.[0])).toEqual([
+      "a log",
+      "the program failed"
+    ])
+  })
+
+  it("throws a TypeError for bad options and for what is no Effect (B2)", { timeout: TIMEOUT }, async () => {
+    const ended = await start("badOptions").ended
+    expect(ended.code).toBe(0)
+    expect(linesOf(ended)).toEqual([
+      "TypeError: disableErrorReporting is a boolean, not 1",
+      'TypeError: disablePrettyLogger is a boolean, not "no"',
+      "TypeError: teardown is a function, not 7",
+      "TypeError: Loop.runMain takes an Effect, not 1; wrap aio code with fromAio",
+      "TypeError: Loop.runMain takes an Effect, not <Promise>; wrap aio code with fromAio"
+    ])
   })
 })
