@@ -51,6 +51,9 @@ export class ScopedServer<out S extends AnyServer = AnyServer> {
   /** Answers Kubernetes and load balancers; see {@link Probe}. For this port or another one. */
   readonly probe: Probe
 
+  /** @internal All phases, as when its Scope closes; completes with the last. */
+  readonly _close: Effect.Effect<void>
+
   /** @internal */
   constructor(
     loop: Home,
@@ -60,6 +63,7 @@ export class ScopedServer<out S extends AnyServer = AnyServer> {
   ) {
     this.#listening = listening
     this.phase = phase
+    this._close = closed(loop, listening)
     this.probe = probeOf({
       ready: () => this.isReady(),
       phase: () => listening.phase,
@@ -170,8 +174,9 @@ const open = <S extends AnyServer>(
         const added = servers.add(opening.opened, settings, times, owner, createdAt)
         listening = added
         added.onPhase((next) => void Effect.runFork(SubscriptionRef.set(phase, next)))
-        yield* Effect.addFinalizer(() => closed(loop, added))
-        return new ScopedServer(loop, added, phase, server)
+        const scoped = new ScopedServer(loop, added, phase, server)
+        yield* Effect.addFinalizer(() => scoped._close)
+        return scoped
       })
     } catch (error) {
       return refusal(error)
@@ -267,8 +272,16 @@ export class Server extends ServerTag {
     server: S | Effect.Effect<S, E, R>,
     options: ServerOptions = {}
   ): Effect.Effect<ScopedServer<S>, BindError | LoopClosedError | E, Loop | Scope.Scope | R> {
+    return Server._scoped(server, options, callSite(Server.scoped))
+  }
+
+  /** @internal For what is built on it: `createdAt` is where the program has asked for that. */
+  static _scoped<S extends AnyServer, E = never, R = never>(
+    server: S | Effect.Effect<S, E, R>,
+    options: ServerOptions,
+    createdAt: () => string
+  ): Effect.Effect<ScopedServer<S>, BindError | LoopClosedError | E, Loop | Scope.Scope | R> {
     const settings = settingsOf(options)
-    const createdAt = callSite(Server.scoped)
     const made = Effect.isEffect(server) ? server : Effect.succeed(server)
     return Effect.flatMap(Loop, (loop) => Effect.flatMap(made, (one) => open(loop, one, settings, createdAt)))
   }

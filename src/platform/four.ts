@@ -1,4 +1,6 @@
 /** The parts that are written for Effect 4. */
 import type { Four } from "./Parts.js"
 
-export const four: Four = {}
+export const four: Four = {
+  httpServer: () => import("./four/httpServer.js")
+}

@@ -3,4 +3,4 @@
  * `effect/http` and others on Effect 4.
  */
 
-export {}
+export * as LoopHttpServer from "./LoopHttpServer.js"

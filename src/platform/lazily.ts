@@ -11,24 +11,26 @@ const isMissing = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
 
 /**
- * `name` is the Layer's, for messages; `packages` is what to install where a package that the part imports is not there,
- * which is a defect.
+ * Loads a part. `name` is what wants it, for messages; `packages` is what to install where a package that the part imports is
+ * not there, which is a defect.
  */
+export const loading = <Part>(
+  name: string,
+  packages: string,
+  load: () => Promise<Part>
+): Effect.Effect<Part> =>
+  Effect.promise(() =>
+    load().catch((error: unknown) => {
+      if (!isMissing(error)) throw error
+      const message = `${name} needs ${packages}: npm install ${packages} (${error.message})`
+      throw new Error(message, { cause: error })
+    })
+  )
+
+/** A Layer that a part has. */
 export const lazily = <Part, A, E, R>(
   name: string,
   packages: string,
   load: () => Promise<Part>,
   layer: (part: Part) => Layer.Layer<A, E, R>
-): Layer.Layer<A, E, R> =>
-  layerUnwrap(
-    Effect.map(
-      Effect.promise(() =>
-        load().catch((error: unknown) => {
-          if (!isMissing(error)) throw error
-          const message = `${name} needs ${packages}: npm install ${packages} (${error.message})`
-          throw new Error(message, { cause: error })
-        })
-      ),
-      layer
-    )
-  )
+): Layer.Layer<A, E, R> => layerUnwrap(Effect.map(loading(name, packages, load), layer))

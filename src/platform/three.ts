@@ -1,4 +1,6 @@
 /** The parts that are written for Effect 3. */
 import type { Three } from "./Parts.js"
 
-export const three: Three = {}
+export const three: Three = {
+  httpServer: () => import("./three/httpServer.js")
+}

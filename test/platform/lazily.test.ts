@@ -1,5 +1,5 @@
 // Layers whose part for the installed line is loaded when they are built.
-// Covers: three, four, index
+// Covers: three, four
 import { it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,16 +1,9 @@
-/** Loops of Effect programs that must have closed, with nothing left on them, when their test ends. */
+/** Loops of Effect programs, checked at the end of their test (trackedLoops.ts), and what such tests need. */
 import { Cause, Effect, HashMap, Layer, Logger, type Scope } from "effect"
-import { afterEach, expect } from "vitest"
 import { type EventLoop, Loop, type LoopOptions, type Report } from "../../src/index.js"
-import { nothingHeld } from "../../src/Loop/EventLoop.js"
+import { track } from "./trackedLoops.js"
 
-let opened: Array<EventLoop> = []
-
-/** Has the loop checked at the end of the test. */
-export const track = (loop: EventLoop): EventLoop => {
-  opened.push(loop)
-  return loop
-}
+export { track } from "./trackedLoops.js"
 
 /** `Loop.open`, checked. */
 export const open = (options?: LoopOptions): Effect.Effect<EventLoop, never, Scope.Scope> =>
@@ -63,20 +56,3 @@ export const capturing = () => {
 
 /** A promise that never settles, and heeds nothing. */
 export const forever = (): Promise<never> => new Promise(() => {})
-
-afterEach(() => {
-  const loops = opened
-  opened = []
-  for (const loop of loops) {
-    expect(loop.statistics(), `${loop.name} at the end of the test`).toMatchObject({
-      state: "closed",
-      ready: 0,
-      timers: 0,
-      tasks: 0,
-      unretrieved: 0,
-      effects: 0,
-      crossings: 0,
-      ...nothingHeld
-    })
-  }
-})

@@ -3,6 +3,7 @@
  * what the server does, until it is told to.
  */
 import type { EventEmitter } from "node:events"
+import { pathOf } from "../request/requestName.js"
 import type { Home, Leftover } from "../../ports.js"
 import { Companion } from "./Companion.js"
 import type { Belongs, Connection, Life } from "./Connection.js"
@@ -315,7 +316,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket): void {
-    const name = `${request.headers.upgrade ?? request.method ?? "?"} ${request.url ?? "?"} of `
+    const name = `${request.headers.upgrade ?? request.method ?? "?"} ${pathOf(request.url ?? "?")} of `
     const conversation = this.#conversation(socket, name, asksForWebSocket(request.headers))
     this.#add(conversation)
   }

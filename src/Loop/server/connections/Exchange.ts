@@ -5,6 +5,7 @@
  */
 import { CancelledError } from "../../kernel/errors.js"
 import { oneLine } from "../../kernel/describe.js"
+import { pathOf } from "../request/requestName.js"
 import type { Home, Leftover } from "../../ports.js"
 import type { Answer, IncomingMessage, ServerHttp2Stream, ServerResponse } from "../kinds.js"
 import { closesWith, type RequestEnd, servingsOf } from "../request/requests.js"
@@ -164,7 +165,7 @@ export class Http1Exchange extends Exchange {
   }
 
   protected get what(): string {
-    return `${this.request.method ?? "?"} ${this.request.url ?? "?"}`
+    return `${this.request.method ?? "?"} ${pathOf(this.request.url ?? "?")}`
   }
 
   get headersSent(): boolean {

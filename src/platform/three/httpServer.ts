@@ -1,0 +1,108 @@
+/** HTTP servers of @effect/platform-node on a loop, for Effect 3. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { ServeError } from "@effect/platform/HttpServerError"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import type { LazyArg } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { createServer, type Server as NodeServer } from "node:http"
+import { Server } from "../../Adapter/Server.js"
+import type { Loop } from "../../Loop/Loop.js"
+import { nameOf, originOf, pathOf } from "../../Loop/server/request/requestName.js"
+import { serves } from "../../Loop/server/request/requests.js"
+import { FiberServing } from "../http/FiberServing.js"
+import type { HttpServerOptions } from "../http/HttpServerOptions.js"
+import { answerOf, listeningAlready } from "../http/listeningAlready.js"
+
+/**
+ * An app whose fibers are known to the server that closes: they are interrupted when the time of its drain is over. The platform
+ * runs an app that is no router where nothing interrupts it.
+ */
+const known = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    const request = Context.unsafeGet(
+      fiber.getFiberRef(FiberRef.currentContext) as Context.Context<HttpServerRequest>,
+      HttpServerRequest
+    )
+    const message = toIncomingMessage(request)
+    const answer = answerOf(message)
+    if (answer !== undefined) {
+      const serving = new FiberServing(
+        () => nameOf(message.method ?? "", pathOf(message.url ?? ""), originOf(message)),
+        () => fiber.unsafeInterruptAsFork(FiberId.none)
+      )
+      fiber.addObserver(() => serving.ended())
+      serves(answer, serving)
+    }
+    return Effect.interruptible(app)
+  })
+
+export const make = (
+  evaluate: LazyArg<NodeServer>,
+  options: HttpServerOptions,
+  createdAt: () => string
+): Effect.Effect<HttpServer.HttpServer, ServeError, Scope.Scope | Loop> =>
+  Effect.gen(function* () {
+    // What the platform has opened for it closes after it: WebSockets that nobody has closed would hold it.
+    const platforms = yield* Effect.acquireRelease(Scope.make(), Scope.close)
+    const server = yield* Effect.sync(evaluate)
+    const scoped = yield* Effect.mapError(
+      Server._scoped(server, options, createdAt),
+      (cause) => new ServeError({ cause })
+    )
+    const inner = yield* Effect.provideService(
+      NodeHttpServer.make(() => listeningAlready(server), {}),
+      Scope.Scope,
+      platforms
+    )
+    return HttpServer.make({
+      address: inner.address,
+      serve: (app, middleware) =>
+        Effect.zipRight(
+          middleware === undefined ? inner.serve(known(app)) : inner.serve(known(app), middleware),
+          // What serves needs what its Scope has: the server has closed before that is gone.
+          Effect.addFinalizer(() => scoped._close)
+        )
+    })
+  })
+
+export const layerServer = (
+  evaluate: LazyArg<NodeServer>,
+  options: HttpServerOptions,
+  createdAt: () => string
+) => Layer.scoped(HttpServer.HttpServer, make(evaluate, options, createdAt))
+
+export const layer = (evaluate: LazyArg<NodeServer>, options: HttpServerOptions, createdAt: () => string) =>
+  Layer.merge(layerServer(evaluate, options, createdAt), NodeHttpServer.layerContext)
+
+export const layerConfig = (
+  evaluate: LazyArg<NodeServer>,
+  options: Config.Config.Wrap<HttpServerOptions>,
+  createdAt: () => string
+) =>
+  Layer.merge(
+    Layer.scoped(
+      HttpServer.HttpServer,
+      Effect.flatMap(Config.unwrap(options), (given) => make(evaluate, given, createdAt))
+    ),
+    NodeHttpServer.layerContext
+  )
+
+export const layerTest = HttpServer.layerTestClient.pipe(
+  Layer.provide(
+    Layer.provide(
+      Layer.fresh(FetchHttpClient.layer),
+      Layer.succeed(FetchHttpClient.RequestInit, { keepalive: false })
+    )
+  ),
+  Layer.provideMerge(layer(createServer, { port: 0 }, () => "LoopHttpServer.layerTest"))
+)
