@@ -32,7 +32,8 @@ describe("Loop.subprocess", () => {
       stderr: "stdout",
       fds: { 3: handle, 4: 1, 5: "pipe" },
       env: { A: "1", B: undefined },
-      killGrace: "5 seconds"
+      killGrace: "5 seconds",
+      killSignal: "SIGINT"
     })
   })
 

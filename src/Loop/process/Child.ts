@@ -22,12 +22,15 @@ const CHECK_LAST = 100
 
 const nothing = (): void => {}
 
+const refusedSignal = (child: Child, signal: NodeJS.Signals | number, code: string): SignalError =>
+  new SignalError(signal, `${code}: it may not be sent to ${child.command} (pid ${child.pid})`)
+
 /**
  * A child process that was started.
  *
- * Legal states: running; terminating (told to end with SIGTERM); killed (SIGKILL was sent to all of it); exited, while
+ * Legal states: running; terminating (told to end with its `killSignal`); killed (SIGKILL was sent to all of it); exited, while
  * others of its own group live on; ended. `returncode` is set from exited on. Ended is also what nobody may wait for any
- * more: it was released with its loop.
+ * more: it was released with its loop. A child that was let go (`unref`) is none of the loop's, in whichever state it is.
  *
  * The pipes are read with `"readable"` and `read()`: each has a listener for that from the start, because Node throws
  * away what nobody reads when the process exits, unless there is one.
@@ -44,12 +47,14 @@ export class Child {
   readonly #processes: Processes
   readonly #process: ChildProcess
   readonly #killGrace: number
+  readonly #killSignal: number
   readonly #what: string
   readonly #startedAt: number
   #state: "running" | "terminating" | "killed" = "running"
   #returncode: number | null = null
   #readerGone: Error | undefined
   #ended = false
+  #unowned = false
   /** A `stop` waits for the end, and will say so if that takes long. */
   #reports = false
   #open: number
@@ -67,6 +72,7 @@ export class Child {
     plan: {
       readonly command: string
       readonly killGrace: number
+      readonly killSignal: number
       readonly leads: boolean
       readonly what: string
     }
@@ -79,6 +85,7 @@ export class Child {
     this.#processes = processes
     this.#process = process
     this.#killGrace = plan.killGrace
+    this.#killSignal = plan.killSignal
     this.#what = plan.what
     this.#startedAt = loop.time()
     this.#open = pipes.size
@@ -153,8 +160,22 @@ export class Child {
     const number = signalNumber(signal)
     const code = this.#returncode === null ? send(this.pid, number) : "ESRCH"
     if (code === "ESRCH") throw new ProcessLookupError(this)
-    if (code !== undefined)
-      throw new SignalError(signal, `${code}: it may not be sent to ${this.command} (pid ${this.pid})`)
+    if (code !== undefined) throw refusedSignal(this, signal, code)
+  }
+
+  /**
+   * Sends a signal to the process and its group. Where it leads none, to the process. Throws {@link ProcessLookupError} once
+   * nothing of them runs, {@link SignalError} as `sendSignal` does.
+   */
+  signalGroup(signal: NodeJS.Signals | number): void {
+    const number = signalNumber(signal)
+    if (this.leads && (this.#returncode === null || groupLives(this.pid))) {
+      const code = send(-this.pid, number)
+      if (code === undefined) return
+      // A group that has no member any more which may be signalled: its leader may still be one.
+      if (code !== "ESRCH" && code !== "EPERM") throw refusedSignal(this, signal, code)
+    }
+    this.sendSignal(signal)
   }
 
   /** Sends SIGTERM to the process. Throws {@link ProcessLookupError} once it has exited. */
@@ -185,7 +206,7 @@ export class Child {
   }
 
   /**
-   * Ends it and its own group: SIGTERM, after the grace SIGKILL. Calls `then` once, from anywhere, when all of it has
+   * Ends it and its own group: its `killSignal`, after the grace SIGKILL. Calls `then` once, from anywhere, when all of it has
    * ended; at once if it has. A process that is stopped is continued, so that it can heed the signal.
    *
    * The grace passes in real time, as the process does; under a clock that is not the live one (TestClock) also when
@@ -198,7 +219,7 @@ export class Child {
     // Where it was told before there was anybody to wait, nobody has looked for its end since.
     if (this.#state !== "running") return this.#watch(CHECK_FIRST)
     this.#state = "terminating"
-    this.#signal(TERM)
+    this.#signal(this.#killSignal)
     this.#signal(CONT)
     const { _clock: clock } = this.#loop
     const insist = (): void => this.#kill()
@@ -209,6 +230,48 @@ export class Child {
     if (!clock.live && this.#killGrace !== Infinity)
       this.#timers.push(after(this.#loop, this.#killGrace, insist))
     this.#watch(CHECK_FIRST)
+  }
+
+  /**
+   * Calls `f` once when it and its own group have ended, at once if they have; the result takes it back. Tells nobody to end,
+   * and waits for ever where nobody does.
+   */
+  onEnd(f: () => void): () => void {
+    this.checkGroup()
+    if (this.#ended) {
+      f()
+      return nothing
+    }
+    this.#onEnd.push(f)
+    this.#watch(CHECK_FIRST)
+    return () => {
+      const at = this.#onEnd.indexOf(f)
+      if (at >= 0) this.#onEnd.splice(at, 1)
+    }
+  }
+
+  /** Whether the loop has nothing to do with it any more: see `unref`. */
+  get unowned(): boolean {
+    return this.#unowned
+  }
+
+  /**
+   * The loop lets it go: it does not keep this process, is in no report, and neither the loop nor the process ends it. `ref`
+   * takes that back.
+   */
+  unref(): void {
+    if (this.#unowned) return
+    this.#unowned = true
+    this.#process.unref()
+    this.#processes.delete(this)
+  }
+
+  /** Takes back what `unref` has done. A child that has ended since stays let go, and so does one of a closed loop. */
+  ref(): void {
+    if (!this.#unowned) return
+    this.#unowned = false
+    this.#process.ref()
+    if ((!this.#ended || this.#open > 0) && !this.#loop.isClosed()) this.#processes.add(this)
   }
 
   /** SIGKILL at once, for it and its group; then its pipes are closed. `then` is as in `end`. */
@@ -320,6 +383,6 @@ export class Child {
   }
 
   #forget(): void {
-    if (this.#ended && this.#open === 0) this.#processes.delete(this)
+    if (this.#ended && this.#open === 0 && !this.#unowned) this.#processes.delete(this)
   }
 }

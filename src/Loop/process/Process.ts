@@ -150,6 +150,24 @@ export class Process<
     this.#transport.sendSignal(signal)
   }
 
+  /**
+   * Sends a signal to the process and all of the group that it leads (`detached`, or a shell); to the process alone where it
+   * leads none. Throws ProcessLookupError once nothing of them runs, else as `sendSignal`. Differs: asyncio leaves that to
+   * `os.killpg`, whose number may be another group's by then.
+   *
+   * @example
+   * const loop = SyncLoop.make()
+   * await loop.runUntilComplete(async () => {
+   *   const shell = await loop.createSubprocessShell("sleep 60 & sleep 60")
+   *   shell.signalGroup("SIGINT")
+   *   console.log(await shell.wait()) // => -2
+   * })
+   * await loop.close()
+   */
+  signalGroup(signal: NodeJS.Signals | number): void {
+    this.#transport.signalGroup(signal)
+  }
+
   /** Sends SIGTERM to the process. Throws ProcessLookupError once it has exited. */
   terminate(): void {
     this.#transport.terminate()

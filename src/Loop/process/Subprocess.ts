@@ -155,16 +155,24 @@ export class Subprocess {
    * it has exited, {@link SignalError} for a signal that does not exist or may not be sent.
    */
   sendSignal(signal: NodeJS.Signals | number): Effect.Effect<void, ProcessLookupError | SignalError> {
-    return Effect.suspend(() => {
-      try {
-        this.#child.sendSignal(signal)
-        return Effect.void
-      } catch (error) {
-        return error instanceof ProcessLookupError || error instanceof SignalError
-          ? Effect.fail(error)
-          : Effect.die(error)
-      }
-    })
+    return sending(() => this.#child.sendSignal(signal))
+  }
+
+  /**
+   * Sends a signal to the process and all of its group, which is what it has started and what has not left the group; with
+   * `detached: false`, to the process alone. Does not wait. Fails with {@link ProcessLookupError} when nothing of them runs,
+   * {@link SignalError} as `sendSignal` does.
+   *
+   * @example
+   * const program = Effect.gen(function* () {
+   *   const shell = yield* Loop.subprocess("sh", ["-c", "sleep 60 & sleep 60"])
+   *   yield* shell.signalGroup("SIGINT")
+   *   return yield* shell.exitCode
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => -2
+   */
+  signalGroup(signal: NodeJS.Signals | number): Effect.Effect<void, ProcessLookupError | SignalError> {
+    return sending(() => this.#child.signalGroup(signal))
   }
 
   /** Sends SIGTERM to the process, and does not wait. */
@@ -196,7 +204,8 @@ export class Subprocess {
     return fd === undefined ? process : `${fdName(fd)} of ${process}`
   }
 
-  #pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
+  /** @internal A pipe of the child with its users, for who reads and writes it in a way of its own. */
+  _pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
     const socket = this.#child.pipes.get(fd)
     const users = this.#users.get(fd)
     return socket === undefined || users === undefined
@@ -221,12 +230,12 @@ export class Subprocess {
   }
 
   #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
-    const pipe = this.#pipe(fd)
+    const pipe = this._pipe(fd)
     return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : pipeStream(...pipe)
   }
 
   #sink(fd: number): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
-    const pipe = this.#pipe(fd)
+    const pipe = this._pipe(fd)
     return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : pipeSink(...pipe)
   }
 
@@ -249,6 +258,18 @@ export class Subprocess {
   }
 }
 
+const sending = (send: () => void): Effect.Effect<void, ProcessLookupError | SignalError> =>
+  Effect.suspend(() => {
+    try {
+      send()
+      return Effect.void
+    } catch (error) {
+      return error instanceof ProcessLookupError || error instanceof SignalError
+        ? Effect.fail(error)
+        : Effect.die(error)
+    }
+  })
+
 /** Whether a Scope closes or is closed: then what is added to it runs at once. */
 const isClosing = (scope: Scope.Scope): boolean => {
   let atOnce = false
@@ -261,9 +282,13 @@ const isClosing = (scope: Scope.Scope): boolean => {
   return atOnce
 }
 
-/** Ends the process and its group, waits for that, and closes its pipes; also on a loop that is closed meanwhile. */
+/**
+ * Ends the process and its group, waits for that, and closes its pipes; also on a loop that is closed meanwhile. What was let
+ * go goes on.
+ */
 const end = (loop: Home, child: Child): Effect.Effect<void> =>
   callback<void>((resume) => {
+    if (child.unowned) return resume(Effect.void)
     loop._start()
     const waiting = new Waiting(loop, () => resume(Effect.void))
     child.stop(() => {
@@ -271,6 +296,29 @@ const end = (loop: Home, child: Child): Effect.Effect<void> =>
       loop._afterQueued(() => waiting.run())
     })
   })
+
+/** @internal A child that its Scope owns. `begin` starts it; what that throws and LoopClosedError does not fail with is a defect. */
+export const acquireChild = (
+  loop: Home,
+  begin: () => Future<Child>
+): Effect.Effect<Child, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.catchTag(
+      awaitFuture(
+        loop,
+        begin,
+        (started) => fromFuture(started, (error) => error as SpawnError),
+        (started) => {
+          started.cancel()
+          return awaitDone(loop, started)
+        }
+      ),
+      // Nobody else has the Future.
+      "CancelledError",
+      Effect.die
+    ),
+    (child) => end(loop, child)
+  )
 
 /** @internal `Loop.subprocess` on a loop. */
 export const subprocess = (
@@ -280,22 +328,6 @@ export const subprocess = (
   options: SubprocessOptions
 ): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
   Effect.flatMap(
-    Effect.acquireRelease(
-      Effect.catchTag(
-        awaitFuture(
-          loop,
-          () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults),
-          (started) => fromFuture(started, (error) => error as SpawnError),
-          (started) => {
-            started.cancel()
-            return awaitDone(loop, started)
-          }
-        ),
-        // Nobody else has the Future.
-        "CancelledError",
-        Effect.die
-      ),
-      (child) => end(loop, child)
-    ),
+    acquireChild(loop, () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults)),
     (child) => Effect.map(Effect.scope, (scope) => new Subprocess(loop, child, scope))
   )

@@ -6,6 +6,8 @@ import { Stream } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type DurationInput, toMillis } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
+import { SignalError } from "../errors.js"
+import { signalNumber } from "./processGroups.js"
 
 /**
  * Where a file descriptor of a child leads: to a pipe whose other end is the parent's, to `/dev/null`, to the parent's
@@ -52,8 +54,10 @@ export interface SubprocessOptions {
   readonly uid?: number | undefined
   /** The group that the child runs as. Default: the parent's. */
   readonly gid?: number | undefined
-  /** How long the child has between SIGTERM and SIGKILL when it is closed. Default 2 seconds. */
+  /** How long the child has between `killSignal` and SIGKILL when it is closed. Default 2 seconds. */
   readonly killGrace?: DurationInput | undefined
+  /** The signal, by name or number, that tells the child to end when it is closed. Default SIGTERM. */
+  readonly killSignal?: NodeJS.Signals | number | undefined
 }
 
 /** The redirects where the options say nothing. */
@@ -62,6 +66,8 @@ export interface SubprocessDefaults {
   readonly stdout: Redirect
   readonly stderr: Redirect | "stdout"
   readonly detached: boolean
+  /** The command as errors and reports show it, where that is not its words: what it is given may be secret. */
+  readonly command?: string | undefined
 }
 
 /** A child that is to be started, with everything checked. */
@@ -71,6 +77,8 @@ export interface SpawnPlan {
   readonly args: ReadonlyArray<string>
   /** The program and its arguments, shortened, for reports. */
   readonly command: string
+  /** Whether `command` shows its words: else nothing else may. */
+  readonly shown: boolean
   readonly cwd: string | undefined
   readonly env: Readonly<Record<string, string>> | undefined
   readonly stdin: Redirect
@@ -82,6 +90,8 @@ export interface SpawnPlan {
   readonly gid: number | undefined
   /** In milliseconds. */
   readonly killGrace: number
+  /** By its number. */
+  readonly killSignal: number
 }
 
 const known = new Set([
@@ -95,7 +105,8 @@ const known = new Set([
   "detached",
   "uid",
   "gid",
-  "killGrace"
+  "killGrace",
+  "killSignal"
 ])
 
 /** Options of other libraries' functions of the same purpose, and what to do instead. */
@@ -208,7 +219,8 @@ const extra = (fds: unknown): ReadonlyMap<number, Redirect> => {
   return checked
 }
 
-const grace = (input: unknown): number => {
+/** Milliseconds of a `killGrace`. Throws `TypeError` and `RangeError`. */
+export const grace = (input: unknown): number => {
   if (input === undefined) return 2_000
   const negative = typeof input === "string" ? input.trim().startsWith("-") : Number(input) < 0
   if (negative || Number.isNaN(input))
@@ -220,8 +232,23 @@ const grace = (input: unknown): number => {
   }
 }
 
+/** The signal that ends it, which 0 cannot be. */
+const ending = (input: unknown): number => {
+  const what = 'killSignal is a name like "SIGTERM" or a number from 1 to 64, not'
+  if (input === undefined) return signalNumber("SIGTERM")
+  if (typeof input !== "string" && typeof input !== "number")
+    throw new TypeError(`${what} ${describeValue(input)}`)
+  try {
+    const number = signalNumber(input)
+    if (number > 0) return number
+  } catch (error) {
+    if (!(error instanceof SignalError)) throw error
+  }
+  throw new RangeError(`${what} ${describeValue(input)}`)
+}
+
 /** A command as a person would type it, shortened. */
-const commandText = (words: ReadonlyArray<string>): string => {
+export const commandText = (words: ReadonlyArray<string>): string => {
   let line = ""
   for (const word of words) {
     // Words of megabytes are looked at no further than they are shown.
@@ -264,7 +291,8 @@ export const spawnPlan = (
     file: given.executable === undefined ? command : path("executable", given.executable),
     argv0: command,
     args: words,
-    command: commandText([command, ...words]),
+    command: defaults.command ?? commandText([command, ...words]),
+    shown: defaults.command === undefined,
     cwd: given.cwd === undefined ? undefined : path("cwd", given.cwd),
     env: environment(given.env),
     stdin: redirect("stdin", stdin),
@@ -274,6 +302,7 @@ export const spawnPlan = (
     detached,
     uid: whole("uid", given.uid),
     gid: whole("gid", given.gid),
-    killGrace: grace(given.killGrace)
+    killGrace: grace(given.killGrace),
+    killSignal: ending(given.killSignal)
   }
 }

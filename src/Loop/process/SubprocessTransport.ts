@@ -131,6 +131,15 @@ export class SubprocessTransport implements BaseTransport {
     this.#child.sendSignal(signal)
   }
 
+  /**
+   * Sends a signal to the process and all of the group that it leads; to the process alone where it leads none. Throws
+   * ProcessLookupError once nothing of them runs, else as `sendSignal`. Differs: asyncio leaves that to `os.killpg`, whose
+   * number may be another group's by then.
+   */
+  signalGroup(signal: NodeJS.Signals | number): void {
+    this.#child.signalGroup(signal)
+  }
+
   /** Sends SIGTERM to the process. Throws ProcessLookupError once it has exited. */
   terminate(): void {
     this.#child.terminate()

@@ -37,8 +37,13 @@ export const pipeSink = (
 ): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> =>
   socketSink({ ...pipe, broken: () => broken(pipe), left: () => writerLeft(pipe) }, users)
 
-/** It is cut off by the loop's close, or by that of the process's Scope. */
-const over = ({ child, loop, name, socket }: Pipe): Effect.Effect<undefined, LoopClosedError> | undefined => {
+/** Its end, or how it is cut off: by the loop's close, or by that of the process's Scope. */
+export const over = ({
+  child,
+  loop,
+  name,
+  socket
+}: Pipe): Effect.Effect<undefined, LoopClosedError> | undefined => {
   const error = socket.errored as NodeJS.ErrnoException | null
   // A socket is "reset" where the child has left something unread in it; what it has written has arrived before.
   if (socket.readableEnded || error?.code === "ECONNRESET") {
@@ -56,7 +61,8 @@ const over = ({ child, loop, name, socket }: Pipe): Effect.Effect<undefined, Loo
     : undefined
 }
 
-const readerLeft = ({ bothWays, socket }: Pipe): void => {
+/** Nobody reads it any more. */
+export const readerLeft = ({ bothWays, socket }: Pipe): void => {
   if (!socket.readableEnded && !(bothWays && socket.writable)) socket.destroy()
 }
 
@@ -66,7 +72,7 @@ const readerLeft = ({ bothWays, socket }: Pipe): void => {
  * Not at once: who leaves the Sink for an error or an interruption may be about to leave the Scope of the process or the loop
  * as well, and a child that finds the end of its input before it is ended takes what it has got for all of it.
  */
-const writerLeft = ({ bothWays, ending, socket }: Pipe): void => {
+export const writerLeft = ({ bothWays, ending, socket }: Pipe): void => {
   if (socket.writableFinished) return
   setImmediate(() => {
     if (ending()) return
@@ -75,7 +81,8 @@ const writerLeft = ({ bothWays, ending, socket }: Pipe): void => {
   })
 }
 
-const broken = ({
+/** What it fails with that not all was taken. */
+export const broken = ({
   child,
   loop,
   name,

@@ -28,6 +28,12 @@ export const signalNumber = (signal: unknown): number => {
 export const returncodeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
   signal === null ? (code ?? 0) : -(names.get(signal) ?? 0)
 
+/** The name of a signal, by its number. */
+export const signalName = (number: number): string => {
+  for (const [name, n] of names) if (n === number) return name
+  return `signal ${number}`
+}
+
 /** Sends a signal to a process, or to a group by its negative number: `undefined`, or the system's error. */
 export const send = (pid: number, signal: number): string | undefined => {
   try {

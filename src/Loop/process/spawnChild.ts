@@ -62,6 +62,9 @@ const why = (code: string, { cwd, file }: SpawnPlan): string => {
 }
 
 const spawnError = (cause: unknown, plan: SpawnPlan): SpawnError => {
+  // Node puts all words of the command into it.
+  if (!plan.shown && typeof cause === "object" && cause !== null && "spawnargs" in cause)
+    cause.spawnargs = [plan.command]
   const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "UNKNOWN"
   return new SpawnError({ command: plan.command, cwd: plan.cwd, code, why: why(code, plan), cause })
 }
@@ -194,10 +197,11 @@ class Spawning extends Future<Child> {
       if (pipe !== null && pipe !== undefined) pipes.set(fd, pipe as Socket)
     })
     if (ours !== undefined) pipes.set(1, ours)
-    const { command, detached, killGrace } = this.#plan
+    const { command, detached, killGrace, killSignal } = this.#plan
     const child = new Child(this.#loop, this.#processes, process, pipes, {
       command,
       killGrace,
+      killSignal,
       leads: detached && globalThis.process.platform !== "win32",
       what: this.#what
     })
@@ -242,8 +246,10 @@ export const spawnChild = (
   args: ReadonlyArray<string | URL>,
   options: SubprocessOptions,
   defaults: SubprocessDefaults
-): Future<Child> => {
-  const plan = spawnPlan(program, args, options, defaults)
+): Future<Child> => spawnPlanned(loop, what, spawnPlan(program, args, options, defaults))
+
+/** The same for what was checked before. */
+export const spawnPlanned = (loop: Home, what: string, plan: SpawnPlan): Future<Child> => {
   const processes = processesOf(loop)
   processes.refuse(what)
   return new Spawning(loop, processes, what, plan)

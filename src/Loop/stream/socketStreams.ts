@@ -34,6 +34,8 @@ export interface Reading<E> extends StreamedSocket {
 
 /** What is written to it. */
 export interface Writing<E> extends StreamedSocket {
+  /** What strings are turned into bytes by. Default: UTF-8. */
+  readonly encoding?: BufferEncoding | undefined
   /** Nothing can be written any more, and not all was taken. */
   readonly broken: () => Effect.Effect<never, E>
 }
@@ -110,9 +112,9 @@ export class SocketWriter<E> {
       items,
       (item) =>
         Effect.suspend(() => {
-          const { socket } = this.to
+          const { encoding, socket } = this.to
           if (socket.destroyed || !socket.writable) return this.to.broken()
-          return socket.write(item) ? Effect.void : this.#drained
+          return socket.write(item, encoding) ? Effect.void : this.#drained
         }),
       { discard: true }
     )

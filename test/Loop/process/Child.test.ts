@@ -351,6 +351,17 @@ describe("what is refused, before anything is started", () => {
       "a killGrace that is no duration",
       () => TypeError,
       (loop) => spawn(loop, "ls", [], { killGrace: {} as never })
+    ],
+    [
+      "a killSignal that is none",
+      () => RangeError,
+      (loop) => spawn(loop, "ls", [], { killSignal: "SIGNOPE" as never })
+    ],
+    ["a killSignal of 0", () => RangeError, (loop) => spawn(loop, "ls", [], { killSignal: 0 })],
+    [
+      "a killSignal that is no name",
+      () => TypeError,
+      (loop) => spawn(loop, "ls", [], { killSignal: null as never })
     ]
   ]
   for (const [what, error, call] of cases) {
@@ -690,6 +701,88 @@ describe("signals to it", () => {
   )
 })
 
+describe("signals to its group", () => {
+  it.live("reach all of it, also when its leader has exited, and are refused when nothing is left", () =>
+    onLoop(async (loop) => {
+      const child = await shell(loop, "sleep 100 & echo $!; wait")
+      await until(() => (child.pipes.get(1)?.readableLength ?? 0) > 0)
+      const grandchild = Number(String(child.pipes.get(1)?.read()))
+      child.signalGroup("SIGINT")
+      child.signalGroup("SIGKILL")
+      await until(() => !runs(grandchild))
+      expect([-2, -9]).toContain(await exited(child))
+      expect(() => child.signalGroup("SIGTERM")).toThrow(
+        expect.objectContaining({ _tag: "ProcessLookupError" })
+      )
+      const left = await shell(loop, "sleep 100 >/dev/null & echo $!")
+      const orphan = Number(await read(left))
+      await until(() => left.returncode !== null)
+      expect([runs(orphan), left.ended]).toEqual([true, false])
+      left.signalGroup(15)
+      await new Promise<void>((resolve) => void left.onEnd(resolve))
+      expect([runs(orphan), left.ended]).toEqual([false, true])
+      expect(() => left.signalGroup("SIGNOPE" as never)).toThrow(
+        expect.objectContaining({ _tag: "SignalError" })
+      )
+    })
+  )
+
+  it.live("go to the process alone where it leads none", () =>
+    onLoop(async (loop) => {
+      const child = await shell(loop, "sleep 100 >/dev/null & echo $!; wait", { detached: false })
+      await until(() => (child.pipes.get(1)?.readableLength ?? 0) > 0)
+      const other = Number(String(child.pipes.get(1)?.read()))
+      child.signalGroup("SIGTERM")
+      expect([await exited(child), runs(other)]).toEqual([-15, true])
+      process.kill(other, "SIGKILL")
+      child.closePipes()
+    })
+  )
+})
+
+describe("a child that was let go", () => {
+  it.live("is none of the loop's: not counted, not ended by it, and has its exit code all the same", () =>
+    Effect.gen(function* () {
+      const child = yield* scoped(
+        Effect.flatMap(Loop, (loop) =>
+          Effect.promise(async () => {
+            const kept = await shell(loop, "exec sleep 100", { stdout: "devnull" })
+            kept.unref()
+            kept.unref()
+            expect(loop.statistics().processes).toBe(0)
+            const short = await shell(loop, "exit 3", { stdout: "devnull" })
+            short.unref()
+            expect(await exited(short)).toBe(3)
+            return kept
+          })
+        )
+      )
+      expect(runs(child.pid)).toBe(true)
+      child.ref()
+      process.kill(child.pid, "SIGKILL")
+      yield* Effect.promise(() => until(() => !exists(child.pid)))
+    })
+  )
+
+  it.live("is the loop's again with ref, which ends it", () =>
+    Effect.gen(function* () {
+      const pid = yield* scoped(
+        Effect.flatMap(Loop, (loop) =>
+          Effect.promise(async () => {
+            const child = await shell(loop, "exec sleep 100", { stdout: "devnull" })
+            child.unref()
+            child.ref()
+            child.ref()
+            expect(loop.statistics().processes).toBe(1)
+            return child.pid
+          })
+        )
+      )
+      expect(runs(pid)).toBe(false)
+    })
+  )
+})
+
 describe("a start that is cancelled", () => {
   for (const [how, options] of [
     ["at once", {}],
@@ -774,6 +867,34 @@ describe("its end", () => {
       const grandchild = Number(String(child.pipes.get(1)?.read()))
       await stopped(child)
       expect([runs(grandchild), child.returncode]).toEqual([false, -9])
+      child.closePipes()
+    })
+  )
+
+  it.live("begins with its killSignal, by name or number", () =>
+    onLoop(async (loop) => {
+      const command = "trap 'exit 5' INT; trap '' TERM; echo ready; while :; do sleep 0.01; done"
+      for (const killSignal of ["SIGINT", 2] as const) {
+        const child = await shell(loop, command, { killSignal, killGrace: "1 hour" })
+        await until(() => (child.pipes.get(1)?.readableLength ?? 0) > 0)
+        await stopped(child)
+        expect(child.returncode).toBe(5)
+        child.closePipes()
+      }
+    })
+  )
+
+  it.live("is told to who waits for it without telling it to end, until they take it back", () =>
+    onLoop(async (loop) => {
+      const log: Array<string> = []
+      const child = await shell(loop, "exec sleep 100")
+      const forget = child.onEnd(() => log.push("forgotten"))
+      child.onEnd(() => log.push("told"))
+      forget()
+      child.kill()
+      await until(() => log.length > 0)
+      child.onEnd(() => log.push("at once"))
+      expect(log).toEqual(["told", "at once"])
       child.closePipes()
     })
   )

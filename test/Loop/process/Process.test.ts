@@ -161,6 +161,20 @@ describe("a Process", () => {
     })
   )
 
+  it.live("a signal to the group reaches what a shell has started", () =>
+    onLoop(async (loop) => {
+      const shell = await loop.createSubprocessShell("sleep 100 & wait", { stdout: "pipe" })
+      expect(() => shell.signalGroup("SIGNOPE" as never)).toThrow(
+        expect.objectContaining({ _tag: "SignalError" })
+      )
+      shell.signalGroup("SIGKILL")
+      // Whoever has the pipe has ended.
+      expect(String(await shell.stdout.read())).toBe("")
+      expect(await shell.wait()).toBe(-9)
+      expect(() => shell.signalGroup("SIGTERM")).toThrow(ProcessLookupError)
+    })
+  )
+
   it.live("subprocess-037 subprocess-040 a program, argument and cwd may be file: URLs", () =>
     onLoop(async (loop) => {
       const program = pathToFileURL("/bin/sh")

@@ -413,6 +413,13 @@ describe("its exit and signals to it", () => {
           expect(yield* Effect.flip(signal)).toBeInstanceOf(ProcessLookupError)
         }
         expect(yield* Effect.flip(child.sendSignal("SIGNOPE" as never))).toBeInstanceOf(SignalError)
+        const shell = yield* sh("sleep 100 & wait", { stderr: "devnull" })
+        yield* shell.signalGroup("SIGINT")
+        expect(yield* shell.exitCode).toBe(-2)
+        yield* shell.signalGroup("SIGKILL").pipe(Effect.ignore)
+        yield* eventually(() => !runs(shell.pid))
+        expect(yield* Effect.flip(child.signalGroup("SIGTERM"))).toBeInstanceOf(ProcessLookupError)
+        expect(yield* Effect.flip(shell.signalGroup("SIGNOPE" as never))).toBeInstanceOf(SignalError)
         const told = yield* start("sleep", ["100"])
         yield* told.terminate
         expect(yield* told.exitCode).toBe(-15)
