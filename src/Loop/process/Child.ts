@@ -8,7 +8,7 @@ import { ProcessLookupError, SignalError } from "../errors.js"
 import { LONGEST } from "../host/NodeHost.js"
 import type { Processes } from "./Processes.js"
 import { onReaderGone } from "./readerGone.js"
-import { groupLives, returncodeOf, send, signalNumber } from "./processGroups.js"
+import { groupLives, returncodeOf, send, showsRunning, signalNumber } from "./processGroups.js"
 import { after, tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover } from "../ports.js"
 
@@ -300,6 +300,11 @@ export class Child {
   abandon(): void {
     this.checkGroup()
     if (!this.#ended) this.#kill()
+  }
+
+  /** @internal Whether it or any of its group is seen to run. */
+  showsRunning(): boolean {
+    return !this.#ended && showsRunning(this.pid, this.leads)
   }
 
   /** @internal Ends it if the rest of its group has ended, which nobody tells of. */

@@ -15,6 +15,12 @@ export interface ProcessNumbers {
   readonly processes: number
 }
 
+/** How long a process that leaves waits for those that it has killed, in milliseconds: the system takes one at the most. */
+const LEAVING = 100
+
+/** What nobody wakes. */
+const cell = new SharedArrayBuffer(4)
+
 export class Processes extends Capability implements Outliving {
   /** The numbers of a loop that has started no child. */
   static readonly none: ProcessNumbers = { processes: 0 }
@@ -39,9 +45,12 @@ export class Processes extends Capability implements Outliving {
     outlives(this, this.#children.size > 0)
   }
 
-  /** The process leaves. */
+  /** The process leaves. It waits a moment for the system to have done it: who sees this process gone must not see them. */
   abandon(): void {
     for (const child of this.#children) child.abandon()
+    const last = performance.now() + LEAVING
+    for (const child of this.#children)
+      while (child.showsRunning() && performance.now() < last) Atomics.wait(new Int32Array(cell), 0, 0, 1)
   }
 
   override numbers(): ProcessNumbers {

@@ -44,6 +44,18 @@ export const send = (pid: number, signal: number): string | undefined => {
   }
 }
 
+/** The state of a process and its group, where the system shows it and there is one. */
+const stateOf = (pid: string | number): readonly [state: string, group: number] | undefined => {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
+    // The second field is a file name in brackets, which may contain anything.
+    const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return state === undefined ? undefined : [state, Number(pgrp)]
+  } catch {
+    return undefined
+  }
+}
+
 /** The states of the processes of a group, where the system shows them. */
 const statesIn = (group: number): Array<string> => {
   const states: Array<string> = []
@@ -54,16 +66,17 @@ const statesIn = (group: number): Array<string> => {
     return states
   }
   for (const pid of pids) {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, "latin1")
-      // The second field is a file name in brackets, which may contain anything.
-      const [state, , pgrp] = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-      if (state !== undefined && Number(pgrp) === group) states.push(state)
-    } catch {
-      // It has just ended.
-    }
+    const [state, pgrp] = stateOf(pid) ?? []
+    if (state !== undefined && pgrp === group) states.push(state)
   }
   return states
+}
+
+/** Whether a process or any of the group that it leads runs, where the system shows that; else no. Zombies do not run. */
+export const showsRunning = (leader: number, leads: boolean): boolean => {
+  const ended = (state: string | undefined): boolean => state === undefined || state === "Z" || state === "X"
+  if (!ended(stateOf(leader)?.[0])) return true
+  return leads && statesIn(leader).some((state) => !ended(state))
 }
 
 /**

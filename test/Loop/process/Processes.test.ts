@@ -4,6 +4,7 @@ import { Cause, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import { describe, expect, vi } from "vitest"
 import { type EventLoop, Loop, LoopCrash, SyncLoop } from "../../../src/index.js"
 import type { Child } from "../../../src/Loop/process/Child.js"
+import { processesOf } from "../../../src/Loop/process/Processes.js"
 import {
   exists,
   exited,
@@ -152,6 +153,32 @@ describe("a loop that closes", () => {
       expect(pids.filter(exists)).toEqual([])
       yield* Effect.promise(() => until(() => openFds().length === before.length))
     })
+  )
+
+  it.live(
+    "S7 a process that leaves waits until those that it kills are seen to be dead, with their groups",
+    () =>
+      scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const children = yield* Effect.promise(() =>
+            Promise.all(
+              Array.from({ length: 20 }, () =>
+                shell(loop, "trap '' TERM; sleep 100 & echo $!; wait; sleep 100")
+              )
+            )
+          )
+          const pipes = children.map((child) => child.pipes.get(1))
+          yield* Effect.promise(() => until(() => pipes.every((pipe) => (pipe?.readableLength ?? 0) > 0)))
+          const pids = [
+            ...children.map(({ pid }) => pid),
+            ...pipes.map((pipe) => Number(String(pipe?.read())))
+          ]
+          expect(pids.filter(runs)).toHaveLength(40)
+          processesOf(loop).abandon()
+          expect(pids.filter(runs)).toEqual([])
+        })
+      )
   )
 
   it.live("S2 names what refuses, by pid and command, once it takes long", () =>
