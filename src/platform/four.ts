@@ -2,5 +2,6 @@
 import type { Four } from "./Parts.js"
 
 export const four: Four = {
+  childProcessSpawner: () => import("./four/childProcessSpawner.js"),
   httpServer: () => import("./four/httpServer.js")
 }

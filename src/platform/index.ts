@@ -3,4 +3,6 @@
  * `effect/http` and others on Effect 4.
  */
 
+export * as LoopChildProcessSpawner from "./LoopChildProcessSpawner.js"
+export * as LoopCommandExecutor from "./LoopCommandExecutor.js"
 export * as LoopHttpServer from "./LoopHttpServer.js"

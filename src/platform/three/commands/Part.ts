@@ -1,0 +1,75 @@
+/** One command of a pipeline, which runs: what of its output is read, and by whom. */
+import type * as Command from "@effect/platform/Command"
+import type { PlatformError } from "@effect/platform/Error"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { DurationInput } from "../../../effect.js"
+import type { EventLoop } from "../../../Loop/EventLoop.js"
+import type { RunningCommand } from "../../commands/RunningCommand.js"
+import { startCommand } from "../../commands/startCommand.js"
+import { commandError } from "./commandError.js"
+
+export type Bytes = Stream.Stream<Uint8Array, PlatformError>
+
+const redirect = (to: Command.Command.Input | Command.Command.Output): "inherit" | "pipe" =>
+  to === "inherit" ? to : "pipe"
+
+const numbers = { stdout: 1, stderr: 2 } as const
+
+export class Part {
+  constructor(
+    readonly command: Command.StandardCommand,
+    readonly running: RunningCommand<PlatformError>
+  ) {}
+
+  /** What it writes, or what the Sink of the command makes of that. */
+  output(name: "stdout" | "stderr"): Bytes {
+    const to = this.command[name]
+    const bytes = this.running.read(numbers[name], `fromReadable(${name})`)
+    return typeof to === "string" ? bytes : Stream.transduce(bytes, to)
+  }
+
+  /** Nobody reads it: it goes to the command's Sink, or nowhere. */
+  drop(name: "stdout" | "stderr"): Effect.Effect<void, never, Scope.Scope> {
+    return typeof this.command[name] === "string"
+      ? Effect.sync(() => this.running.drop(numbers[name]))
+      : Effect.asVoid(
+          Effect.forkScoped(Effect.interruptible(Effect.ignore(Stream.runDrain(this.output(name)))))
+        )
+  }
+}
+
+/** Starts one command, which reads `input`. */
+export const startPart = (
+  loop: EventLoop,
+  killGrace: DurationInput | undefined,
+  command: Command.StandardCommand,
+  input: Command.Command.Input
+): Effect.Effect<Part, PlatformError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { args, cwd, env, extendEnv, gid, shell, stderr, stdout, uid } = command
+    const started = startCommand(loop, {
+      what: "LoopCommandExecutor",
+      command: command.command,
+      args,
+      shown: [command.command, ...args],
+      shell,
+      fail: commandError(command),
+      options: {
+        stdin: redirect(input),
+        stdout: redirect(stdout),
+        stderr: redirect(stderr),
+        env: { ...(extendEnv ? process.env : {}), ...Object.fromEntries(HashMap.entries(env)) },
+        cwd: Option.getOrUndefined(cwd),
+        uid: Option.getOrUndefined(uid),
+        gid: Option.getOrUndefined(gid),
+        killGrace
+      }
+    })
+    return Effect.flatMap(started, (running) =>
+      Effect.as(typeof input === "string" ? Effect.void : running.feed(0, input), new Part(command, running))
+    )
+  })
