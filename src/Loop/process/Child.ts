@@ -256,14 +256,14 @@ export class Child {
   }
 
   /**
-   * The loop lets it go: it does not keep this process, is in no report, and neither the loop nor the process ends it. `ref`
-   * takes that back.
+   * The loop lets it go: it does not keep this process, is in no report, and neither the loop nor the process ends it. Its
+   * pipes, which do keep this process, are closed with the loop. `ref` takes that back.
    */
   unref(): void {
     if (this.#unowned) return
     this.#unowned = true
     this.#process.unref()
-    this.#processes.delete(this)
+    this.#processes.disown(this)
   }
 
   /** Takes back what `unref` has done. A child that has ended since stays let go, and so does one of a closed loop. */
@@ -388,6 +388,6 @@ export class Child {
   }
 
   #forget(): void {
-    if (this.#ended && this.#open === 0 && !this.#unowned) this.#processes.delete(this)
+    if (this.#ended && this.#open === 0) this.#processes.delete(this)
   }
 }

@@ -27,10 +27,13 @@ export class Processes extends Capability implements Outliving {
   readonly step = "processes"
   /** The children that run, whose group lives on, or whose pipes are open at our end. */
   readonly #children = new Set<Child>()
+  /** What was let go, and has not ended or has pipes that are open at our end. */
+  readonly #unowned = new Set<Child>()
   /** The number of children at which it is time to check for groups that have ended unseen. */
   #checkAt = 16
 
   add(child: Child): void {
+    this.#unowned.delete(child)
     if (this.#children.size >= this.#checkAt) {
       for (const other of this.#children) other.checkGroup()
       this.#checkAt = Math.max(16, 2 * this.#children.size)
@@ -41,8 +44,15 @@ export class Processes extends Capability implements Outliving {
 
   /** A child has ended, and its pipes are closed. */
   delete(child: Child): void {
+    this.#unowned.delete(child)
     this.#children.delete(child)
     outlives(this, this.#children.size > 0)
+  }
+
+  /** A child is none of the loop's any more. Only its pipes are, as long as there is a loop that somebody can read them on. */
+  disown(child: Child): void {
+    this.delete(child)
+    if (!this.released) this.#unowned.add(child)
   }
 
   /** The process leaves. It waits a moment for the system to have done it: who sees this process gone must not see them. */
@@ -79,6 +89,8 @@ export class Processes extends Capability implements Outliving {
   protected override letGo(): void {
     for (const child of [...this.#children]) child.release()
     this.#children.clear()
+    for (const child of [...this.#unowned]) child.closePipes()
+    this.#unowned.clear()
     outlives(this, false)
   }
 

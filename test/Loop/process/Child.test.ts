@@ -750,6 +750,8 @@ describe("a child that was let go", () => {
             kept.unref()
             kept.unref()
             expect(loop.statistics().processes).toBe(0)
+            const piped = await spawn(loop, "cat", [], { stdin: "pipe" })
+            piped.unref()
             const short = await shell(loop, "exit 3", { stdout: "devnull" })
             short.unref()
             expect(await exited(short)).toBe(3)
@@ -757,6 +759,7 @@ describe("a child that was let go", () => {
           })
         )
       )
+      // With the loop, its pipes are closed: cat finds the end of its input, and ends.
       expect(runs(child.pid)).toBe(true)
       child.ref()
       process.kill(child.pid, "SIGKILL")
