@@ -308,9 +308,8 @@ export class Loop extends LoopTag {
    * Layer, is a `TypeError`.
    *
    * @example
-   * const database = Layer.scopedDiscard(Effect.addFinalizer(() => Console.log("closed")))
-   * const program = Effect.provide(Loop.synchronize, Loop.named("database", database))
-   * await Effect.runPromise(Loop.scoped(program)) // => closed
+   * const flush = Loop.named("metrics", Console.log("flushed"))
+   * await Effect.runPromise(Loop.scoped(Effect.ensuring(Loop.synchronize, flush))) // => flushed
    */
   static named<A, E, R>(name: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Loop>
   static named<A, E, R>(name: string, layer: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | Loop>

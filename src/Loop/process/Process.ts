@@ -159,8 +159,8 @@ export class Process<
    * const loop = SyncLoop.make()
    * await loop.runUntilComplete(async () => {
    *   const shell = await loop.createSubprocessShell("sleep 60 & sleep 60")
-   *   shell.signalGroup("SIGINT")
-   *   console.log(await shell.wait()) // => -2
+   *   shell.signalGroup("SIGTERM")
+   *   console.log(await shell.wait()) // => -15
    * })
    * await loop.close()
    */

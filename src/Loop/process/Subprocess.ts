@@ -166,10 +166,10 @@ export class Subprocess {
    * @example
    * const program = Effect.gen(function* () {
    *   const shell = yield* Loop.subprocess("sh", ["-c", "sleep 60 & sleep 60"])
-   *   yield* shell.signalGroup("SIGINT")
+   *   yield* shell.signalGroup("SIGTERM")
    *   return yield* shell.exitCode
    * })
-   * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => -2
+   * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => -15
    */
   signalGroup(signal: NodeJS.Signals | number): Effect.Effect<void, ProcessLookupError | SignalError> {
     return sending(() => this.#child.signalGroup(signal))

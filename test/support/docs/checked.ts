@@ -22,6 +22,8 @@ export interface PublicClass {
 
 export interface Checked {
   readonly examples: ReadonlyArray<CheckedExample>
+  /** Those that use what the other line of Effect has: they are checked there. */
+  readonly others: ReadonlyArray<Example>
   readonly classes: ReadonlyArray<PublicClass>
   /** Exported functions and constants without an example. */
   readonly bare: ReadonlyArray<string>
@@ -109,10 +111,14 @@ const importable = (effect: string): Importable => {
   return { library, effect: new Set(modules.filter((name) => !library.has(name))) }
 }
 
+/** What of the platform one line has only: packages of their own on 3, folders of `effect` on 4. */
+const platform = line === 3 ? /from "effect\/[\w-]+\// : /from "@effect\/platform\//
+
 /** Reads, compiles and checks all of them. Seconds long: once for a file of tests. */
 export const checkExamples = (): Checked => {
   const options = settings()
-  const examples = findExamples()
+  const all = findExamples()
+  const examples = all.filter(({ code }) => !platform.test(code))
   const effect = ts.resolveModuleName("effect", door, options, ts.sys).resolvedModule?.resolvedFileName ?? ""
   const names = importable(effect)
   const modules = new Map(
@@ -148,6 +154,7 @@ export const checkExamples = (): Checked => {
   return {
     classes,
     bare,
+    others: all.filter((example) => !examples.includes(example)),
     examples: examples.map((example, index) => {
       const file = files[index]
       if (file === undefined) throw new Error(`${example.where} was not compiled`)
