@@ -4,6 +4,7 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Option, Schedule, Scope, Stream } from "effect"
 import { createServer } from "node:http"
+import { expect, it } from "vitest"
 import { Loop, type Report } from "../../../src/index.js"
 import { LoopHttpServer } from "../../../src/platform/index.js"
 import { httpCases, type Running } from "../../support/platform/httpCases.js"
@@ -122,3 +123,22 @@ httpCases({
       ).pipe(Effect.orDie)
     )
 })
+
+it("keeps a request that comes before something is served, and answers it then", () =>
+  Effect.runPromise(
+    Loop.scoped(
+      Effect.gen(function* () {
+        track(yield* Loop)
+        const web = createServer()
+        const server = yield* LoopHttpServer.make(() => web, { host: "127.0.0.1" })
+        const { address } = server
+        const come = new Promise((resolve) => web.once("request", resolve))
+        const answer = fetch(`http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}/early`, {
+          headers: { connection: "close" }
+        })
+        yield* Effect.promise(() => come)
+        yield* server.serve(Effect.map(HttpServerRequest, ({ url }) => HttpServerResponse.text(url)))
+        expect(yield* Effect.promise(async () => (await answer).text())).toBe("/early")
+      }).pipe(Effect.scoped)
+    )
+  ))
