@@ -2,21 +2,15 @@ import { fork, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type RequestListener, type Server as HttpServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type Loop, Server } from "effect-aio"
 import { openLoop } from "../loops.js"
 import type { Case, Contender } from "../measure.js"
+import { onLoop as onLoopOf, platform, type Serving } from "../platformHttp.js"
 
-/** A server of the contender, in this process: what its CPU does is what is measured. The clients have a process of their own. */
-interface Serving {
-  readonly server: HttpServer
-  readonly close: () => Promise<void>
-}
-
+/** The server of a contender is in this process: what its CPU does is what is measured. The clients have a process of their own. */
 const clients = async (server: HttpServer): Promise<ChildProcess> => {
   if (!server.listening) await once(server.listen(0, "127.0.0.1"), "listening")
   const { port } = server.address() as AddressInfo
@@ -85,18 +79,14 @@ const suspended = Server.handler((request) =>
   })
 )
 
-/** Effect's own server. It has another package on Effect 4, and is measured on 3. */
-const platform = contender("@effect/platform-node, NodeHttpServer", false, async () => {
-  const { HttpServer, HttpServerResponse } = await import("@effect/platform")
-  const { NodeHttpServer } = await import("@effect/platform-node")
-  const server = createServer()
-  const layer = HttpServer.serve(HttpServerResponse.text("hello")).pipe(
-    Layer.provide(NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" }))
-  )
-  const scope = await Effect.runPromise(Scope.make())
-  await Effect.runPromise(Layer.buildWithScope(layer, scope))
-  return { server, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
-})
+/** The platform's, which has the app of either line. */
+const platforms = (name: string, ours: boolean): Contender =>
+  contender(name, ours, async () => {
+    if (!ours) return await platform()
+    const opened = await openLoop(true)
+    const { close, server } = await onLoopOf(opened.loop)
+    return { server, close: () => close().then(() => opened.close()) }
+  })
 
 export const http: ReadonlyArray<Case> = [
   {
@@ -131,7 +121,17 @@ export const http: ReadonlyArray<Case> = [
         response.writeHead(200, headers)
         response.end("hello")
       }),
-      ...("GenericTag" in Context ? [platform] : [])
+      platforms("@effect/platform-node, NodeHttpServer", false)
+    ]
+  },
+  {
+    name: "hello of an app of the platform, 50 connections",
+    what: "requests for a second of the server's CPU",
+    n: 20_000,
+    measures: "cpu",
+    contenders: [
+      platforms("effect-aio, LoopHttpServer", true),
+      platforms("@effect/platform-node, NodeHttpServer", false)
     ]
   }
 ]

@@ -12,10 +12,9 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { createServer, type IncomingMessage } from "node:http"
+import { createServer } from "node:http"
 import { Server } from "../../Adapter/Server.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { nameOf, originOf, pathOf } from "../../Loop/server/request/requestName.js"
 import { serves } from "../../Loop/server/request/requests.js"
 import { FiberServing } from "../http/FiberServing.js"
 import type { HttpServerOptions } from "../http/HttpServerOptions.js"
@@ -35,14 +34,7 @@ const known = (app: App): App =>
     const request = Context.getUnsafe(fiber.context, HttpServerRequest)
     const message = toIncomingMessage(request)
     const answer = answerOf(message)
-    if (answer !== undefined) {
-      const serving = new FiberServing(
-        () => nameOf(message.method ?? "", pathOf(message.url ?? ""), originOf(message as IncomingMessage)),
-        () => fiber.interruptUnsafe()
-      )
-      fiber.addObserver(() => serving.ended())
-      serves(answer, serving)
-    }
+    if (answer !== undefined) serves(answer, new FiberServing(fiber, message))
     return Effect.interruptible(app)
   })
 

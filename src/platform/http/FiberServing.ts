@@ -1,40 +1,36 @@
 /** A fiber of the platform that serves a request, as a server that closes knows those who do. */
+import type { IncomingMessage } from "node:http"
+import { interruptFork, observe, poll, type RunningFiber } from "../../effect.js"
+import { nameOf, originOf, pathOf } from "../../Loop/server/request/requestName.js"
 import type { RequestEnd, Serving } from "../../Loop/server/request/requests.js"
 
+/** It is made for each request, and costs nothing more as long as nobody asks. */
 export class FiberServing implements Serving {
   #told = false
-  #done = false
-  readonly #listeners: Array<() => void> = []
 
   constructor(
-    private readonly nameOf: () => string,
-    /** Tells the fiber to end. */
-    private readonly tell: () => void
+    private readonly fiber: RunningFiber<unknown, unknown>,
+    private readonly message: Pick<IncomingMessage, "method" | "url" | "socket">
   ) {}
 
   get name(): string {
-    return this.nameOf()
+    const { message } = this
+    return nameOf(message.method ?? "", pathOf(message.url ?? ""), originOf(message))
   }
 
   get done(): boolean {
-    return this.#done
+    return poll(this.fiber) !== undefined
   }
 
   /** That its client has gone the platform notices itself. */
   interrupt(reason: RequestEnd): void {
-    if (this.#told || this.#done || reason === "client gone") return
+    if (this.#told || reason === "client gone") return
     this.#told = true
-    this.tell()
+    interruptFork(this.fiber)
   }
 
   onDone(f: () => void): void {
-    if (this.#done) f()
-    else this.#listeners.push(f)
-  }
-
-  /** The fiber has ended. */
-  ended(): void {
-    this.#done = true
-    for (const f of this.#listeners.splice(0)) f()
+    if (this.done) f()
+    else observe(this.fiber, f)
   }
 }

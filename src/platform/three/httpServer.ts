@@ -9,7 +9,6 @@ import { toIncomingMessage } from "@effect/platform-node/NodeHttpServerRequest"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import type { LazyArg } from "effect/Function"
 import * as Layer from "effect/Layer"
@@ -17,7 +16,6 @@ import * as Scope from "effect/Scope"
 import { createServer, type Server as NodeServer } from "node:http"
 import { Server } from "../../Adapter/Server.js"
 import type { Loop } from "../../Loop/Loop.js"
-import { nameOf, originOf, pathOf } from "../../Loop/server/request/requestName.js"
 import { serves } from "../../Loop/server/request/requests.js"
 import { FiberServing } from "../http/FiberServing.js"
 import type { HttpServerOptions } from "../http/HttpServerOptions.js"
@@ -35,14 +33,7 @@ const known = <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, R> =>
     )
     const message = toIncomingMessage(request)
     const answer = answerOf(message)
-    if (answer !== undefined) {
-      const serving = new FiberServing(
-        () => nameOf(message.method ?? "", pathOf(message.url ?? ""), originOf(message)),
-        () => fiber.unsafeInterruptAsFork(FiberId.none)
-      )
-      fiber.addObserver(() => serving.ended())
-      serves(answer, serving)
-    }
+    if (answer !== undefined) serves(answer, new FiberServing(fiber, message))
     return Effect.interruptible(app)
   })
 

@@ -25,7 +25,7 @@ export interface Serving {
  * done with it here.
  */
 interface Known {
-  [SERVINGS]?: Set<Serving>
+  [SERVINGS]?: Serving | ReadonlyArray<Serving>
   [CLOSES]?: Closes
 }
 
@@ -48,18 +48,18 @@ export const keyOf = (answer: object): object => {
 /** From here on `serving` serves the answer, until it is done. */
 export const serves = (answer: object, serving: Serving): void => {
   const known: Known = keyOf(answer)
-  const all = (known[SERVINGS] ??= new Set())
-  all.add(serving)
-  serving.onDone(() => all.delete(serving))
+  // Most have one, which then costs no list.
+  known[SERVINGS] = known[SERVINGS] === undefined ? serving : [...servingsOf(answer), serving]
 }
-
-const nobody: ReadonlyArray<Serving> = []
 
 /** Who serves the answer now. */
 export const servingsOf = (answer: object): ReadonlyArray<Serving> => {
-  const known: Known = keyOf(answer)
-  return known[SERVINGS] === undefined ? nobody : [...known[SERVINGS]]
+  const { [SERVINGS]: servings } = keyOf(answer) as Known
+  if (servings === undefined) return nobody
+  return ("done" in servings ? [servings] : servings).filter((one) => !one.done)
 }
+
+const nobody: ReadonlyArray<Serving> = []
 
 /** The signal that `closes` gives aborts when the server of this answer closes and waits for it. */
 export const closesWith = (answer: object, closes: Closes): void => {
