@@ -1,9 +1,10 @@
 /**
- * Makes `dist/four`: the compiled benchmark once more, for Effect 4. Its `effect` is the root's `effect4`, the library is a copy of
- * the built one beside it, and where the cases use a name of Effect 3 that Effect 4 has not, they get it from the suite's
- * own names (`test/support/effect/four`) and from `names` here.
+ * Makes `dist/four`: the compiled benchmark once more, for Effect 4. Its `effect` and the platform's packages are those of
+ * `.ci/four`, the library is a copy of the built one beside it, and where the cases use a name of Effect 3 that Effect 4 has
+ * not, they get it from the suite's own names (`test/support/effect/four`) and from `names` here. What is another program on
+ * Effect 4 stands beside the file of Effect 3, as `NAME.four.mjs`.
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { transformSync } from "esbuild"
@@ -19,7 +20,7 @@ writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }))
 
 const modules = join(out, "node_modules")
 mkdirSync(modules)
-symlinkSync(join(root, "node_modules/effect4"), join(modules, "effect"))
+for (const name of ["effect", "@effect"]) symlinkSync(join(root, ".ci/four/node_modules", name), join(modules, name))
 for (const name of ["koffi", "piscina", "fast-check"])
   symlinkSync(join(root, "node_modules", name), join(modules, name))
 symlinkSync(join(bench, "node_modules/tinybench"), join(modules, "tinybench"))
@@ -45,7 +46,8 @@ for (const entry of readdirSync(join(bench, "dist"), { recursive: true, withFile
   if (!entry.isFile() || !file.endsWith(".js") || file.startsWith("four")) continue
   const target = join(out, file)
   mkdirSync(dirname(target), { recursive: true })
-  const code = readFileSync(path, "utf8").replace(/"effect\/(\w+)"/g, (specifier, module) =>
+  const own = join(bench, file.replace(/\.js$/, ".four.mjs"))
+  const code = readFileSync(existsSync(own) ? own : path, "utf8").replace(/"effect\/(\w+)"/g, (specifier, module) =>
     named.has(module)
       ? JSON.stringify(`./${relative(dirname(target), join(names, `${module}.js`))}`)
       : specifier

@@ -1,6 +1,7 @@
 /** What there is to measure. Each group runs in a process of its own. */
 import { border } from "./cases/border.js"
 import { callSoon } from "./cases/callSoon.js"
+import { commands } from "./cases/commands.js"
 import { echo } from "./cases/echo.js"
 import { executors } from "./cases/executor.js"
 import { fromAio } from "./cases/fromAio.js"
@@ -30,6 +31,7 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   syncLoop,
   readers,
   processes,
+  commands,
   executors,
   echo,
   http,

@@ -345,7 +345,9 @@ export class Child {
    * fails by itself, unless a grandchild reads on.
    */
   #endStdin(): void {
-    this.pipes.get(0)?.end()
+    const stdin = this.pipes.get(0)
+    // Node makes an error for who ends it once more, and drops it.
+    if (stdin !== undefined && !stdin.writableEnded && !stdin.destroyed) stdin.end()
   }
 
   /** Sends a signal to all of its own group, else to the process; nothing happens to what has gone. */

@@ -1,19 +1,17 @@
 /** A child process as Effect code sees it: owned by a Scope, its pipes Streams and Sinks, its exit an Effect. */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
-import { callback, dyingSink, dyingStream } from "../../effect.js"
+import { dyingSink, dyingStream } from "../../effect.js"
 import type { Child } from "./Child.js"
 import { InvalidStateError, type LoopClosedError, type QueueFullError } from "../kernel/errors.js"
 import { type BrokenPipeError, ProcessLookupError, SignalError, type SpawnError } from "../errors.js"
-import { Future } from "../kernel/Future.js"
-import { fromFuture } from "../fiber/Outcome.js"
-import { type Pipe, pipeSink, pipeStream } from "./pipeStreams.js"
+import { pipeSink, pipeStream } from "./pipeStreams.js"
+import { type ScopedChild, startScoped } from "./ScopedChild.js"
 import { spawnChild } from "./spawnChild.js"
 import type { SubprocessDefaults, SubprocessOptions } from "./SubprocessOptions.js"
-import { isFull, askNowAndThen, fdName, tellUnread } from "./unread.js"
-import { awaitDone, Waiting, awaitFuture } from "../fiber/Wait.js"
+import { fdName } from "./unread.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -72,22 +70,20 @@ export class Subprocess {
   readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
   /** The same of stderr, where `stderr: "pipe"` was asked for. */
   readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
-  readonly #loop: Home
+  readonly #scoped: ScopedChild
   readonly #child: Child
-  readonly #scope: Scope.Scope
   readonly #extra = new Map<number, SubprocessPipe>()
-  readonly #users = new Map<number, Set<string>>()
-  #toldUnread = false
 
-  /** @internal `Loop.subprocess` makes one, which `scope` owns. */
-  constructor(loop: Home, child: Child, scope: Scope.Scope) {
-    this.#loop = loop
+  /** @internal `Loop.subprocess` makes one. */
+  constructor(scoped: ScopedChild) {
+    const { child } = scoped
+    this.#scoped = scoped
     this.#child = child
-    this.#scope = scope
     this.pid = child.pid
     this.command = child.command
+    this.exitCode = scoped.exitCode
+    this.isRunning = scoped.isRunning
     for (const fd of child.pipes.keys()) {
-      this.#users.set(fd, new Set())
       if (fd > 2) this.#extra.set(fd, { sink: this.#sink(fd), stream: this.#stream(fd) })
     }
     this.stdin = this.#sink(0)
@@ -106,7 +102,7 @@ export class Subprocess {
     if (pipe === undefined) {
       const there = [...this.#extra.keys()].join(", ") || "none"
       throw new RangeError(
-        `${this.#name(fd)} is no extra pipe; there are: ${there} (ask for one with fds: { 3: "pipe" })`
+        `${this.#scoped.name(fd)} is no extra pipe; there are: ${there} (ask for one with fds: { 3: "pipe" })`
       )
     }
     return pipe
@@ -117,38 +113,9 @@ export class Subprocess {
    * SIGTERM). Does not wait for its output. Interrupting it stops waiting and nothing else. A child that cannot exit
    * because nobody reads its output is reported once (`slowJoin`).
    */
-  readonly exitCode: Effect.Effect<number, LoopClosedError> = callback<number, LoopClosedError>((resume) => {
-    const child = this.#child
-    const loop = this.#loop
-    if (child.returncode !== null) return resume(Effect.succeed(child.returncode))
-    loop._start()
-    const exited = new Future<void>(loop)
-    const cleanup = (): void => {
-      off()
-      stopAsking()
-    }
-    const waiting = new Waiting(loop, () => {
-      cleanup()
-      resume(
-        child.returncode === null
-          ? Effect.fail(loop._closedError(`the exit of ${this.#name()} was not seen`))
-          : Effect.succeed(child.returncode)
-      )
-    })
-    const off = child.onExit(() => {
-      stopAsking()
-      if (!exited.done()) exited._settleValue(undefined)
-    })
-    const stopAsking = this.#watchUnread(() => "exitCode")
-    exited._await(waiting)
-    return Effect.sync(() => {
-      exited._remove(waiting)
-      cleanup()
-    })
-  })
-
+  readonly exitCode: Effect.Effect<number, LoopClosedError>
   /** Whether the process runs. */
-  readonly isRunning: Effect.Effect<boolean> = Effect.sync(() => this.#child.returncode === null)
+  readonly isRunning: Effect.Effect<boolean>
 
   /**
    * Sends a signal, by name or number, to the process alone, not to its group. Fails with {@link ProcessLookupError} when
@@ -187,7 +154,7 @@ export class Subprocess {
 
   toString(): string {
     const { returncode } = this
-    return `<Subprocess ${this.#name()} ${returncode === null ? "running" : `exited ${returncode}`}>`
+    return `<Subprocess ${this.#scoped.name()} ${returncode === null ? "running" : `exited ${returncode}`}>`
   }
 
   toJSON(): unknown {
@@ -199,62 +166,20 @@ export class Subprocess {
     return this.toString()
   }
 
-  #name(fd?: number): string {
-    const process = `pid ${this.pid}: ${this.command}`
-    return fd === undefined ? process : `${fdName(fd)} of ${process}`
-  }
-
-  /** @internal A pipe of the child with its users, for who reads and writes it in a way of its own. */
-  _pipe(fd: number): readonly [Pipe, Set<string>] | undefined {
-    const socket = this.#child.pipes.get(fd)
-    const users = this.#users.get(fd)
-    return socket === undefined || users === undefined
-      ? undefined
-      : [
-          {
-            loop: this.#loop,
-            child: this.#child,
-            socket,
-            name: this.#name(fd),
-            bothWays: fd > 2,
-            ending: () => this.#child.told || this.#loop._closing.begun || isClosing(this.#scope),
-            watchUnread: (waits) =>
-              this.#watchUnread(() => (waits() ? `a Stream of ${fdName(fd)}` : undefined))
-          },
-          users
-        ]
-  }
-
   #noPipe(fd: number): InvalidStateError {
-    return new InvalidStateError(`${this.#name(fd)} is no pipe: ask for one with ${fdName(fd)}: "pipe"`)
+    return new InvalidStateError(
+      `${this.#scoped.name(fd)} is no pipe: ask for one with ${fdName(fd)}: "pipe"`
+    )
   }
 
   #stream(fd: number): Stream.Stream<Uint8Array, LoopClosedError> {
-    const pipe = this._pipe(fd)
+    const pipe = this.#scoped.pipe(fd)
     return pipe === undefined ? dyingStream(() => this.#noPipe(fd)) : pipeStream(...pipe)
   }
 
   #sink(fd: number): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
-    const pipe = this._pipe(fd)
+    const pipe = this.#scoped.pipe(fd)
     return pipe === undefined ? dyingSink(() => this.#noPipe(fd)) : pipeSink(...pipe)
-  }
-
-  /** Tells once if the wait of whom `waiting` names may never end, because nobody reads another pipe. */
-  readonly #watchUnread = (waiting: () => string | undefined): (() => void) =>
-    askNowAndThen(this.#loop, () => {
-      const who = waiting()
-      const unread = who === undefined || this.#toldUnread ? [] : this.#fullAndUnread()
-      if (who === undefined || unread.length === 0) return this.#toldUnread
-      this.#toldUnread = true
-      const remedy = "Run its Stream before that or beside it (Stream.runDrain at the least)"
-      tellUnread(this.#loop, who, this.#name(), unread, remedy)
-      return true
-    })
-
-  #fullAndUnread(): ReadonlyArray<number> {
-    return [...this.#child.pipes].flatMap(([fd, pipe]) =>
-      fd !== 0 && this.#users.get(fd)?.has("read") !== true && isFull(pipe) ? [fd] : []
-    )
   }
 }
 
@@ -270,56 +195,6 @@ const sending = (send: () => void): Effect.Effect<void, ProcessLookupError | Sig
     }
   })
 
-/** Whether a Scope closes or is closed: then what is added to it runs at once. */
-const isClosing = (scope: Scope.Scope): boolean => {
-  let atOnce = false
-  Effect.runSync(
-    Scope.addFinalizer(
-      scope,
-      Effect.sync(() => (atOnce = true))
-    )
-  )
-  return atOnce
-}
-
-/**
- * Ends the process and its group, waits for that, and closes its pipes; also on a loop that is closed meanwhile. What was let
- * go goes on.
- */
-const end = (loop: Home, child: Child): Effect.Effect<void> =>
-  callback<void>((resume) => {
-    if (child.unowned) return resume(Effect.void)
-    loop._start()
-    const waiting = new Waiting(loop, () => resume(Effect.void))
-    child.stop(() => {
-      child.closePipes()
-      loop._afterQueued(() => waiting.run())
-    })
-  })
-
-/** @internal A child that its Scope owns. `begin` starts it; what that throws and LoopClosedError does not fail with is a defect. */
-export const acquireChild = (
-  loop: Home,
-  begin: () => Future<Child>
-): Effect.Effect<Child, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.catchTag(
-      awaitFuture(
-        loop,
-        begin,
-        (started) => fromFuture(started, (error) => error as SpawnError),
-        (started) => {
-          started.cancel()
-          return awaitDone(loop, started)
-        }
-      ),
-      // Nobody else has the Future.
-      "CancelledError",
-      Effect.die
-    ),
-    (child) => end(loop, child)
-  )
-
 /** @internal `Loop.subprocess` on a loop. */
 export const subprocess = (
   loop: Home,
@@ -327,7 +202,7 @@ export const subprocess = (
   args: ReadonlyArray<string | URL>,
   options: SubprocessOptions
 ): Effect.Effect<Subprocess, SpawnError | LoopClosedError | QueueFullError, Scope.Scope> =>
-  Effect.flatMap(
-    acquireChild(loop, () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults)),
-    (child) => Effect.map(Effect.scope, (scope) => new Subprocess(loop, child, scope))
+  Effect.map(
+    startScoped(loop, () => spawnChild(loop, "Loop.subprocess", command, args, options, defaults)),
+    (scoped) => new Subprocess(scoped)
   )

@@ -5,9 +5,8 @@ import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { defects, failures, forkScoped, handleCause } from "../../effect.js"
-import type { Home } from "../../Loop/ports.js"
 import type { Child } from "../../Loop/process/Child.js"
-import type { Subprocess } from "../../Loop/process/Subprocess.js"
+import type { ScopedChild } from "../../Loop/process/ScopedChild.js"
 import { commandSink, commandStream, type WriteOptions } from "./commandPipes.js"
 import { KeptOutput } from "./KeptOutput.js"
 import { killCommand } from "./killing.js"
@@ -31,21 +30,20 @@ class InputNotTaken {
 export class RunningCommand<E> {
   readonly pid: number
   readonly isRunning: Effect.Effect<boolean>
-  readonly #loop: Home
+  readonly #scoped: ScopedChild
   readonly #child: Child
-  readonly #process: Subprocess
   readonly #fail: Fail<E>
   readonly #kept: KeptOutput
   /** Done once an input has failed. There is none where nothing is fed. */
   #inputFailed: Deferred.Deferred<void> | undefined
   #inputFailure: Effect.Effect<never, E> | undefined
 
-  constructor(loop: Home, child: Child, process: Subprocess, fail: Fail<E>) {
+  constructor(scoped: ScopedChild, fail: Fail<E>) {
+    const { child } = scoped
     this.pid = child.pid
-    this.isRunning = process.isRunning
-    this.#loop = loop
+    this.isRunning = scoped.isRunning
+    this.#scoped = scoped
     this.#child = child
-    this.#process = process
     this.#fail = fail
     this.#kept = new KeptOutput(child.pipes)
   }
@@ -56,7 +54,7 @@ export class RunningCommand<E> {
    */
   readonly exitCode: Effect.Effect<number, E> = Effect.suspend(() => {
     this.#kept.begin()
-    const exit = Effect.mapError(this.#process.exitCode, (error) => this.#fail("exitCode", error))
+    const exit = Effect.mapError(this.#scoped.exitCode, (error) => this.#fail("exitCode", error))
     if (this.#inputFailed === undefined) return exit
     const failed = Effect.as(Deferred.await(this.#inputFailed), 0)
     return Effect.flatMap(
@@ -67,7 +65,7 @@ export class RunningCommand<E> {
 
   /** What it writes to a pipe; nothing where there is none. */
   read(fd: number, method: string): Stream.Stream<Uint8Array, E> {
-    const pipe = this.#process._pipe(fd)
+    const pipe = this.#scoped.pipe(fd)
     if (pipe === undefined) return Stream.empty
     const rest = commandStream(...pipe, (error) => this.#fail(method, error))
     return Stream.suspend(() => {
@@ -82,7 +80,7 @@ export class RunningCommand<E> {
     method: string,
     options: WriteOptions = {}
   ): Sink.Sink<void, Uint8Array | string, never, E> {
-    const pipe = this.#process._pipe(fd)
+    const pipe = this.#scoped.pipe(fd)
     if (pipe === undefined) return Sink.drain
     return commandSink(pipe[0], options, (error) => this.#fail(method, error))
   }
@@ -104,7 +102,7 @@ export class RunningCommand<E> {
     stream: Stream.Stream<Uint8Array | string, E>,
     options: WriteOptions = {}
   ): Effect.Effect<void, never, Scope.Scope> {
-    const pipe = this.#process._pipe(fd)
+    const pipe = this.#scoped.pipe(fd)
     if (pipe === undefined) return Effect.void
     const sink = commandSink(pipe[0], options, (error) => new InputNotTaken(error))
     const fed = Stream.run(
@@ -135,7 +133,7 @@ export class RunningCommand<E> {
   kill(signal: NodeJS.Signals, insistAfter?: number): Effect.Effect<void, E> {
     return Effect.suspend(() => {
       this.#kept.begin()
-      return Effect.mapError(killCommand(this.#loop, this.#child, signal, insistAfter), (error) =>
+      return Effect.mapError(killCommand(this.#scoped.loop, this.#child, signal, insistAfter), (error) =>
         this.#fail("kill", error)
       )
     })

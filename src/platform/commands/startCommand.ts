@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Home } from "../../Loop/ports.js"
 import { spawnPlanned } from "../../Loop/process/spawnChild.js"
-import { acquireChild, Subprocess } from "../../Loop/process/Subprocess.js"
+import { startScoped } from "../../Loop/process/ScopedChild.js"
 import {
   commandText,
   spawnPlan,
@@ -47,15 +47,11 @@ export const startCommand = <E>(
     } catch (error) {
       return Effect.fail(plan.fail("spawn", error))
     }
-    return Effect.flatMap(
-      Effect.mapError(
-        acquireChild(loop, () => spawnPlanned(loop, plan.what, spawn)),
-        (error) => plan.fail("spawn", error)
-      ),
-      (child) =>
-        Effect.map(
-          Effect.scope,
-          (scope) => new RunningCommand(loop, child, new Subprocess(loop, child, scope), plan.fail)
-        )
+    return Effect.mapBoth(
+      startScoped(loop, () => spawnPlanned(loop, plan.what, spawn)),
+      {
+        onFailure: (error) => plan.fail("spawn", error),
+        onSuccess: (started) => new RunningCommand(started, plan.fail)
+      }
     )
   })

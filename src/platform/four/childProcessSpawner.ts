@@ -18,11 +18,12 @@ type Service = ChildProcessSpawner["Service"]
 
 /** What the platform's helpers of a command do. What they do not give is dropped, so that the command never waits for a reader. */
 const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
-  const start = (command: ChildProcess.Command) => startPipeline(loop, killGrace, command)
+  const start = (command: ChildProcess.Command, quiet: boolean) =>
+    startPipeline(loop, killGrace, command, quiet)
 
   const streamString: Service["streamString"] = (command, { includeStderr = false } = {}) =>
     Stream.unwrap(
-      Effect.flatMap(start(command), ({ last }) => {
+      Effect.flatMap(start(command, !includeStderr), ({ last }) => {
         if (includeStderr) return Effect.succeed(Stream.decodeText(last.all))
         const stdout = last.output("stdout")
         if (last.hasSink("stderr"))
@@ -36,7 +37,7 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
 
   const exitCode: Service["exitCode"] = (command) =>
     Effect.scoped(
-      Effect.flatMap(start(command), (pipeline) => {
+      Effect.flatMap(start(command, true), (pipeline) => {
         const { last } = pipeline
         if (last.hasSink("stdout") || last.hasSink("stderr")) return drainedExit(pipeline)
         return Effect.andThen(Effect.all([last.drop("stdout"), last.drop("stderr")]), exitCodeOf(pipeline))
@@ -44,7 +45,7 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
     )
 
   return ChildProcessSpawner.of({
-    spawn: (command) => Effect.map(start(command), handleOf),
+    spawn: (command) => Effect.map(start(command, false), handleOf),
     exitCode,
     streamString,
     streamLines,

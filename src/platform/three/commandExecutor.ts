@@ -28,14 +28,14 @@ const drainedExit = (
 
 /** What the platform's helpers of a command do. What they do not give is dropped, so that the command never waits for a reader. */
 const make = (loop: EventLoop, { killGrace }: CommandOptions): CommandExecutor.CommandExecutor => {
-  const start = (command: Command.Command) => startPipeline(loop, killGrace, command)
+  const quietly = (command: Command.Command) => startPipeline(loop, killGrace, command, true)
 
   const stdoutOf = (command: Command.Command): Effect.Effect<Bytes, PlatformError, Scope.Scope> =>
-    Effect.flatMap(start(command), ({ last }) => Effect.as(last.drop("stderr"), last.output("stdout")))
+    Effect.flatMap(quietly(command), ({ last }) => Effect.as(last.drop("stderr"), last.output("stdout")))
 
   const exitCode: CommandExecutor.CommandExecutor["exitCode"] = (command) =>
     Effect.scoped(
-      Effect.flatMap(start(command), (pipeline) => {
+      Effect.flatMap(quietly(command), (pipeline) => {
         const { last } = pipeline
         if (typeof last.command.stdout === "string")
           return Effect.zipRight(Effect.all([last.drop("stdout"), last.drop("stderr")]), exitCodeOf(pipeline))
@@ -63,7 +63,8 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): CommandExecutor.C
 
   return {
     [CommandExecutor.TypeId]: CommandExecutor.TypeId,
-    start: (command) => Effect.map(start(command), (pipeline) => new LoopProcess(pipeline)),
+    start: (command) =>
+      Effect.map(startPipeline(loop, killGrace, command, false), (pipeline) => new LoopProcess(pipeline)),
     exitCode,
     string,
     stream,

@@ -1,5 +1,5 @@
 // Loop.subprocess: a child process as Effect code sees it.
-// Covers: pipeStreams, unread
+// Covers: pipeStreams, ScopedChild, unread
 import { it } from "@effect/vitest"
 import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Schedule, Stream } from "effect"
 import { execFileSync } from "node:child_process"

@@ -101,11 +101,14 @@ const feedAll = ({ extras, input, running }: Part): Effect.Effect<void, never, S
   return Effect.all(feeds, { discard: true })
 }
 
-/** Starts one command. */
+/**
+ * Starts one command. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has no pipe there.
+ */
 export const startPart = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
-  command: ChildProcess.StandardCommand
+  command: ChildProcess.StandardCommand,
+  quiet: boolean
 ): Effect.Effect<Part, PlatformError, Scope.Scope> =>
   Effect.suspend(() => {
     const problem = wrong(command)
@@ -114,6 +117,8 @@ export const startPart = (
     const { cwd, detached, forceKillAfter, killSignal = "SIGTERM", shell = false } = options
     const extras = extrasOf(options)
     const input = inputOf(options)
+    const stderr = redirect(outputOf(options, "stderr"))
+    const noPipe = quiet && typeof outputOf(options, "stderr") === "string"
     const started = startCommand(loop, {
       what: "LoopChildProcessSpawner",
       command: command.command,
@@ -124,7 +129,7 @@ export const startPart = (
       options: {
         stdin: redirect(input.from),
         stdout: redirect(outputOf(options, "stdout")),
-        stderr: redirect(outputOf(options, "stderr")),
+        stderr: noPipe && stderr === "pipe" ? "devnull" : stderr,
         fds: Object.fromEntries([...extras.keys()].map((fd) => [fd, "pipe" as const])),
         env: environment(options),
         cwd,

@@ -71,23 +71,31 @@ const reading = (
   })
 }
 
-/** Starts all of them, in order: where one cannot be started, those before it are ended. */
+/**
+ * Starts all of them, in order: where one cannot be started, those before it are ended. `quiet` is the last one, as in
+ * `startPart`.
+ */
 export const startPipeline = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
-  whole: ChildProcess.Command
+  whole: ChildProcess.Command,
+  quiet: boolean
 ): Effect.Effect<Pipeline, PlatformError, Scope.Scope> => {
   const [head, links] = flatten(whole)
-  const first = startPart(loop, killGrace, head)
+  /** Whether nobody reads the stderr of the command before the link; of the last one before none. */
+  const isQuiet = (link: Link | undefined): boolean =>
+    link === undefined ? quiet : !["stderr", "all"].includes(sourceOf(link))
+  const first = startPart(loop, killGrace, head, isQuiet(links[0]))
   if (links.length === 0) return Effect.map(first, (part) => new Pipeline(part, []))
   return Effect.gen(function* () {
     const root = yield* first
     const rest: Array<Part> = []
     let before = root
-    for (const link of links) {
+    for (const [i, link] of links.entries()) {
       const from = sourceOf(link)
       yield* before.dropAllBut(from)
-      before = yield* startPart(loop, killGrace, reading(link, source(before, from)))
+      const command = reading(link, source(before, from))
+      before = yield* startPart(loop, killGrace, command, isQuiet(links[i + 1]))
       rest.push(before)
     }
     const pipeline = new Pipeline(root, rest)

@@ -42,15 +42,28 @@ export class Part {
   }
 }
 
-/** Starts one command, which reads `input`. */
+/** The environment of a command; `undefined` is this process's own. */
+const environment = ({
+  env,
+  extendEnv
+}: Command.StandardCommand): Record<string, string | undefined> | undefined =>
+  extendEnv && HashMap.isEmpty(env)
+    ? undefined
+    : { ...(extendEnv ? process.env : {}), ...Object.fromEntries(HashMap.entries(env)) }
+
+/**
+ * Starts one command, which reads `input`. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has
+ * no pipe there.
+ */
 export const startPart = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
   command: Command.StandardCommand,
-  input: Command.Command.Input
+  input: Command.Command.Input,
+  quiet: boolean
 ): Effect.Effect<Part, PlatformError, Scope.Scope> =>
   Effect.suspend(() => {
-    const { args, cwd, env, extendEnv, gid, shell, stderr, stdout, uid } = command
+    const { args, cwd, gid, shell, stderr, stdout, uid } = command
     const started = startCommand(loop, {
       what: "LoopCommandExecutor",
       command: command.command,
@@ -61,8 +74,8 @@ export const startPart = (
       options: {
         stdin: redirect(input),
         stdout: redirect(stdout),
-        stderr: redirect(stderr),
-        env: { ...(extendEnv ? process.env : {}), ...Object.fromEntries(HashMap.entries(env)) },
+        stderr: quiet && stderr === "pipe" ? "devnull" : redirect(stderr),
+        env: environment(command),
         cwd: Option.getOrUndefined(cwd),
         uid: Option.getOrUndefined(uid),
         gid: Option.getOrUndefined(gid),

@@ -21,20 +21,23 @@ export class Pipeline {
 
 /**
  * Starts all of them, in order: where one cannot be started, those before it are ended. Differs: the platform starts the
- * first ones when the last one's input is read, where nobody hears of what goes wrong.
+ * first ones when the last one's input is read, where nobody hears of what goes wrong. `quiet` is the last one, as in
+ * `startPart`; the others are.
  */
 export const startPipeline = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
-  whole: Command.Command
+  whole: Command.Command,
+  quiet: boolean
 ): Effect.Effect<Pipeline, PlatformError, Scope.Scope> => {
   const [head, ...tail] = Command.flatten(whole)
+  const last = tail.at(-1)
   const start = (command: Command.StandardCommand, input: Command.Command.Input) =>
-    startPart(loop, killGrace, command, input)
-  const first = start(head, head.stdin)
-  if (tail.length === 0) return Effect.map(first, (part) => new Pipeline(part, []))
+    startPart(loop, killGrace, command, input, quiet || command !== last)
+  if (last === undefined)
+    return Effect.map(startPart(loop, killGrace, head, head.stdin, quiet), (part) => new Pipeline(part, []))
   return Effect.gen(function* () {
-    const root = yield* first
+    const root = yield* start(head, head.stdin)
     const rest: Array<Part> = []
     let before = root
     for (const command of tail) {
