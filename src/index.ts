@@ -11,7 +11,7 @@
  *       host/                 what the kernel stands on: clock and turns of Node, async-local state, the log
  *       fiber/                fibers and Futures wait for each other
  *       closing/              how a loop ends, and who is to blame
- *       readers/ signals/ process/ executor/ thread/ network/ server/ stream/ parcel/
+ *       readers/ signals/ process/ executor/ thread/ worker/ network/ server/ stream/ parcel/
  *                             what a loop holds of the system
  *
  * Imports go downstairs or stay on the floor: kernel, host, fiber, closing, capabilities, EventLoop, Adapter, door. The rows
@@ -165,5 +165,6 @@ export {
   ResolveError,
   SignalError,
   SpawnError,
-  WorkerDiedError
+  WorkerDiedError,
+  WorkerEndedError
 } from "./Loop/errors.js"

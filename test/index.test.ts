@@ -77,6 +77,7 @@ const values = [
   "TimerHandle",
   "WatchHandle",
   "WorkerDiedError",
+  "WorkerEndedError",
   "WrongLoopError",
   "acquireAio",
   "allTasks",
@@ -225,7 +226,7 @@ describe("the public names", () => {
 
   it("error classes are named like their _tag, but for CancelledError, which is an AbortError to others (B2)", () => {
     const errors = Object.entries(api).filter(([name]) => name.endsWith("Error") && !name.startsWith("is"))
-    expect(errors).toHaveLength(27)
+    expect(errors).toHaveLength(28)
     for (const [name, constructor] of [...errors, ["LoopCrash", api.LoopCrash] as const]) {
       const Class = constructor as new (options?: unknown) => Error & { _tag: string; code?: string }
       // An AggregateError takes what can be iterated.

@@ -78,6 +78,7 @@ import type { OfferedHandle } from "./thread/OfferedHandle.js"
 import { type OfferNumbers, type OfferOptions, Offers, offersOf } from "./thread/Offers.js"
 import type { ThreadFunctions } from "./thread/threadMessages.js"
 import type { ThreadMethods } from "./thread/ThreadMethods.js"
+import { OwnedWorkers, type WorkerNumbers } from "./worker/OwnedWorkers.js"
 
 /**
  * What a loop holds, as numbers. A snapshot.
@@ -93,7 +94,8 @@ export interface LoopStatistics
     ProcessNumbers,
     JobNumbers,
     OfferNumbers,
-    NetworkNumbers {}
+    NetworkNumbers,
+    WorkerNumbers {}
 
 /** @internal The part of capabilities that were not used. */
 export const nothingHeld = {
@@ -102,7 +104,8 @@ export const nothingHeld = {
   ...Processes.none,
   ...Executors.none,
   ...Offers.none,
-  ...Network.none
+  ...Network.none,
+  ...OwnedWorkers.none
 }
 
 /**

@@ -618,6 +618,48 @@ export class WorkerDiedError extends Error {
 }
 
 /**
+ * A worker of the platform's worker services can answer nothing more: its thread or process has ended, could not be started, or
+ * cannot be talked to any more. `cause` is what it threw, where that is known.
+ *
+ * Raised by `LoopWorker`, as the `cause` of the platform's WorkerError (on Effect 4, of its reason): of the spawning of the worker
+ * before that was ready, of every job that it had not answered afterwards. What to do: the message names the worker, the file that
+ * it ran as far as Node tells it, and its exit code.
+ *
+ * @example
+ * const why = (error: { readonly cause?: unknown }) =>
+ *   error.cause instanceof WorkerEndedError ? `code ${error.cause.code}` : "another reason"
+ * console.log(why(new Error("a job", { cause: "unknown" }))) // => another reason
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WorkerEndedError extends Error {
+  readonly _tag = "WorkerEndedError"
+  override readonly name = "WorkerEndedError"
+  /** The worker's file, as far as it is known, and its thread or process. */
+  readonly worker: string
+  /** Its exit code; `null` where it was ended by a signal, never began, or is there still. */
+  readonly code: number | null
+  /** The signal that has ended it. */
+  readonly signal: NodeJS.Signals | null
+  constructor(options: {
+    readonly worker: string
+    readonly why: string
+    readonly code: number | null
+    readonly signal: NodeJS.Signals | null
+    readonly cause?: unknown
+  }) {
+    super(
+      `the worker ${options.worker} ${options.why}`,
+      options.cause === undefined ? undefined : { cause: options.cause }
+    )
+    this.worker = options.worker
+    this.code = options.code
+    this.signal = options.signal
+  }
+}
+
+/**
  * The body of a request was not received whole: its client has gone, or the connection was cut. `cause` is Node's error, where
  * there is one.
  *

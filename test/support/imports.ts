@@ -55,6 +55,7 @@ const capabilities: ReadonlyArray<Room> = [
   capability("thread", ["parcel"]),
   capability("executor", ["parcel"], [/^piscina$/]),
   capability("process", ["stream"]),
+  capability("worker"),
   capability("network", ["stream"]),
   capability("server", ["network"])
 ]
