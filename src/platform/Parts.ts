@@ -6,6 +6,7 @@ import type * as Layer from "effect/Layer"
 import type { Loop } from "../Loop/Loop.js"
 import type { CommandOptions } from "./commands/CommandOptions.js"
 import type { HttpServerPart } from "./http/HttpServerPart.js"
+import type { WorkerPart } from "./workers/WorkerPart.js"
 
 /* eslint-disable @typescript-eslint/ban-ts-comment, @typescript-eslint/consistent-type-imports -- each of these names is there on one line only, and used on that one.
    As doc comments they stay in the declarations. */
@@ -23,6 +24,7 @@ export interface LayerPart<Options, Service> {
 /** What there is on either line. */
 export interface Parts {
   readonly httpServer: () => Promise<HttpServerPart>
+  readonly worker: () => Promise<WorkerPart>
 }
 
 /** What there is on Effect 3. */

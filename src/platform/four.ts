@@ -3,5 +3,6 @@ import type { Four } from "./Parts.js"
 
 export const four: Four = {
   childProcessSpawner: () => import("./four/childProcessSpawner.js"),
-  httpServer: () => import("./four/httpServer.js")
+  httpServer: () => import("./four/httpServer.js"),
+  worker: () => import("./four/worker.js")
 }

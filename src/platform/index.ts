@@ -6,3 +6,4 @@
 export * as LoopChildProcessSpawner from "./LoopChildProcessSpawner.js"
 export * as LoopCommandExecutor from "./LoopCommandExecutor.js"
 export * as LoopHttpServer from "./LoopHttpServer.js"
+export * as LoopWorker from "./LoopWorker.js"

@@ -3,5 +3,6 @@ import type { Three } from "./Parts.js"
 
 export const three: Three = {
   commandExecutor: () => import("./three/commandExecutor.js"),
-  httpServer: () => import("./three/httpServer.js")
+  httpServer: () => import("./three/httpServer.js"),
+  worker: () => import("./three/worker.js")
 }

@@ -8,6 +8,7 @@ it("the door has these modules, and each of them these names", () => {
   expect(Object.fromEntries(names)).toEqual({
     LoopChildProcessSpawner: ["layer"],
     LoopCommandExecutor: ["layer"],
-    LoopHttpServer: ["layer", "layerConfig", "layerServer", "layerTest", "make"]
+    LoopHttpServer: ["layer", "layerConfig", "layerServer", "layerTest", "make"],
+    LoopWorker: ["layer", "layerPlatform"]
   })
 })

@@ -28,6 +28,8 @@ export type Loss = WorkerEndedError | LoopClosedError
 export interface WorkerOwner {
   /** What it does, for the table: an empty text where it does nothing. */
   work(): string
+  /** Whether it does something for which nobody waits any more. */
+  abandoned(): boolean
   message(data: unknown): void
   /** It will answer nothing more. Called once; never before the constructor has returned. */
   lost(loss: Loss): void
@@ -57,6 +59,8 @@ export class OwnedWorker implements Described {
   #state: "running" | "ending" | "killed" | "gone" = "running"
   /** It can be talked to, and its owner has not been told otherwise. */
   #open = true
+  /** It was told to end before its owner has asked for that: then that its end has come is no loss of his. */
+  #early = false
   /** When its grace is over, on the loop's clock. */
   #deadline = 0
   #disarm: () => void = () => {}
@@ -111,7 +115,15 @@ export class OwnedWorker implements Described {
 
   /** Throws what cannot be cloned. */
   post(message: unknown, transfers: ReadonlyArray<unknown> = []): void {
+    if (this.#early) throw new Error(`the worker ${this.name} was told to end, as its program was`)
     this.#backing.post(message, transfers)
+  }
+
+  /** The program is to stop, and nobody waits for what it does: it is asked to end before its turn comes. */
+  endIfAbandoned(): void {
+    if (this.#state !== "running" || !this.owner.abandoned()) return
+    this.#early = true
+    this.end(() => {})
   }
 
   /** Asks it to end, insists after the grace, and calls `then` when it has gone. */
@@ -185,6 +197,9 @@ export class OwnedWorker implements Described {
     this.#state = "ending"
     this.#deadline = loop.time() + grace
     const stop = [...whenOver(loop, grace, () => this.kill())]
+    // A program that was told to stop has no longer than the loop has.
+    const told = loop._closing.opener?.bound({ asked: false, giveUp: () => this.kill() })
+    if (told !== undefined) stop.push(told)
     if (grace > loop._slowJoin && loop._closing.since === undefined) {
       stop.push(
         tellIfSlow(loop, () => ({
@@ -232,7 +247,7 @@ export class OwnedWorker implements Described {
   #lose(loss: Loss): void {
     if (!this.#open) return
     this.#open = false
-    this.owner.lost(loss)
+    if (!this.#early) this.owner.lost(loss)
   }
 
   #error(why: string, how: Ended | undefined, cause: unknown): WorkerEndedError {

@@ -43,6 +43,17 @@ export class OwnedWorkers extends Capability implements Outliving, Threads {
     return worker
   }
 
+  /**
+   * The Scope of a worker closes: it ends. Where the program is to stop, those for which nobody waits any more are asked to end
+   * with it: pools close their workers one after the other, and each would have a grace of its own.
+   */
+  closeWith(worker: OwnedWorker, then: () => void): void {
+    const { _closing: closing } = this.loop
+    if (closing.since !== undefined || closing.opener?.toldAt !== undefined)
+      for (const other of this.#workers) if (other !== worker) other.endIfAbandoned()
+    worker.end(then)
+  }
+
   /** The process leaves. */
   abandon(): void {
     for (const worker of this.#of("process")) worker.kill()

@@ -25,7 +25,11 @@ const thread = (kind: keyof typeof kinds, then = "") =>
   )
 
 /** A worker, and what its owner is told. */
-const start = (loop: EventLoop, spawn: () => unknown, settings: Partial<WorkerSettings> = {}) => {
+const start = (
+  loop: EventLoop,
+  spawn: () => unknown,
+  { abandoned = false, ...settings }: Partial<WorkerSettings> & { readonly abandoned?: boolean } = {}
+) => {
   const messages: Array<unknown> = []
   const losses: Array<Loss> = []
   let tellMessage = (): void => {}
@@ -35,6 +39,7 @@ const start = (loop: EventLoop, spawn: () => unknown, settings: Partial<WorkerSe
     { grace: 50, name: "worker", ...settings },
     {
       work: () => "",
+      abandoned: () => abandoned,
       message: (data) => {
         messages.push(data)
         tellMessage()
