@@ -1,81 +1,14 @@
 /** The servers that the programs talk to: real ones where there is one, and HTTP and SMTP servers that take their time. */
-import { execFileSync, spawn } from "node:child_process"
-import { once } from "node:events"
-import { existsSync, mkdtempSync, readdirSync, rmSync, chownSync } from "node:fs"
-import { createServer } from "node:net"
+import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { ensure, isRoot } from "./apt.mjs"
+import { ensure } from "./apt.mjs"
+import { openPostgres } from "./postgres.mjs"
+import { freePort, ownedBy, reachable, started } from "./started.mjs"
 
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-const reachable = async (port, tries = 200) => {
-  const { connect } = await import("node:net")
-  for (let left = tries; left > 0; left--) {
-    const socket = connect(port, "127.0.0.1")
-    const open = await new Promise((resolve) => {
-      socket.once("connect", () => resolve(true))
-      socket.once("error", () => resolve(false))
-    })
-    socket.destroy()
-    if (open) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nobody listens on port ${port}`)
-}
-
-/** The newest PostgreSQL of Debian. */
-const postgresFolder = () => {
-  const root = "/usr/lib/postgresql"
-  if (!existsSync(root)) return undefined
-  const [newest] = readdirSync(root).sort((a, b) => Number(b) - Number(a))
-  return newest === undefined ? undefined : join(root, newest, "bin")
-}
-
-const started = (child, url, clean = () => {}) => ({
-  url,
-  kill: async (signal = "SIGKILL") => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill(signal)
-      await once(child, "exit")
-    }
-    clean()
-  }
-})
-
-/** A server that does not run as root has its folder, and runs, as a user of its own. */
-const ownedBy = (user, folder) => {
-  if (!isRoot) return {}
-  const [uid, gid] = ["-u", "-g"].map((which) => Number(execFileSync("id", [which, user])))
-  chownSync(folder, uid, gid)
-  return { uid, gid }
-}
-
-const postgres = async () => {
-  if (postgresFolder() === undefined) ensure("/usr/lib/postgresql", "postgresql")
-  const bin = postgresFolder()
-  if (bin === undefined) return undefined
-  const data = mkdtempSync(join(tmpdir(), "effect-aio-postgres-"))
-  const ids = ownedBy("postgres", data)
-  execFileSync(join(bin, "initdb"), ["-D", data, "-U", "test", "-A", "trust", "--no-sync"], {
-    stdio: "ignore",
-    ...ids
-  })
-  const port = await freePort()
-  const options = ["-D", data, "-p", String(port), "-k", data, "-h", "127.0.0.1", "-F"]
-  const child = spawn(join(bin, "postgres"), options, { stdio: "ignore", ...ids })
-  await reachable(port)
-  const clean = () => rmSync(data, { recursive: true, force: true })
-  return started(child, `postgres://test@127.0.0.1:${port}/postgres`, clean)
-}
+const postgres = () => openPostgres()
 
 const redis = async () => {
   if (!ensure("/usr/bin/redis-server", "redis-server")) return undefined
