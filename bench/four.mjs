@@ -4,7 +4,16 @@
  * not, they get it from the suite's own names (`test/support/effect/four`) and from `names` here. What is another program on
  * Effect 4 stands beside the file of Effect 3, as `NAME.four.mjs`.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { transformSync } from "esbuild"
@@ -20,7 +29,8 @@ writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }))
 
 const modules = join(out, "node_modules")
 mkdirSync(modules)
-for (const name of ["effect", "@effect"]) symlinkSync(join(root, ".ci/four/node_modules", name), join(modules, name))
+for (const name of ["effect", "@effect"])
+  symlinkSync(join(root, ".ci/four/node_modules", name), join(modules, name))
 for (const name of ["koffi", "piscina", "fast-check"])
   symlinkSync(join(root, "node_modules", name), join(modules, name))
 symlinkSync(join(bench, "node_modules/tinybench"), join(modules, "tinybench"))
@@ -47,10 +57,12 @@ for (const entry of readdirSync(join(bench, "dist"), { recursive: true, withFile
   const target = join(out, file)
   mkdirSync(dirname(target), { recursive: true })
   const own = join(bench, file.replace(/\.js$/, ".four.mjs"))
-  const code = readFileSync(existsSync(own) ? own : path, "utf8").replace(/"effect\/(\w+)"/g, (specifier, module) =>
-    named.has(module)
-      ? JSON.stringify(`./${relative(dirname(target), join(names, `${module}.js`))}`)
-      : specifier
+  const code = readFileSync(existsSync(own) ? own : path, "utf8").replace(
+    /"effect\/(\w+)"/g,
+    (specifier, module) =>
+      named.has(module)
+        ? JSON.stringify(`./${relative(dirname(target), join(names, `${module}.js`))}`)
+        : specifier
   )
   writeFileSync(target, code)
 }

@@ -76,13 +76,16 @@ export const compiledSources = [
   { find: /^effect-aio\/platform$/, replacement: `${folder}/src/platform/index.js` }
 ]
 
+/** What is not for this suite: the other line's, and what stands on packages that are installed beside it. */
+const isLeftOut = (file: string): boolean => isOfOtherLine(file) || /^examples\/[^/]+\/postgres\//.test(file)
+
 /** What is compiled, and what is loaded beside it. */
 const files = (): ReadonlyArray<string> =>
   ["src", "test/fixtures", "test/support", "examples"].flatMap((part) =>
     readdirSync(join(root, part), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".d.ts"))
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-      .filter((file) => !isOfOtherLine(file))
+      .filter((file) => !isLeftOut(file))
   )
 
 const options = {
@@ -208,7 +211,7 @@ const modules = (): ReadonlyArray<string> => {
     for (const entry of readdirSync(join(root, part), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith(".ts")) continue
       const path = join(entry.parentPath, entry.name)
-      if (isOfOtherLine(relative(root, path))) continue
+      if (isLeftOut(relative(root, path))) continue
       const text = readFileSync(path, "utf8")
       for (const [, specifier = ""] of text.matchAll(
         /^(?:(?:import|export)(?! type)|\}).* from "([^".]+)"$/gm
