@@ -2,7 +2,7 @@
 // empty folders, type-checks the README's programs, and runs them. Prints a table, and ends with 1 where a cell is not ok.
 //   node .ci/packages.mjs TARBALL
 import { execFile, spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -227,6 +227,72 @@ for (const asked of Object.keys(effects)) {
   }
 }
 await stop()
+
+// ---- effect-aio/platform ----
+
+/** The program of examples/platform, with the platform's packages of either line. */
+const platforms = {
+  "effect@3": ["three", ["effect@3", "@effect/platform", "@effect/platform-node@^0.108"]],
+  effect: ["four", ["effect@latest", "@effect/platform-node@latest"]]
+}
+const platform = async (manager, asked) => {
+  const [line, packages] = platforms[asked]
+  const project = join(folder, `platform-${manager}-${line}`)
+  mkdirSync(join(project, line), { recursive: true })
+  writeFileSync(join(project, "package.json"), '{ "type": "module" }')
+  const [command, args] = managers[manager]
+  // pnpm fails where packages have install scripts, as two below platform-node on Effect 3 have.
+  const scripts = manager === "pnpm" ? ["--ignore-scripts"] : []
+  const added = await run(command, [...args, ...scripts, tarball, ...packages, "@types/node"], {
+    cwd: project
+  })
+  if (added.code !== 0) return `install: exit ${added.code}: ${added.output}`
+  for (const file of ["ratings.ts", `${line}/site.ts`])
+    copyFileSync(new URL(`../examples/platform/${file}`, import.meta.url), join(project, file))
+  writeFileSync(
+    join(project, "main.ts"),
+    `import { Loop } from "effect-aio"\nimport { site } from "./${line}/site.js"\nLoop.runMain(site(0))\n`
+  )
+  // The platform's own declarations are not ours to check.
+  const flags = ["--strict", "--exactOptionalPropertyTypes", "--types", "node", "--target", "es2022"]
+  const modules = ["--module", "nodenext", "--skipLibCheck", "--lib", "es2022,esnext.disposable,dom"]
+  const checked = await run(
+    process.execPath,
+    [tool("typescript5/lib/tsc.js"), ...flags, ...modules, "main.ts"],
+    { cwd: project }
+  )
+  if (checked.code !== 0) return checked.output
+  return new Promise((done) => {
+    const server = spawn(node(24), ["main.js"], { cwd: project })
+    const deadline = setTimeout(() => server.kill("SIGKILL"), 20_000)
+    let output = ""
+    let sorted = ""
+    const onData = (data) => {
+      output += data
+      const url = sorted === "" && /http:\S+\d/.exec(output)?.[0]
+      if (!url) return
+      sorted = "asked"
+      const headers = { "content-type": "application/json", connection: "close" }
+      fetch(`${url}/sort`, { method: "POST", body: '{"lines":["b","a"]}', headers })
+        .then((response) => response.text())
+        .then((text) => (sorted = text))
+        .catch((error) => (sorted = String(error)))
+        .finally(() => server.kill("SIGTERM"))
+    }
+    server.stdout.on("data", onData)
+    server.stderr.on("data", onData)
+    server.on("close", (code) => {
+      clearTimeout(deadline)
+      done(code === 143 && sorted === '{"lines":["a","b"]}' ? "ok" : `exit ${code}, ${sorted}: ${output}`)
+    })
+  })
+}
+for (const manager of Object.keys(managers)) {
+  for (const asked of Object.keys(platforms)) {
+    const what = `effect-aio/platform, ${manager} ${asked}: type-checks, serves, and ends`
+    console.log(`${cell(what, await platform(manager, asked))}: ${what}`)
+  }
+}
 
 const refusals = [
   [

@@ -6,9 +6,15 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { layerUnwrap } from "../effect.js"
 
-/** What Node says of a package that is not installed. */
+/** What Node says where a package is not installed, or a module is not in it. */
 const isMissing = (error: unknown): error is Error =>
   error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+
+/** A package that is there and cannot be loaded is of another release than the Effect that is installed. */
+const remedy = (packages: string, { message }: Error): string =>
+  message.startsWith("Cannot find package")
+    ? `npm install ${packages}`
+    : `it does not fit the installed effect; npm install effect ${packages} of one release`
 
 /**
  * Loads a part. `name` is what wants it, for messages; `packages` is what to install where a package that the part imports is
@@ -22,7 +28,7 @@ export const loading = <Part>(
   Effect.promise(() =>
     load().catch((error: unknown) => {
       if (!isMissing(error)) throw error
-      const message = `${name} needs ${packages}: npm install ${packages} (${error.message})`
+      const message = `${name} needs ${packages}: ${remedy(packages, error)} (${error.message})`
       throw new Error(message, { cause: error })
     })
   )

@@ -55,6 +55,19 @@ describe("lazily", () => {
     })
   )
 
+  it.effect("says so where a package is of another release than the installed Effect", () =>
+    Effect.gen(function* () {
+      const gone = Object.assign(new Error("Cannot find module 'effect/Gone'"), {
+        code: "ERR_MODULE_NOT_FOUND"
+      })
+      const [defect] = yield* dyingOf(gone)
+      expect((defect as Error).message).toBe(
+        "LoopThing needs @effect/thing: it does not fit the installed effect; npm install effect @effect/thing of one release " +
+          "(Cannot find module 'effect/Gone')"
+      )
+    })
+  )
+
   it.effect("leaves any other failure of a part as it is", () =>
     Effect.gen(function* () {
       const broken = new Error("broken")

@@ -70,15 +70,12 @@ const Studio = HttpApiBuilder.group(Site, "studio", (handlers) =>
     )
 )
 
-const Web = HttpRouter.serve(
-  HttpApiBuilder.layer(Site).pipe(
-    Layer.provide(Studio),
-    Layer.provide(LoopChildProcessSpawner.layer({ killGrace: "200 millis" })),
-    Layer.provide(Loop.named("ratings", Ratings.layer))
-  )
+const Web = HttpRouter.serve(Layer.provide(HttpApiBuilder.layer(Site), Studio)).pipe(
+  Layer.provide(LoopChildProcessSpawner.layer({ killGrace: "200 millis" })),
+  Layer.provide(Loop.named("ratings", Ratings.layer))
 )
 
-export const site = (port: number) =>
+export const site = (port: number): Effect.Effect<never, unknown, Loop> =>
   Layer.effectDiscard(
     Effect.map(HttpServer.HttpServer, ({ address }) =>
       console.log(`site at http://127.0.0.1:${"port" in address ? address.port : 0}`)

@@ -74,7 +74,7 @@ const Web = HttpApiBuilder.serve().pipe(
   Layer.provide(Loop.named("ratings", Ratings.layer))
 )
 
-export const site = (port: number) =>
+export const site = (port: number): Effect.Effect<never, unknown, Loop> =>
   Layer.effectDiscard(
     HttpServer.addressWith((address) =>
       Effect.sync(() => console.log(`site at http://127.0.0.1:${"port" in address ? address.port : 0}`))

@@ -61,6 +61,9 @@ const websocket = async (port: number): Promise<RawClient> => {
   return client
 }
 
+/** The frame that says 1001: a pattern with control characters in it is no literal. */
+const CLOSED_1001 = new RegExp(String.fromCharCode(0x88, 0x02, 0x03, 0xe9))
+
 /** A client's word to 1001: the same. */
 const CLOSE = String.fromCharCode(0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9)
 
@@ -152,7 +155,7 @@ export const httpCases = ({ failure, onClosedLoop, serve }: Line): void => {
         const client = await websocket(port)
         await untilLogged(log, "socket")
         const closed = close()
-        await client.until(/\x88\x02\x03\xe9/)
+        await client.until(CLOSED_1001)
         client.write(CLOSE)
         await client.closed()
         await closed
