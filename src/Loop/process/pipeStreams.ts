@@ -43,7 +43,8 @@ export const over = ({
   loop,
   name,
   socket
-}: Pipe): Effect.Effect<undefined, LoopClosedError> | undefined => {
+}: Pick<Pipe, "child" | "loop" | "name" | "socket">):
+  Effect.Effect<undefined, LoopClosedError> | undefined => {
   const error = socket.errored as NodeJS.ErrnoException | null
   // A socket is "reset" where the child has left something unread in it; what it has written has arrived before.
   if (socket.readableEnded || error?.code === "ECONNRESET") {

@@ -139,18 +139,6 @@ export class RunningCommand<E> {
     })
   }
 
-  /** Where it exits with an error, what it has started gets the signal at once. */
-  killOnError(signal: NodeJS.Signals): void {
-    this.#child.onExit(() => {
-      if ((this.#child.returncode ?? 0) <= 0) return
-      try {
-        this.#child.signalGroup(signal)
-      } catch {
-        // There was nothing.
-      }
-    })
-  }
-
   /** Begins to end it with all of its group, and does not wait. What was let go goes on. */
   tell(): void {
     if (!this.#child.unowned) this.#child.end(() => {})

@@ -45,6 +45,18 @@ const whenKilled = (child: Child, insistAfter: number | undefined, then: () => v
   return stop
 }
 
+/** Where the child exits with an error, what it has started gets the signal at once. */
+export const killOnError = (child: Child, signal: NodeJS.Signals): void => {
+  child.onExit(() => {
+    if ((child.returncode ?? 0) <= 0) return
+    try {
+      child.signalGroup(signal)
+    } catch {
+      // There was nothing.
+    }
+  })
+}
+
 /**
  * Sends `signal` to the command and its group, and waits: for its exit, and at most a second more for what it has started.
  * Where there is an `insistAfter`, in milliseconds, for all of it, which gets SIGKILL then. Interrupting it ends the waiting.

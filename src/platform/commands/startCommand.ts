@@ -10,6 +10,7 @@ import {
   type SpawnPlan,
   type SubprocessOptions
 } from "../../Loop/process/SubprocessOptions.js"
+import { killOnError } from "./killing.js"
 import { type Fail, RunningCommand } from "./RunningCommand.js"
 import { shellWords } from "./shell.js"
 
@@ -24,12 +25,15 @@ export interface CommandPlan<E> {
   /** The shell that runs the words, or none. */
   readonly shell: boolean | string
   readonly options: SubprocessOptions
+  /** What the rest of its group gets at once where it exits with an error. Default: nothing, before it is ended. */
+  readonly killsOnError?: NodeJS.Signals | undefined
   readonly fail: Fail<E>
 }
 
 const defaults = { stdin: "pipe", stdout: "pipe", stderr: "pipe", detached: true } as const
 
-const checked = <E>({ args, command, options, shell, shown }: CommandPlan<E>): SpawnPlan => {
+/** Throws `TypeError` and `RangeError` for what is wrong with it. */
+export const checkedPlan = <E>({ args, command, options, shell, shown }: CommandPlan<E>): SpawnPlan => {
   const [program, words] =
     shell === false || shell === "" ? [command, args] : shellWords(shell, [command, ...args].join(" "))
   return spawnPlan(program, words, options, { ...defaults, command: commandText(shown) })
@@ -43,7 +47,7 @@ export const startCommand = <E>(
   Effect.suspend(() => {
     let spawn: SpawnPlan
     try {
-      spawn = checked(plan)
+      spawn = checkedPlan(plan)
     } catch (error) {
       return Effect.fail(plan.fail("spawn", error))
     }
@@ -51,7 +55,11 @@ export const startCommand = <E>(
       startScoped(loop, () => spawnPlanned(loop, plan.what, spawn)),
       {
         onFailure: (error) => plan.fail("spawn", error),
-        onSuccess: (started) => new RunningCommand(started, plan.fail)
+        onSuccess: (started) => {
+          // Whoever waits for it may have let it go: nobody else ends what it has started.
+          if (plan.killsOnError !== undefined) killOnError(started.child, plan.killsOnError)
+          return new RunningCommand(started, plan.fail)
+        }
       }
     )
   })

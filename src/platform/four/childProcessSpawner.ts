@@ -11,10 +11,20 @@ import type { EventLoop } from "../../Loop/EventLoop.js"
 import { Loop } from "../../Loop/Loop.js"
 import { atMostASecond } from "../commands/atMostASecond.js"
 import type { CommandOptions } from "../commands/CommandOptions.js"
-import { exitCodeOf, handleOf } from "./commands/handleOf.js"
+import { runForExit, runForOutput } from "../commands/runToEnd.js"
+import { exitCode as exitCodeOfRun, exitCodeOf, handleOf } from "./commands/handleOf.js"
+import { checkedFirst, planOf } from "./commands/Part.js"
 import { type Pipeline, startPipeline } from "./commands/Pipeline.js"
 
 type Service = ChildProcessSpawner["Service"]
+
+/** One command, which is given nothing, and has nothing but its stdout to give. */
+const isPlain = (command: ChildProcess.Command): command is ChildProcess.StandardCommand => {
+  if (command._tag !== "StandardCommand") return false
+  const { additionalFds, stderr, stdin, stdout = "pipe" } = command.options
+  const isText = (u: unknown): boolean => u === undefined || typeof u === "string"
+  return isText(stdin) && stdout === "pipe" && isText(stderr) && additionalFds === undefined
+}
 
 /** What the platform's helpers of a command do. What they do not give is dropped, so that the command never waits for a reader. */
 const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
@@ -36,13 +46,26 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
     Stream.splitLines(streamString(command, options))
 
   const exitCode: Service["exitCode"] = (command) =>
-    Effect.scoped(
-      Effect.flatMap(start(command, true), (pipeline) => {
-        const { last } = pipeline
-        if (last.hasSink("stdout") || last.hasSink("stderr")) return drainedExit(pipeline)
-        return Effect.andThen(Effect.all([last.drop("stdout"), last.drop("stderr")]), exitCodeOf(pipeline))
-      })
-    )
+    isPlain(command)
+      ? exitCodeOfRun(
+          command,
+          checkedFirst(command, () => runForExit(loop, planOf(killGrace, command, true)))
+        )
+      : Effect.scoped(
+          Effect.flatMap(start(command, true), (pipeline) => {
+            const { last } = pipeline
+            if (last.hasSink("stdout") || last.hasSink("stderr")) return drainedExit(pipeline)
+            return Effect.andThen(last.drop("stdout"), exitCodeOf(pipeline))
+          })
+        )
+
+  const string: Service["string"] = (command, options) =>
+    isPlain(command) && options?.includeStderr !== true
+      ? Effect.map(
+          checkedFirst(command, () => runForOutput(loop, planOf(killGrace, command, true))),
+          (bytes) => new TextDecoder().decode(bytes)
+        )
+      : Stream.mkString(streamString(command, options))
 
   return ChildProcessSpawner.of({
     spawn: (command) => Effect.map(start(command, false), handleOf),
@@ -50,7 +73,7 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
     streamString,
     streamLines,
     lines: (command, options) => Stream.runCollect(streamLines(command, options)),
-    string: (command, options) => Stream.mkString(streamString(command, options))
+    string
   })
 }
 

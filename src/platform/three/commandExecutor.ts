@@ -12,8 +12,9 @@ import type { EventLoop } from "../../Loop/EventLoop.js"
 import { Loop } from "../../Loop/Loop.js"
 import { atMostASecond } from "../commands/atMostASecond.js"
 import type { CommandOptions } from "../commands/CommandOptions.js"
-import { exitCodeOf, LoopProcess } from "./commands/LoopProcess.js"
-import type { Bytes } from "./commands/Part.js"
+import { runForExit, runForOutput } from "../commands/runToEnd.js"
+import { exitCode as exitCodeOfRun, exitCodeOf, LoopProcess } from "./commands/LoopProcess.js"
+import { type Bytes, planOf } from "./commands/Part.js"
 import { type Pipeline, startPipeline } from "./commands/Pipeline.js"
 
 /** Waits for the exit while `drained` reads the output; then that has a second for the rest. It fails as its Sink does. */
@@ -26,6 +27,15 @@ const drainedExit = (
     atMostASecond(Fiber.join(drained))
   )
 
+/** One command, which is given nothing, and whose output is a pipe. */
+const isPlain = (
+  command: Command.Command
+): command is Command.StandardCommand & { readonly stdin: "inherit" | "pipe" } =>
+  command._tag === "StandardCommand" &&
+  typeof command.stdin === "string" &&
+  command.stdout === "pipe" &&
+  typeof command.stderr === "string"
+
 /** What the platform's helpers of a command do. What they do not give is dropped, so that the command never waits for a reader. */
 const make = (loop: EventLoop, { killGrace }: CommandOptions): CommandExecutor.CommandExecutor => {
   const quietly = (command: Command.Command) => startPipeline(loop, killGrace, command, true)
@@ -34,25 +44,33 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): CommandExecutor.C
     Effect.flatMap(quietly(command), ({ last }) => Effect.as(last.drop("stderr"), last.output("stdout")))
 
   const exitCode: CommandExecutor.CommandExecutor["exitCode"] = (command) =>
-    Effect.scoped(
-      Effect.flatMap(quietly(command), (pipeline) => {
-        const { last } = pipeline
-        if (typeof last.command.stdout === "string")
-          return Effect.zipRight(Effect.all([last.drop("stdout"), last.drop("stderr")]), exitCodeOf(pipeline))
-        return Effect.zipRight(
-          last.drop("stderr"),
-          Effect.flatMap(Effect.forkScoped(Stream.runDrain(last.output("stdout"))), (drained) =>
-            drainedExit(pipeline, drained)
-          )
+    isPlain(command)
+      ? exitCodeOfRun(command, runForExit(loop, planOf(killGrace, command, command.stdin, true)))
+      : Effect.scoped(
+          Effect.flatMap(quietly(command), (pipeline) => {
+            const { last } = pipeline
+            return Effect.zipRight(
+              last.drop("stderr"),
+              typeof last.command.stdout === "string"
+                ? Effect.zipRight(last.drop("stdout"), exitCodeOf(pipeline))
+                : Effect.flatMap(Effect.forkScoped(Stream.runDrain(last.output("stdout"))), (drained) =>
+                    drainedExit(pipeline, drained)
+                  )
+            )
+          })
         )
-      })
-    )
+
+  const bytesOf = (command: Command.Command): Effect.Effect<Uint8Array, PlatformError> =>
+    isPlain(command)
+      ? runForOutput(loop, planOf(killGrace, command, command.stdin, true))
+      : Effect.map(Effect.scoped(Effect.flatMap(stdoutOf(command), Stream.runCollect)), (chunks) =>
+          Buffer.concat(Chunk.toReadonlyArray(chunks))
+        )
 
   const string: CommandExecutor.CommandExecutor["string"] = (command, encoding = "utf-8") =>
     Effect.suspend(() => {
       const decoder = new TextDecoder(encoding)
-      const bytes = Effect.scoped(Effect.flatMap(stdoutOf(command), Stream.runCollect))
-      return Effect.map(bytes, (chunks) => decoder.decode(Buffer.concat(Chunk.toReadonlyArray(chunks))))
+      return Effect.map(bytesOf(command), (bytes) => decoder.decode(bytes))
     })
 
   const stream: CommandExecutor.CommandExecutor["stream"] = (command) =>

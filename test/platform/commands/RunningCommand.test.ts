@@ -129,8 +129,12 @@ describe("a command that is killed", () => {
           [3, false],
           [0, true]
         ] as const) {
-          const child = yield* start(`sleep 100 >/dev/null 2>&1 & echo $!; exec >&-; read line; exit ${code}`)
-          child.killOnError("SIGKILL")
+          const child = yield* start(
+            `sleep 100 >/dev/null 2>&1 & echo $!; exec >&-; read line; exit ${code}`,
+            {
+              killsOnError: "SIGKILL"
+            }
+          )
           const pid = Number(yield* Stream.mkString(Stream.decodeText(child.read(1, "read"))))
           yield* Stream.run(Stream.make("go\n"), child.write(0, "write"))
           yield* child.exitCode

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { DurationInput } from "../../../effect.js"
 import type { EventLoop } from "../../../Loop/EventLoop.js"
 import type { RunningCommand } from "../../commands/RunningCommand.js"
-import { startCommand } from "../../commands/startCommand.js"
+import { type CommandPlan, startCommand } from "../../commands/startCommand.js"
 import { badArgument, commandError } from "./commandError.js"
 import {
   type Bytes,
@@ -102,46 +102,59 @@ const feedAll = ({ extras, input, running }: Part): Effect.Effect<void, never, S
 }
 
 /**
- * Starts one command. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has no pipe there.
+ * How a command runs. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has no pipe there.
  */
+export const planOf = (
+  killGrace: DurationInput | undefined,
+  command: ChildProcess.StandardCommand,
+  quiet: boolean
+): CommandPlan<PlatformError> => {
+  const { args, options } = command
+  const { cwd, detached, forceKillAfter, killSignal = "SIGTERM", shell = false } = options
+  const stderr = outputOf(options, "stderr")
+  const noPipe = quiet && typeof stderr === "string" && stderr !== "inherit"
+  return {
+    what: "LoopChildProcessSpawner",
+    command: command.command,
+    args: args.map(plain),
+    shown: [command.command, ...args.map(shown)],
+    shell,
+    fail: commandError(command),
+    killsOnError: detached === false ? undefined : killSignal,
+    options: {
+      stdin: redirect(inputOf(options).from),
+      stdout: redirect(outputOf(options, "stdout")),
+      stderr: noPipe ? "devnull" : redirect(stderr),
+      fds: Object.fromEntries([...extrasOf(options).keys()].map((fd) => [fd, "pipe" as const])),
+      env: environment(options),
+      cwd,
+      detached,
+      killSignal,
+      killGrace: forceKillAfter ?? killGrace
+    }
+  }
+}
+
+/** `use` of a command, or what is wrong with its words. */
+export const checkedFirst = <A, R>(
+  command: ChildProcess.StandardCommand,
+  use: () => Effect.Effect<A, PlatformError, R>
+): Effect.Effect<A, PlatformError, R> =>
+  Effect.suspend(() => {
+    const problem = wrong(command)
+    return problem === undefined ? use() : Effect.fail(badArgument("spawn", problem))
+  })
+
+/** Starts it; see `planOf`. */
 export const startPart = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
   command: ChildProcess.StandardCommand,
   quiet: boolean
 ): Effect.Effect<Part, PlatformError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const problem = wrong(command)
-    if (problem !== undefined) return Effect.fail(badArgument("spawn", problem))
-    const { args, options } = command
-    const { cwd, detached, forceKillAfter, killSignal = "SIGTERM", shell = false } = options
-    const extras = extrasOf(options)
-    const input = inputOf(options)
-    const stderr = redirect(outputOf(options, "stderr"))
-    const noPipe = quiet && typeof outputOf(options, "stderr") === "string"
-    const started = startCommand(loop, {
-      what: "LoopChildProcessSpawner",
-      command: command.command,
-      args: args.map(plain),
-      shown: [command.command, ...args.map(shown)],
-      shell,
-      fail: commandError(command),
-      options: {
-        stdin: redirect(input.from),
-        stdout: redirect(outputOf(options, "stdout")),
-        stderr: noPipe && stderr === "pipe" ? "devnull" : stderr,
-        fds: Object.fromEntries([...extras.keys()].map((fd) => [fd, "pipe" as const])),
-        env: environment(options),
-        cwd,
-        detached,
-        killSignal: killSignal,
-        killGrace: forceKillAfter ?? killGrace
-      }
-    })
-    return Effect.flatMap(started, (running) => {
-      // Whoever waits for it may have let it go: nobody else ends what it has started.
-      if (detached !== false) running.killOnError(killSignal)
-      const part = new Part(command, running, input, extras)
+  checkedFirst(command, () =>
+    Effect.flatMap(startCommand(loop, planOf(killGrace, command, quiet)), (running) => {
+      const part = new Part(command, running, inputOf(command.options), extrasOf(command.options))
       return Effect.as(feedAll(part), part)
     })
-  })
+  )

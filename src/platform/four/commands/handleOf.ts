@@ -9,17 +9,21 @@ import { badArgument, commandError } from "./commandError.js"
 import type { Part } from "./Part.js"
 import type { Pipeline } from "./Pipeline.js"
 
-/** The code of the last command; a signal that has ended it is a failure. */
-export const exitCodeOf = ({
-  last: { command, running }
-}: Pipeline): Effect.Effect<ExitCode, PlatformError> => {
-  const fail = commandError(command)
-  return Effect.flatMap(running.exitCode, (code) => {
+/** The exit code for the return code of a command; a signal that has ended it is a failure. */
+export const exitCode = (
+  command: ChildProcess.StandardCommand,
+  returncode: Effect.Effect<number, PlatformError>
+): Effect.Effect<ExitCode, PlatformError> =>
+  Effect.flatMap(returncode, (code) => {
     if (code >= 0) return Effect.succeed(ExitCode(code))
     const message = `Process interrupted due to receipt of signal: '${signalName(-code)}'`
-    return Effect.fail(fail("exitCode", new Error(message)))
+    return Effect.fail(commandError(command)("exitCode", new Error(message)))
   })
-}
+
+/** That of the last command. */
+export const exitCodeOf = ({
+  last: { command, running }
+}: Pipeline): Effect.Effect<ExitCode, PlatformError> => exitCode(command, running.exitCode)
 
 const kill = (
   { running }: Part,

@@ -1,4 +1,5 @@
 /** The platform's view of a command that runs. */
+import type * as Command from "@effect/platform/Command"
 import * as CommandExecutor from "@effect/platform/CommandExecutor"
 import type { PlatformError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
@@ -50,14 +51,18 @@ export class LoopProcess extends Inspectable.Class implements CommandExecutor.Pr
   }
 }
 
-/** The code of the last command; a signal that has ended it is a failure. */
-export const exitCodeOf = ({
-  last: { command, running }
-}: Pipeline): Effect.Effect<CommandExecutor.ExitCode, PlatformError> => {
-  const fail = commandError(command)
-  return Effect.flatMap(running.exitCode, (code) => {
+/** The exit code for the return code of a command; a signal that has ended it is a failure. */
+export const exitCode = (
+  command: Command.StandardCommand,
+  returncode: Effect.Effect<number, PlatformError>
+): Effect.Effect<CommandExecutor.ExitCode, PlatformError> =>
+  Effect.flatMap(returncode, (code) => {
     if (code >= 0) return Effect.succeed(CommandExecutor.ExitCode(code))
     const message = `Process interrupted due to receipt of signal: ${signalName(-code)}`
-    return Effect.fail(fail("exitCode", new Error(message)))
+    return Effect.fail(commandError(command)("exitCode", new Error(message)))
   })
-}
+
+/** That of the last command. */
+export const exitCodeOf = ({
+  last: { command, running }
+}: Pipeline): Effect.Effect<CommandExecutor.ExitCode, PlatformError> => exitCode(command, running.exitCode)

@@ -9,7 +9,7 @@ import * as Stream from "effect/Stream"
 import type { DurationInput } from "../../../effect.js"
 import type { EventLoop } from "../../../Loop/EventLoop.js"
 import type { RunningCommand } from "../../commands/RunningCommand.js"
-import { startCommand } from "../../commands/startCommand.js"
+import { type CommandPlan, startCommand } from "../../commands/startCommand.js"
 import { commandError } from "./commandError.js"
 
 export type Bytes = Stream.Stream<Uint8Array, PlatformError>
@@ -52,9 +52,37 @@ const environment = ({
     : { ...(extendEnv ? process.env : {}), ...Object.fromEntries(HashMap.entries(env)) }
 
 /**
- * Starts one command, which reads `input`. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has
- * no pipe there.
+ * How a command runs that reads `input`. Where it is `quiet`, nobody but a Sink of its own reads its stderr: without one, it has no
+ * pipe there.
  */
+export const planOf = (
+  killGrace: DurationInput | undefined,
+  command: Command.StandardCommand,
+  input: Command.Command.Input,
+  quiet: boolean
+): CommandPlan<PlatformError> => {
+  const { args, cwd, gid, shell, stderr, stdout, uid } = command
+  return {
+    what: "LoopCommandExecutor",
+    command: command.command,
+    args,
+    shown: [command.command, ...args],
+    shell,
+    fail: commandError(command),
+    options: {
+      stdin: redirect(input),
+      stdout: redirect(stdout),
+      stderr: quiet && stderr === "pipe" ? "devnull" : redirect(stderr),
+      env: environment(command),
+      cwd: Option.getOrUndefined(cwd),
+      uid: Option.getOrUndefined(uid),
+      gid: Option.getOrUndefined(gid),
+      killGrace
+    }
+  }
+}
+
+/** Starts it; see `planOf`. */
 export const startPart = (
   loop: EventLoop,
   killGrace: DurationInput | undefined,
@@ -62,27 +90,8 @@ export const startPart = (
   input: Command.Command.Input,
   quiet: boolean
 ): Effect.Effect<Part, PlatformError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const { args, cwd, gid, shell, stderr, stdout, uid } = command
-    const started = startCommand(loop, {
-      what: "LoopCommandExecutor",
-      command: command.command,
-      args,
-      shown: [command.command, ...args],
-      shell,
-      fail: commandError(command),
-      options: {
-        stdin: redirect(input),
-        stdout: redirect(stdout),
-        stderr: quiet && stderr === "pipe" ? "devnull" : redirect(stderr),
-        env: environment(command),
-        cwd: Option.getOrUndefined(cwd),
-        uid: Option.getOrUndefined(uid),
-        gid: Option.getOrUndefined(gid),
-        killGrace
-      }
-    })
-    return Effect.flatMap(started, (running) =>
+  Effect.suspend(() =>
+    Effect.flatMap(startCommand(loop, planOf(killGrace, command, input, quiet)), (running) =>
       Effect.as(typeof input === "string" ? Effect.void : running.feed(0, input), new Part(command, running))
     )
-  })
+  )

@@ -30,7 +30,8 @@ export const startPipeline = (
   whole: Command.Command,
   quiet: boolean
 ): Effect.Effect<Pipeline, PlatformError, Scope.Scope> => {
-  const [head, ...tail] = Command.flatten(whole)
+  // Most are one, and the platform takes its time to flatten them.
+  const [head, ...tail] = whole._tag === "StandardCommand" ? [whole] : Command.flatten(whole)
   const last = tail.at(-1)
   const start = (command: Command.StandardCommand, input: Command.Command.Input) =>
     startPart(loop, killGrace, command, input, quiet || command !== last)
