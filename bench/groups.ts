@@ -16,6 +16,7 @@ import { syncLoop } from "./cases/syncLoop.js"
 import { tasks } from "./cases/tasks.js"
 import { timers } from "./cases/timers.js"
 import { toAio } from "./cases/toAio.js"
+import { workers } from "./cases/workers.js"
 import type { Case } from "./measure.js"
 
 export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
@@ -33,6 +34,7 @@ export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
   processes,
   commands,
   executors,
+  workers,
   echo,
   http,
   memory

@@ -75,7 +75,11 @@ const threadOf = (worker: Worker, listener: Listener): Backing => {
     kind: "thread",
     file:
       typeof threadName === "string" && threadName !== unnamed && threadName !== "" ? threadName : undefined,
-    post: (message, transfers) => worker.postMessage(message, transfers as ReadonlyArray<ArrayBuffer>),
+    // Node looks at every list, also at an empty one.
+    post: (message, transfers) =>
+      transfers.length === 0
+        ? worker.postMessage(message)
+        : worker.postMessage(message, transfers as ReadonlyArray<ArrayBuffer>),
     kill: () => void worker.terminate()
   }
 }
