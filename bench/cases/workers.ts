@@ -9,7 +9,8 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { Loop } from "effect-aio"
 import { LoopWorker } from "effect-aio/platform"
-import type { Spawner, Worker, WorkerManager } from "@effect/platform/Worker"
+import type * as NodeWorker from "@effect/platform-node/NodeWorker"
+import type * as Worker from "@effect/platform/Worker"
 import { ours } from "../loops.js"
 import { type Case, type Contender, fail } from "../measure.js"
 
@@ -19,22 +20,22 @@ const spawn = (): Thread => new Thread(new URL("../platformRunner.js", import.me
 const WARM = 3_000
 
 /** What takes jobs: one worker, or a pool of two. */
-type Jobs = Pick<Worker<number, number>, "executeEffect">
-type Open = Effect.Effect<Jobs, unknown, Scope.Scope | Spawner | WorkerManager>
+type Jobs = Pick<Worker.Worker<number, number>, "executeEffect">
+type Open = Effect.Effect<Jobs, unknown, Scope.Scope | Worker.Spawner | Worker.WorkerManager>
 
 /** Loaded where it is measured: it is not there on Effect 4. */
 const platform = (): Promise<{
-  readonly worker: typeof import("@effect/platform/Worker")
-  readonly node: typeof import("@effect/platform-node/NodeWorker")
+  readonly worker: typeof Worker
+  readonly node: typeof NodeWorker
 }> =>
   Promise.all([import("@effect/platform/Worker"), import("@effect/platform-node/NodeWorker")]).then(
     ([worker, node]) => ({ worker, node })
   )
 
-const one = (worker: typeof import("@effect/platform/Worker")): Open =>
+const one = (worker: typeof Worker): Open =>
   Effect.flatMap(worker.WorkerManager, (manager) => manager.spawn<number, number, never>({}))
 
-const pool = (worker: typeof import("@effect/platform/Worker")): Open =>
+const pool = (worker: typeof Worker): Open =>
   worker.makePool<number, number, never>({ size: 2, concurrency: 32 })
 
 const jobs = async ({ executeEffect }: Jobs, n: number, width: number): Promise<number> => {
@@ -47,10 +48,7 @@ const jobs = async ({ executeEffect }: Jobs, n: number, width: number): Promise<
   return n
 }
 
-const contenders = (
-  width: number,
-  open: (worker: typeof import("@effect/platform/Worker")) => Open
-): ReadonlyArray<Contender> => [
+const contenders = (width: number, open: (worker: typeof Worker) => Open): ReadonlyArray<Contender> => [
   ...ours(async ({ loop }, n) => {
     const { worker } = await platform()
     // It is the loop that ends the workers.
