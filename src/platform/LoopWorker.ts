@@ -45,8 +45,10 @@ const lazy = <A, E, R>(
  * import { Worker } from "node:worker_threads"
  * import { LoopWorker } from "effect-aio/platform"
  *
- * const workers = LoopWorker.layer(() => new Worker(new URL("./runner.js", import.meta.url)), { grace: "2 seconds" })
- * console.log(Layer.isLayer(workers)) // => true
+ * // runner.js launches the platform's WorkerRunner, or an RpcServer, over NodeWorkerRunner.layer
+ * const workers = LoopWorker.layer(() => new Worker("./runner.js"), { grace: "2 seconds" })
+ * const program = Effect.map(Loop, (loop) => loop.statistics().workers)
+ * console.log(await Effect.runPromise(Loop.scoped(Effect.provide(program, workers)))) // => 0
  *
  * @category layers
  * @since 0.1.0
