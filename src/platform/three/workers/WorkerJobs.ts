@@ -23,6 +23,7 @@ import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { EventLoop } from "../../../Loop/EventLoop.js"
+import { WorkerEndedError } from "../../../Loop/errors.js"
 import { Waiting } from "../../../Loop/fiber/Wait.js"
 import type { Loss, OwnedWorker, WorkerOwner, WorkerSettings } from "../../../Loop/worker/OwnedWorker.js"
 import { workersOf } from "../../../Loop/worker/OwnedWorkers.js"
@@ -147,10 +148,19 @@ export class WorkerJobs<I, O, E> implements WorkerOwner {
   lost(cause: Loss): void {
     this.#worker = undefined
     if (this.#state === "closed") return
-    const opens = this.#state === "starting"
+    const { size } = this.#jobs
+    const before = this.#state
     this.#state = "lost"
+    // Nobody's failure, and not to be a silence: the next job starts another one, and does not tell.
+    if (before === "open" && size === 0 && cause instanceof WorkerEndedError) {
+      const message = `${cause.message} while nobody waited for it`
+      this.loop.callExceptionHandler({ kind: "late", message, exception: cause })
+    }
     const died = Cause.fail(new WorkerError({ reason: "unknown", cause }))
-    this.#settleAll(opens ? Cause.fail(new WorkerError({ reason: "spawn", cause })) : died, died)
+    this.#settleAll(
+      before === "starting" ? Cause.fail(new WorkerError({ reason: "spawn", cause })) : died,
+      died
+    )
   }
 
   #start(): void {
