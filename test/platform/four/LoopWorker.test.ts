@@ -438,7 +438,7 @@ describe("the loop and its workers", () => {
         yield* Effect.sleep(50)
         closing = performance.now()
       }),
-      { exceptionHandler }
+      { slowJoin: "1 minute", exceptionHandler }
     )
     const took = performance.now() - closing
     expect(threads.map(({ threadId }) => threadId)).toEqual([-1, -1, -1, -1])

@@ -491,7 +491,7 @@ describe("the loop and its workers", () => {
             yield* settle
             closing = performance.now()
           }),
-          { exceptionHandler }
+          { slowJoin: "1 minute", exceptionHandler }
         )
         const took = performance.now() - closing
         expect(threads.map(({ threadId }) => threadId)).toEqual([-1, -1, -1, -1])
