@@ -78,12 +78,16 @@ export const noteAsked = async (query: Query, asked: ReadonlyArray<Asked>): Prom
   ])
 }
 
-export const readLedger = async (query: Query): Promise<Ledger> => ({
-  asked: (await query("select * from asked order by asked")) as Ledger["asked"],
-  runs: (await query("select * from runs order by began")) as Ledger["runs"],
-  paid: (await query("select * from paid")) as Ledger["paid"],
-  stored: (await query(
+/** What the engine has stored, where its storage is this database. */
+export const readStored = async (query: Query): Promise<Ledger["stored"]> =>
+  (await query(
     `select m.payload::json ->> 'message' as message, count(r.id)::int as replies
      from cluster_messages m left join cluster_replies r on r.request_id = m.id where m.kind = 0 group by m.id`
   )) as Ledger["stored"]
+
+export const readLedger = async (query: Query, stored: Ledger["stored"]): Promise<Ledger> => ({
+  asked: (await query("select * from asked order by asked")) as Ledger["asked"],
+  runs: (await query("select * from runs order by began")) as Ledger["runs"],
+  paid: (await query("select * from paid")) as Ledger["paid"],
+  stored
 })

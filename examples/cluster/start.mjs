@@ -74,11 +74,20 @@ await build({
 
 const postgres = await openPostgres("-c", "shared_preload_libraries=pg_stat_statements")
 if (postgres === undefined) throw new Error("there is no PostgreSQL, and none could be installed")
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143]
+]) {
+  process.once(signal, async () => {
+    await postgres.kill("SIGINT")
+    process.exit(code)
+  })
+}
 const programs = new URL(`${pathToFileURL(join(place, "out"))}/`)
 try {
   const { exam } = await import(new URL("exam.js", programs).href)
   console.log(`Effect ${values.line}, Node ${process.versions.node}, settings ${values.settings}`)
-  const seconds = Number(values.seconds ?? (values.settings === "fast" ? 14 : 60))
+  const seconds = Number(values.seconds ?? (values.settings === "fast" ? 17 : 65))
   const passed = await exam({
     ...{ postgres, programs, freePort, seconds, settings: values.settings },
     ...{ rate: Number(values.rate), print: (line) => console.log(line) }

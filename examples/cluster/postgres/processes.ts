@@ -17,7 +17,7 @@ export const within = async <A>(ms: number, name: string, promise: Promise<A>): 
   }
 }
 
-/** Looks every 20 milliseconds, no longer than that. */
+/** Looks every 100 milliseconds, no longer than that. */
 export const until = async (
   ms: number,
   name: string,
@@ -26,7 +26,7 @@ export const until = async (
   const end = Date.now() + ms
   while (!(await look())) {
     if (Date.now() > end) throw new Error(`${name}: not within ${ms} ms`)
-    await sleep(20)
+    await sleep(100)
   }
 }
 
@@ -42,9 +42,15 @@ export interface Program {
   readonly signal: (signal: NodeJS.Signals) => void
 }
 
-/** Starts programs, and knows those that still run. */
+/** Starts programs, and knows those that still run. None of them outlives this process, however it ends, but by SIGKILL. */
 export class Programs {
   readonly #children = new Set<ChildProcess>()
+
+  constructor() {
+    process.on("exit", () => {
+      for (const child of this.#children) child.kill("SIGKILL")
+    })
+  }
 
   start(file: string, env: NodeJS.ProcessEnv & { readonly NAME: string }): Program {
     const name = env.NAME
