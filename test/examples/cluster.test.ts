@@ -1,8 +1,28 @@
-// The example of a cluster, without its servers: what its check finds. Its orders, in memory, are in test/platform.
+// The example of a cluster without its servers: in memory, and what its check finds. What becomes of its orders when a runner
+// stops is in test/platform.
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { check, type Events } from "../../examples/cluster/check.js"
 import type { Asked, Ledger, Run } from "../../examples/cluster/ledger.js"
 import { runLoad } from "../../examples/cluster/load.js"
+import { compiled } from "../support/compiled.js"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+describe("examples/cluster", () => {
+  it("--once: in memory, each message is answered once, and two with one key by one run", async () => {
+    const output = await new Promise<string>((resolve, reject) => {
+      execFile(
+        process.execPath,
+        [compiled("examples/cluster/main.ts"), "--once"],
+        { cwd: root, env: { ...process.env, NODE_OPTIONS: "" } },
+        (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new Error(stdout + stderr)))
+      )
+    })
+    expect(output).toBe("110 questions, 100 runs, 80 payments: 10 answered by their key, 0 complaints\n")
+  }, 60_000)
+})
 
 const nothing: Events = { killed: {}, stopped: {}, outages: [], unsure: {} }
 

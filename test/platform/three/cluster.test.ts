@@ -4,15 +4,8 @@ import { Loop } from "effect-aio"
 import * as TestRunner from "@effect/cluster/TestRunner"
 import { describe, expect, it } from "vitest"
 import { Orders, ordersLayer } from "../../../examples/cluster/three/orders.js"
-import { memory } from "../../../examples/cluster/three/memory.js"
 
 describe("examples/cluster on a loop", () => {
-  it("answers each message once, and two with one key by one run", { timeout: 60_000 }, async () => {
-    const { ledger, verdict } = await Effect.runPromise(Loop.scoped(memory({ seconds: 0.5, rate: 100 })))
-    expect(verdict).toEqual({ complaints: [], again: 0, deduplicated: 5, refused: 0 })
-    expect(ledger).toMatchObject({ asked: { length: 55 }, runs: { length: 50 }, paid: { length: 40 } })
-  })
-
   it("S1 lets what runs end when its runner stops: its promise is not cancelled", async () => {
     const log: Array<string> = []
     const program = Effect.gen(function* () {
