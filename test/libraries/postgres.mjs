@@ -1,11 +1,11 @@
 /** PostgreSQL, Debian's, started for nobody else: it listens on this machine only, and its files are a folder that goes with it. */
-import { execFileSync, spawn } from "node:child_process"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ensure } from "./apt.mjs"
-import { freePort, ownedBy, reachable } from "./started.mjs"
+import { freePort, ownedBy } from "./started.mjs"
 
 /** The newest one of Debian. */
 const programs = () => {
@@ -32,6 +32,15 @@ export const openPostgres = async (...options) => {
   const port = await freePort()
   const all = ["-D", data, "-p", String(port), "-k", data, "-h", "127.0.0.1", "-F", ...options]
   let child
+  /** It listens before it answers: until it has started, it refuses whoever comes. */
+  const answers = async (tries = 200) => {
+    for (let left = tries; left > 0; left--) {
+      const { status } = spawnSync(join(bin, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", String(port)])
+      if (status === 0) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error("PostgreSQL does not start")
+  }
   const end = async (signal) => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     child.kill(signal)
@@ -41,7 +50,7 @@ export const openPostgres = async (...options) => {
     url: `postgres://test@127.0.0.1:${port}/postgres`,
     start: async () => {
       child = spawn(join(bin, "postgres"), all, { stdio: "ignore", ...ids })
-      await reachable(port)
+      await answers()
     },
     stop: () => end("SIGINT"),
     kill: async (signal = "SIGKILL") => {

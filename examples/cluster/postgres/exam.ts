@@ -28,6 +28,11 @@ export interface ExamOptions {
   readonly print: (line: string) => void
 }
 
+interface Connections {
+  readonly name: string
+  readonly connections: number
+}
+
 const SHARDS = 300
 /** Whose the shards are, by the connections that hold their locks. */
 const shardsOf = async (query: Query): Promise<Readonly<Record<string, number>>> => {
@@ -142,6 +147,14 @@ export const exam = async (options: ExamOptions): Promise<boolean> => {
     await sleep(3_000)
     print(
       `load: ${options.rate} messages a second, ${(((await statements(query)) - busy) / 3).toFixed(0)} statements a second`
+    )
+
+    const connections = await query(
+      `select application_name as name, count(*)::int as connections from pg_stat_activity
+       where application_name like 'runner%' or application_name like 'client%' group by 1 order by 1`
+    )
+    print(
+      `connections: ${(connections as Array<Connections>).map((one) => `${one.name} ${one.connections}`).join(", ")}`
     )
 
     const killed = Date.now()

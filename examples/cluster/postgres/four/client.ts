@@ -1,5 +1,6 @@
 // A client: it asks, at a steady rate, and writes down in the ledger what was answered. It holds no shards. It is there until it
 // is told to end, as a service is.
+import * as Socket from "effect/socket/Socket"
 import { Console, Effect, Schedule } from "effect"
 import { acquireAio, fromAio, Loop, toAio } from "effect-aio"
 import { noteAsked } from "../../ledger.js"
@@ -18,13 +19,20 @@ const main = Effect.gen(function* () {
     close: (pool) => pool.end()
   })
   const clientOf = yield* Orders.client
-  // A message that could not be stored is not on its way. It is asked again with its key, which makes one of all that came through.
-  const ask: Ask = yield* toAio((order: string, kind: "Pay" | "Quote", message: string) =>
-    Effect.retry(clientOf(order)[kind]({ message }), {
-      while: (error) => error._tag === "PersistenceError",
-      schedule: Schedule.spaced("500 millis")
-    })
-  )
+  // A message that could not be stored is not on its way; nor may one be whose connection to a runner broke while it was told,
+  // which is a defect here. It is asked again with its key, which makes one of all that came through.
+  const ask: Ask = yield* toAio((order: string, kind: "Pay" | "Quote", message: string) => {
+    const send = clientOf(order)[kind]
+    return send({ message }).pipe(
+      Effect.catchDefect((defect) =>
+        Socket.isSocketError(defect) ? Effect.fail(defect) : Effect.die(defect)
+      ),
+      Effect.retry({
+        while: ({ _tag }) => _tag === "PersistenceError" || _tag === "SocketError",
+        schedule: Schedule.spaced("500 millis")
+      })
+    )
+  })
   yield* Console.log(`${name} asks`)
   const asked = yield* fromAio(() => runLoad(ask, load, name), { name: "load" })
   yield* fromAio(() => noteAsked(queryOf(pool), asked), { name: "note" })

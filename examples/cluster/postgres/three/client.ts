@@ -1,7 +1,7 @@
 // A client: it asks, at a steady rate, and writes down in the ledger what was answered. It holds no shards. It is there until it
 // is told to end, as a service is.
 import * as Socket from "@effect/platform/Socket"
-import { Console, Effect, Option, Schedule } from "effect"
+import { Console, Effect, Schedule } from "effect"
 import { acquireAio, fromAio, Loop, toAio } from "effect-aio"
 import { noteAsked } from "../../ledger.js"
 import { type Ask, runLoad } from "../../load.js"
@@ -19,13 +19,13 @@ const main = Effect.gen(function* () {
     close: (pool) => pool.end()
   })
   const clientOf = yield* Orders.client
-  // A message that could not be stored is not on its way. It is asked again with its key, which makes one of all that came through.
+  // A message that could not be stored is not on its way; nor may one be whose connection to a runner broke while it was told,
+  // which is a defect here. It is asked again with its key, which makes one of all that came through.
   const ask: Ask = yield* toAio((order: string, kind: "Pay" | "Quote", message: string) => {
     const send = clientOf(order)[kind]
     return send({ message }).pipe(
-      // Effect 3 dies where the connection to a runner breaks while it is told of a message that is stored.
-      Effect.catchSomeDefect((defect) =>
-        Socket.isSocketError(defect) ? Option.some(Effect.fail(defect)) : Option.none()
+      Effect.catchAllDefect((defect) =>
+        Socket.isSocketError(defect) ? Effect.fail(defect) : Effect.die(defect)
       ),
       Effect.retry({
         while: ({ _tag }) => _tag === "PersistenceError" || _tag === "SocketError",
