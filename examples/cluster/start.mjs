@@ -17,7 +17,7 @@ const { values } = parseArgs({
     line: { type: "string", default: "3" },
     settings: { type: "string", default: "fast" },
     seconds: { type: "string" },
-    rate: { type: "string", default: "50" },
+    rate: { type: "string" },
     check: { type: "boolean", default: false }
   }
 })
@@ -90,7 +90,7 @@ try {
   const seconds = Number(values.seconds ?? (values.settings === "fast" ? 17 : 65))
   const passed = await exam({
     ...{ postgres, programs, freePort, seconds, settings: values.settings },
-    ...{ rate: Number(values.rate), print: (line) => console.log(line) }
+    ...{ rate: Number(values.rate ?? (values.check ? 25 : 50)), print: (line) => console.log(line) }
   })
   process.exitCode = passed ? 0 : 1
 } finally {

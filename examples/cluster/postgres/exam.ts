@@ -34,6 +34,8 @@ interface Connections {
 }
 
 const SHARDS = 300
+/** How long a machine that is busy with something else may take to serve what has waited. */
+const BACKLOG = 60_000
 /** Whose the shards are, by the connections that hold their locks. */
 const shardsOf = async (query: Query): Promise<Readonly<Record<string, number>>> => {
   const rows = await query(
@@ -165,7 +167,7 @@ export const exam = async (options: ExamOptions): Promise<boolean> => {
     print(`SIGKILL: the others have its shards after ${seconds(taken - killed)}`)
     // What has waited for the takeover is served first: an order that stops serves what it has in its mailbox.
     await until(
-      takeover,
+      BACKLOG,
       "what has waited for the takeover is answered",
       async () => (await unanswered(query)) < options.rate
     )
@@ -180,7 +182,7 @@ export const exam = async (options: ExamOptions): Promise<boolean> => {
     )
 
     const rest = Math.max(0, options.seconds * 1_000 - (Date.now() - asking))
-    await client.printed(rest + takeover, "has asked")
+    await client.printed(rest + takeover + BACKLOG, "has asked")
     const answered = Date.now()
     await endOf(client, 10_000)
     print(
@@ -227,7 +229,7 @@ export const exam = async (options: ExamOptions): Promise<boolean> => {
     await postgres.start()
     const back = Date.now()
     pool = openPool(postgres.url, "exam", 2)
-    await later.printed(away + takeover, "has asked")
+    await later.printed(away + takeover + BACKLOG, "has asked")
     const answeredLater = Date.now()
     await endOf(later, 10_000)
     const after = check(await readLedger(query, await readStored(query)), {
