@@ -4,6 +4,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Option, Schedule, Scope, Stream } from "effect"
 import { createServer } from "node:http"
+import * as http2 from "node:http2"
 import { expect, it } from "vitest"
 import { Loop, type Report } from "../../../src/index.js"
 import { LoopHttpServer } from "../../../src/platform/index.js"
@@ -147,5 +148,43 @@ it("keeps a request that comes before something is served, and answers it then",
         yield* server.serve(Effect.map(HttpServerRequest, ({ url }) => HttpServerResponse.text(url)))
         expect(yield* Effect.promise(async () => (await answer).text())).toBe("/early")
       }).pipe(Effect.scoped)
+    )
+  ))
+
+it("S6 serves HTTP/2, answers what is in flight, and takes leave of its sessions", () =>
+  Effect.runPromise(
+    Loop.scoped(
+      Effect.gen(function* () {
+        track(yield* Loop)
+        const log: Array<string> = []
+        const scope = yield* Scope.make()
+        const released = yield* Deferred.make<void>()
+        const server = yield* Scope.provide(
+          LoopHttpServer.make(() => http2.createServer(), { host: "127.0.0.1" }),
+          scope
+        )
+        const app = Effect.gen(function* () {
+          log.push(`asked for ${(yield* HttpServerRequest).url}`)
+          yield* Deferred.await(released)
+          return HttpServerResponse.text("hello over 2")
+        })
+        yield* Scope.provide(server.serve(app), scope)
+        const { address } = server
+        yield* Effect.promise(async () => {
+          const session = http2.connect(`http://127.0.0.1:${"port" in address ? address.port : 0}`)
+          const closed = new Promise((resolve) => session.once("close", resolve))
+          session.once("goaway", () => log.push("goaway"))
+          const stream = session.request({ ":path": "/two" })
+          let text = ""
+          stream.setEncoding("utf8").on("data", (data: string) => (text += data))
+          const ended = new Promise((resolve) => stream.once("end", resolve))
+          while (log.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+          const closing = Effect.runPromise(Scope.close(scope, Exit.void))
+          while (!log.includes("goaway")) await new Promise((resolve) => setTimeout(resolve, 2))
+          Effect.runSync(Deferred.succeed(released, undefined))
+          await Promise.all([ended, closed, closing])
+          expect([...log, text]).toEqual(["asked for /two", "goaway", "hello over 2"])
+        })
+      })
     )
   ))
