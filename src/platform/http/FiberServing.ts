@@ -24,7 +24,16 @@ export class FiberServing implements Serving {
 
   /** That its client has gone the platform notices itself. */
   interrupt(reason: RequestEnd): void {
-    if (this.#told || reason === "client gone") return
+    if (reason !== "client gone") this.#tell()
+  }
+
+  /** It does not notice that what it streams was ended by another. */
+  answerEnded(): void {
+    this.#tell()
+  }
+
+  #tell(): void {
+    if (this.#told) return
     this.#told = true
     interruptFork(this.fiber)
   }

@@ -22,11 +22,26 @@ type Handler = (request: object, answer: object, ...more: ReadonlyArray<unknown>
 /** The events with which a request comes. Listening to one of the others changes what Node does. */
 const withRequest: ReadonlySet<unknown> = new Set(["request", "checkContinue", "upgrade"])
 
+/** What comes before somebody serves it, by its event: its arguments, as long as who has sent them is there. */
+class Waiting {
+  readonly #kept = new Set<Parameters<Handler>>()
+
+  readonly keep: Handler = (request, answer, ...more) => {
+    const one: Parameters<Handler> = [request, answer, ...more]
+    this.#kept.add(one)
+    ;(answer as EventEmitter).once("close", () => this.#kept.delete(one))
+  }
+
+  giveTo(handler: Handler): void {
+    for (const one of this.#kept) handler(...one)
+    this.#kept.clear()
+  }
+}
+
 export const listeningAlready = <S extends EventEmitter>(server: S): S => {
   const tagged = new Map<unknown, Handler>()
-  const waiting: Array<[request: object, response: object]> = []
-  const wait = (request: object, response: object): void => void waiting.push([request, response])
-  server.on("request", wait)
+  const waiting = new Map(["request", "upgrade"].map((event) => [event, new Waiting()]))
+  for (const [event, { keep }] of waiting) server.on(event, keep)
 
   const listener = (event: unknown, given: Handler): Handler => {
     if (!withRequest.has(event)) return given
@@ -43,9 +58,10 @@ export const listeningAlready = <S extends EventEmitter>(server: S): S => {
     on(event: string, given: Handler) {
       const handler = listener(event, given)
       server.on(event, handler)
-      if (event === "request") {
-        server.off("request", wait)
-        for (const [request, response] of waiting.splice(0)) handler(request, response)
+      const before = waiting.get(event)
+      if (before !== undefined) {
+        server.off(event, before.keep)
+        before.giveTo(handler)
       }
       return this
     },

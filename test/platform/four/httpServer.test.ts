@@ -3,8 +3,10 @@ import * as HttpServer from "effect/http/HttpServer"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { Cause, Context, Deferred, Effect, Exit, Layer, Option, Schedule, Scope, Stream } from "effect"
+import { once } from "node:events"
 import { createServer } from "node:http"
 import * as http2 from "node:http2"
+import { connect } from "node:net"
 import { expect, it } from "vitest"
 import { Loop, type Report } from "../../../src/index.js"
 import { LoopHttpServer } from "../../../src/platform/index.js"
@@ -45,7 +47,9 @@ const appOf = (log: Array<string>, released: Deferred.Deferred<void>) => {
         return HttpServerResponse.text("deaf")
       case "/events":
         yield* say("events")
-        return HttpServerResponse.stream(Stream.encodeText(events))
+        return HttpServerResponse.stream(Stream.encodeText(Stream.ensuring(events, say("events ended"))), {
+          contentType: "text/event-stream"
+        })
       case "/socket": {
         const socket = yield* request.upgrade
         yield* say("socket")
@@ -145,8 +149,25 @@ it("keeps a request that comes before something is served, and answers it then",
           headers: { connection: "close" }
         })
         yield* Effect.promise(() => come)
-        yield* server.serve(Effect.map(HttpServerRequest, ({ url }) => HttpServerResponse.text(url)))
+        // One that has left by then is not served.
+        const left = connect("port" in address ? address.port : 0, "127.0.0.1", () =>
+          left.write("GET /left HTTP/1.1\r\nHost: test\r\n\r\n")
+        )
+        yield* Effect.promise(async () => {
+          await once(web, "request")
+          left.destroy()
+          await once(left, "close")
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        })
+        const served: Array<string> = []
+        yield* server.serve(
+          Effect.map(HttpServerRequest, ({ url }) => {
+            served.push(url)
+            return HttpServerResponse.text(url)
+          })
+        )
         expect(yield* Effect.promise(async () => (await answer).text())).toBe("/early")
+        expect(served).toEqual(["/early"])
       }).pipe(Effect.scoped)
     )
   ))

@@ -141,6 +141,16 @@ export const httpCases = ({ failure, onClosedLoop, serve }: Line): void => {
         await close()
       }))
 
+    it("S6 ends a Stream of events that has no end, and what makes it", () =>
+      serve({ ...local, idle: 20, drain: 10_000 }, async ({ close, log, port, reports }) => {
+        const client = await get(port, "/events")
+        await client.until(/tick/)
+        await close()
+        expect(await client.closed()).toMatch(/^HTTP\/1.1 200 [^]*tick [^]*\r\n0\r\n\r\n$/)
+        expect(log.slice(log.indexOf("events"))).toEqual(["events", "events ended", "service released"])
+        expect(reports()).toEqual([])
+      }))
+
     it("interrupts a handler whose client goes away", () =>
       serve(local, async ({ log, port }) => {
         const client = await get(port, "/stuck")

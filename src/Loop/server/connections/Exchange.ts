@@ -80,6 +80,7 @@ export abstract class Exchange {
     // What its handler goes on to write finds it ended, which is no accident.
     ;(this.answer as NodeJS.EventEmitter).on("error", () => {})
     this.answer.end()
+    for (const serving of servingsOf(this.answer)) serving.answerEnded?.()
   }
 
   /** Interrupts its handlers. */

@@ -14,6 +14,8 @@ export interface Serving {
   readonly name: string
   /** Asks it to end, without waiting. The answer may still be written until `done`. Never throws; the first reason counts. */
   interrupt(reason: RequestEnd): void
+  /** Somebody else has ended the answer: what is still written has nowhere to go. Where it does not notice by itself. */
+  answerEnded?(): void
   /** Whether it has ended, its finalizers included. */
   readonly done: boolean
   /** Calls `f` when it has ended; at once if it has. */
