@@ -42,6 +42,8 @@ describe("a command", () => {
         yield* Fiber.interrupt(fiber)
         expect(pids.map(runs)).toEqual([false, false])
         expect(performance.now() - began).toBeGreaterThan(95)
+        // The default would be two seconds.
+        expect(performance.now() - began).toBeLessThan(1_900)
         expect(loop.statistics().processes).toBe(0)
       }),
       { killGrace: 100 }

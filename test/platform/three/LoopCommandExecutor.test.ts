@@ -255,13 +255,19 @@ describe("commands that read each other", () => {
       const pids = () => readLines(file)
       writeFileSync(file, "")
       const three = stubborn.pipe(Command.pipeTo(stubborn), Command.pipeTo(stubborn))
+      let began = 0
       yield* Effect.scoped(
         Effect.zipRight(
           start(three),
-          Effect.promise(() => until(() => pids().length === 3))
+          Effect.promise(async () => {
+            await until(() => pids().length === 3)
+            began = performance.now()
+          })
         )
       )
       expect(pids().map((pid) => runs(pid))).toEqual([false, false, false])
+      // One after the other would take three times killGrace.
+      expect(performance.now() - began).toBeLessThan(850)
       writeFileSync(file, "")
       const child = yield* start(three)
       yield* Effect.promise(() => until(() => pids().length === 3))
@@ -312,7 +318,8 @@ describe("what nobody reads does not hold a command up", () => {
     Effect.gen(function* () {
       let written = 0
       const counting = Sink.as(
-        Sink.forEach((chunk: Uint8Array) => Effect.sync(() => (written += chunk.length))),
+        // Slower than the command.
+        Sink.forEach((chunk: Uint8Array) => Effect.map(Effect.sleep(2), () => (written += chunk.length))),
         new Uint8Array(0)
       )
       expect(yield* Command.exitCode(loud.pipe(Command.stdout(counting)))).toBe(3)
