@@ -37,7 +37,7 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): Service => {
         if (includeStderr) return Effect.succeed(Stream.decodeText(last.all))
         const stdout = last.output("stdout")
         if (last.hasSink("stderr"))
-          return Effect.succeed(Stream.decodeText(Stream.drainFork(stdout, last.output("stderr"))))
+          return Effect.succeed(Stream.decodeText(Stream.merge(stdout, Stream.drain(last.output("stderr")))))
         return Effect.as(last.drop("stderr"), Stream.decodeText(stdout))
       })
     )

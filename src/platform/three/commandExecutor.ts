@@ -41,7 +41,11 @@ const make = (loop: EventLoop, { killGrace }: CommandOptions): CommandExecutor.C
   const quietly = (command: Command.Command) => startPipeline(loop, killGrace, command, true)
 
   const stdoutOf = (command: Command.Command): Effect.Effect<Bytes, PlatformError, Scope.Scope> =>
-    Effect.flatMap(quietly(command), ({ last }) => Effect.as(last.drop("stderr"), last.output("stdout")))
+    Effect.map(quietly(command), ({ last }) =>
+      typeof last.command.stderr === "string"
+        ? last.output("stdout")
+        : Stream.merge(last.output("stdout"), Stream.drain(last.output("stderr")))
+    )
 
   const exitCode: CommandExecutor.CommandExecutor["exitCode"] = (command) =>
     isPlain(command)
