@@ -23,8 +23,8 @@ const unknown = (sources: ReadonlyMap<string, string>): ReadonlyArray<string> =>
 
 describe("tests and fixtures", () => {
   it("use what Effect 4 has, or what support/effect/four calls so; fibers and Clocks are asked through the seam", () => {
-    // These are about the names themselves.
-    const about = /support\/(effect\/|effect4\.ts|clockOf)|architecture/
+    // These are about the names themselves, or written for one line alone.
+    const about = /support\/(effect\/|effect4\.ts|clockOf)|architecture|\/(platform|types)\/(three|four)\//
     const written = [...readSources(`${root}test`)].map(
       ([path, text]) => [path.slice(root.length), text] as const
     )

@@ -2,6 +2,8 @@
  * The line of Effect that the suite runs on: 3, or 4 with `EFFECT_LINE=4`. The same files run on both. `EFFECT_FROM` is a
  * folder in whose `node_modules` another version of that line is installed as `effect`.
  */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const wanted = process.env["EFFECT_LINE"] ?? "3"
@@ -16,9 +18,11 @@ const from = process.env["EFFECT_FROM"]
 export const effectFrom = from ?? fileURLToPath(new URL("../../..", import.meta.url))
 export const effectPackage = line === 4 && from === undefined ? "effect4" : "effect"
 
-/** The folder that the platform's packages are found from. */
+/** The folder that the platform's packages are found from: the same, where it has some. */
 export const platformFrom =
-  from ?? fileURLToPath(new URL(line === 3 ? "../../.." : "../../../.ci/four", import.meta.url))
+  from !== undefined && existsSync(join(from, "node_modules/@effect"))
+    ? from
+    : fileURLToPath(new URL(line === 3 ? "../../.." : "../../../.ci/four", import.meta.url))
 
 /** Whether a file, by its path from the root, is written for the other line alone. */
 export const isOfOtherLine = (file: string): boolean =>

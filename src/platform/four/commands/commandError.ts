@@ -1,9 +1,18 @@
 /** The errors of commands as `effect/process` has them. */
 import * as PlatformError from "effect/PlatformError"
 import type * as ChildProcess from "effect/process/ChildProcess"
-import * as CommandLine from "effect/process/CommandLine"
+import * as Processes from "effect/process"
 import { failureOf, missingFolder } from "../../commands/failure.js"
 import type { Fail } from "../../commands/RunningCommand.js"
+import { shown, type Word } from "./words.js"
+
+/** As people write it. Effect 4.0.6 has no CommandLine yet. */
+const lineOf = (words: ReadonlyArray<Word>): string => {
+  const { CommandLine } = Processes as Partial<typeof Processes>
+  return CommandLine === undefined
+    ? words.map(shown).join(" ")
+    : CommandLine.display(words, { format: process.platform === "win32" ? "windows" : "posix" })
+}
 
 /** What a command is given cannot be given to any. */
 export const badArgument = (
@@ -32,12 +41,11 @@ export const commandError =
     if (error instanceof TypeError || error instanceof RangeError)
       return badArgument(method, error.message, error)
     const { description, reason, syscall } = failureOf(error)
-    const format = process.platform === "win32" ? "windows" : "posix"
     return PlatformError.systemError({
       _tag: reason,
       module: "ChildProcess",
       method,
-      pathOrDescriptor: CommandLine.display([command, ...args], { format }),
+      pathOrDescriptor: lineOf([command, ...args]),
       syscall,
       description,
       cause: error

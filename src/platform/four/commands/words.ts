@@ -2,7 +2,7 @@
 import type * as ChildProcess from "effect/process/ChildProcess"
 import * as Redacted from "effect/Redacted"
 
-type Word = string | Redacted.Redacted<string>
+export type Word = string | Redacted.Redacted<string>
 
 /** What the process gets. */
 export const plain = (word: Word): string => (Redacted.isRedacted(word) ? Redacted.value(word) : word)
