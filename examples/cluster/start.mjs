@@ -87,7 +87,7 @@ const programs = new URL(`${pathToFileURL(join(place, "out"))}/`)
 try {
   const { exam } = await import(new URL("exam.js", programs).href)
   console.log(`Effect ${values.line}, Node ${process.versions.node}, settings ${values.settings}`)
-  const seconds = Number(values.seconds ?? (values.settings === "fast" ? 17 : 65))
+  const seconds = Number(values.seconds ?? (values.settings === "fast" ? 20 : 65))
   const passed = await exam({
     ...{ postgres, programs, freePort, seconds, settings: values.settings },
     ...{ rate: Number(values.rate ?? (values.check ? 25 : 50)), print: (line) => console.log(line) }
