@@ -219,7 +219,7 @@ const modules = (): ReadonlyArray<string> => {
         const name = gathered.exec(specifier)?.[1]
         if (name === undefined || (line === 3 && name === "effect4")) continue
         // There are none of Effect 3's other packages on Effect 4, and of what the tests name there are the names.
-        if (line === 4 && name !== "effect4" && usesNames(path)) continue
+        if (line === 4 && usesNames(path) && (name.startsWith("@") || name === "effect")) continue
         found.add(specifier)
       }
     }
