@@ -502,6 +502,20 @@ describe("the loop and its workers", () => {
       })
   )
 
+  it.live("S1 says nothing of workers without work that a closing loop has ended", () =>
+    Effect.gen(function* () {
+      const { reports, exceptionHandler } = collecting()
+      yield* scoped(
+        Effect.gen(function* () {
+          for (const worker of yield* unclosed(2, thread, { grace: "10 seconds" }))
+            expect(yield* worker.executeEffect({ _tag: "Add", n: 1 })).toBe(2)
+        }),
+        { slowJoin: "1 minute", exceptionHandler }
+      )
+      expect(reports).toEqual([])
+    })
+  )
+
   it.live(
     "S2 at the deadline of the loop the workers that are left are named, with what they work on, and are ended",
     () =>

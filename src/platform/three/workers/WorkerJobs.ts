@@ -152,7 +152,9 @@ export class WorkerJobs<I, O, E> implements WorkerOwner {
     const before = this.#state
     this.#state = "lost"
     // Nobody's failure, and not to be a silence: the next job starts another one, and does not tell.
-    if (before === "open" && size === 0 && cause instanceof WorkerEndedError) {
+    // One that a closing loop has told to end has done so.
+    const told = this.loop._closing.since !== undefined || this.loop.isClosed()
+    if (before === "open" && size === 0 && !told && cause instanceof WorkerEndedError) {
       const message = `${cause.message} while nobody waited for it`
       this.loop.callExceptionHandler({ kind: "late", message, exception: cause })
     }
