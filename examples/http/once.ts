@@ -1,47 +1,11 @@
 // `--once`: the program as a child process, with clients that never stop. It is told to end, and every request is accounted
 // for: answered whole, or refused.
-import { spawn } from "node:child_process"
 import { Agent, get as httpGet, request as httpRequest, type RequestOptions } from "node:http"
-import { Console, Data, Effect } from "effect"
-import { acquireAio, fromAio } from "effect-aio"
-
-export class Unexpected extends Data.TaggedError("Unexpected")<{ readonly what: string }> {
-  override get message(): string {
-    return this.what
-  }
-}
+import { Console, Effect } from "effect"
+import { fromAio } from "effect-aio"
+import { acquireProgram, type Got, type Program, sleep, Unexpected } from "./program.js"
 
 const CLIENTS = 20
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** The program itself, without `--once`, and what it prints. */
-const startProgram = () => {
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  let output = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text
-    process.stdout.write(text)
-  })
-  const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
-  const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = pattern.exec(output)
-      if (found !== null) return found
-      if (child.exitCode !== null) throw new Error(`it has ended before it has printed ${String(pattern)}`)
-      await sleep(10)
-    }
-  }
-  return { child, exited, printed, output: () => output }
-}
-
-interface Got {
-  readonly status: number | undefined
-  readonly text: string
-  /** How the exchange broke off, if it did. */
-  readonly error: string | undefined
-}
 
 /** One request, as far as it came. */
 const ask = (options: RequestOptions, body?: AsyncIterable<string>): Promise<Got> =>
@@ -91,7 +55,7 @@ const expectThat = (is: boolean, what: string): void => {
   if (!is) throw new Error(what)
 }
 
-const run = async (program: ReturnType<typeof startProgram>) => {
+const run = async (program: Program) => {
   const [, site = "", control = ""] = await program.printed(/site at \S+:(\d+), control at \S+:(\d+)/)
   const at = { port: Number(site), host: "127.0.0.1" }
   const probe = { port: Number(control), host: "127.0.0.1", path: "/ready" }
@@ -124,14 +88,7 @@ const run = async (program: ReturnType<typeof startProgram>) => {
 }
 
 export const once = Effect.gen(function* () {
-  const program = yield* acquireAio({
-    name: "program",
-    open: startProgram,
-    close: ({ child, exited }) => {
-      child.kill("SIGKILL")
-      return exited
-    }
-  })
+  const program = yield* acquireProgram
   const found = yield* fromAio(() => run(program))()
   yield* Console.log(
     `${found.answered} requests of ${CLIENTS} clients were answered whole, ${found.broken.length} were not; ` +

@@ -1,47 +1,11 @@
 // `--once`: the program as a child process, with clients that never stop. It is told to end, and every request is accounted
 // for: answered whole, or refused. So is the process that one of them has started, and that does not want to end.
-import { spawn } from "node:child_process"
 import { Agent, request, type RequestOptions } from "node:http"
-import { Console, Data, Effect } from "effect"
-import { acquireAio, fromAio } from "effect-aio"
-
-class Unexpected extends Data.TaggedError("Unexpected")<{ readonly what: string }> {
-  override get message(): string {
-    return this.what
-  }
-}
+import { Console, Effect } from "effect"
+import { fromAio } from "effect-aio"
+import { acquireProgram, type Got, type Program, sleep, Unexpected } from "../http/program.js"
 
 const CLIENTS = 10
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
-
-/** The program itself, without `--once`, and what it prints. */
-const startProgram = () => {
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] as string], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  let output = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text
-    process.stdout.write(text)
-  })
-  const exited = new Promise<number | null>((resolve) => child.once("close", resolve))
-  const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const found = pattern.exec(output)
-      if (found !== null) return found
-      if (child.exitCode !== null) throw new Error(`it has ended before it has printed ${String(pattern)}`)
-      await sleep(10)
-    }
-  }
-  return { child, exited, printed, output: () => output }
-}
-
-interface Got {
-  readonly status: number | undefined
-  readonly text: string
-  /** How the exchange broke off, if it did. */
-  readonly error: string | undefined
-}
 
 const ask = (options: RequestOptions, body?: unknown): Promise<Got> =>
   new Promise((resolve) => {
@@ -97,7 +61,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-const run = async (program: ReturnType<typeof startProgram>) => {
+const run = async (program: Program) => {
   const [, port = ""] = await program.printed(/site at \S+:(\d+)/)
   const agent = new Agent({ keepAlive: true })
   const idle = new Agent({ keepAlive: true })
@@ -127,14 +91,7 @@ const run = async (program: ReturnType<typeof startProgram>) => {
 }
 
 export const once = Effect.gen(function* () {
-  const program = yield* acquireAio({
-    name: "program",
-    open: startProgram,
-    close: ({ child, exited }) => {
-      child.kill("SIGKILL")
-      return exited
-    }
-  })
+  const program = yield* acquireProgram
   const found = yield* fromAio(() => run(program))()
   yield* Console.log(
     `${found.answered} requests of ${CLIENTS} clients were answered whole, ${found.broken.length} were not; ` +
