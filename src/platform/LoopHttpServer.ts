@@ -6,10 +6,8 @@
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { installedLine } from "../effect/installed.js"
 import { callSite } from "../Loop/closing/origin.js"
 import type { Loop } from "../Loop/Loop.js"
-import { four } from "./four.js"
 import { checkHttpServer, type HttpServerOptions } from "./http/HttpServerOptions.js"
 import type {
   ConfigError,
@@ -23,13 +21,13 @@ import type {
   Wrap
 } from "./http/HttpServerPart.js"
 import { lazily, loading } from "./lazily.js"
-import { three } from "./three.js"
+import { partsOfLine } from "./onLine.js"
 
 export type { HttpServerOptions } from "./http/HttpServerOptions.js"
 
 const packages = "@effect/platform-node"
 
-const load = (): Promise<HttpServerPart> => (installedLine() === "three" ? three : four).httpServer()
+const load = (): Promise<HttpServerPart> => partsOfLine().httpServer()
 
 /**
  * The server, listening, as the service `HttpServer` of the platform; closed in phases with the caller's Scope, or with that in

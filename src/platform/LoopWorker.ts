@@ -5,9 +5,8 @@ import * as Layer from "effect/Layer"
 import { installedLine } from "../effect/installed.js"
 import { describeValue } from "../Loop/kernel/describe.js"
 import type { Loop } from "../Loop/Loop.js"
-import { four } from "./four.js"
 import { lazily } from "./lazily.js"
-import { three } from "./three.js"
+import { partsOfLine } from "./onLine.js"
 import { checkWorkerOptions, type WorkerOptions } from "./workers/WorkerOptions.js"
 import type { WorkerPart, WorkerServices, WorkerSpawner } from "./workers/WorkerPart.js"
 
@@ -18,9 +17,12 @@ const lazy = <A, E, R>(
   name: string,
   layer: (part: WorkerPart) => Layer.Layer<A, E, R>
 ): Layer.Layer<A, E, R> =>
-  installedLine() === "three"
-    ? lazily(name, "@effect/platform", three.worker, layer)
-    : lazily(name, "effect", four.worker, layer)
+  lazily(
+    name,
+    installedLine() === "three" ? "@effect/platform" : "effect",
+    () => partsOfLine().worker(),
+    layer
+  )
 
 /**
  * The platform's workers on the loop that it is built on, in place of `NodeWorker.layer`: on Effect 3 the WorkerManager and the

@@ -1,5 +1,8 @@
-/** Services that one line of Effect has and the other has not, or has by another name. */
+/** What of the platform the installed line of Effect has. */
 import { installedLine } from "../effect/installed.js"
+import { four } from "./four.js"
+import type { Parts } from "./Parts.js"
+import { three } from "./three.js"
 
 const numbers = { three: 3, four: 4 } as const
 
@@ -11,3 +14,6 @@ export const checkLine = (name: string, line: "three" | "four", other: string): 
     `${name} is for Effect ${numbers[line]}, and Effect ${numbers[installed]} is installed: use ${other}`
   )
 }
+
+/** The parts that both lines have, as the installed one has them. */
+export const partsOfLine = (): Parts => (installedLine() === "three" ? three : four)

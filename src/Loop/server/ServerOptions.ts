@@ -1,7 +1,7 @@
 /** What may be said of a server when it is given a Scope, checked before anything is opened. */
 import type { DurationInput } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
-import { millis } from "../Settings.js"
+import { checkOption, millis } from "../Settings.js"
 import type { Socket, WebSockets } from "./kinds.js"
 
 /**
@@ -91,14 +91,8 @@ const integer = (what: string, input: unknown, most: number): number | undefined
   return input
 }
 
-const typed = (what: string, input: unknown, type: "string" | "boolean" | "function"): void => {
-  if (input !== undefined && typeof input !== type) {
-    throw new TypeError(`${what} is a ${type}, not ${describeValue(input)}`)
-  }
-}
-
 const text = (what: string, input: unknown): void => {
-  typed(what, input, "string")
+  checkOption(what, input, "string")
   if (input === "") throw new RangeError(`${what} is not the empty string`)
 }
 
@@ -118,8 +112,8 @@ export const settingsOf = (options: ServerOptions): ServerSettings => {
   text("host", host)
   text("path", path)
   text("name", name)
-  typed("ipv6Only", ipv6Only, "boolean")
-  typed("goodbye", goodbye, "function")
+  checkOption("ipv6Only", ipv6Only, "boolean")
+  checkOption("goodbye", goodbye, "function")
   if (host !== undefined && (path !== undefined || fd !== undefined)) {
     throw new TypeError("host goes with port, and not with path or fd")
   }
