@@ -20,6 +20,7 @@ export type {
   ServiceTag,
   YieldedEffect
 } from "./effect/Seam.js"
+export type { FiberWait } from "./effect/Wait.js"
 
 const line: Seam = installed()
 
@@ -41,6 +42,8 @@ export const currentFiber: Seam["currentFiber"] = line.currentFiber
 export const wasTold: Seam["wasTold"] = line.wasTold
 export const hasEnded: Seam["hasEnded"] = line.hasEnded
 export const heldFor: Seam["heldFor"] = line.heldFor
+export const serviceHere: Seam["serviceHere"] = line.serviceHere
+export const waitFor: Seam["waitFor"] = line.waitFor
 export const outsideFibers: Seam["outsideFibers"] = line.outsideFibers
 export const inFiber: Seam["inFiber"] = line.inFiber
 export const restoresAsyncContext: Seam["restoresAsyncContext"] = line.restoresAsyncContext

@@ -44,7 +44,8 @@ import {
   type StopOptions,
   stopsOf
 } from "./task/options.js"
-import { guarded, refuseEffect, reportNameOf } from "./task/runTask.js"
+import { reportNameOf } from "./task/Runner.js"
+import { guarded, refuseEffect } from "./task/runTask.js"
 import type { Home } from "../Loop/ports.js"
 
 /**

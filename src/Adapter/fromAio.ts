@@ -35,7 +35,8 @@ import {
   givenName
 } from "./task/options.js"
 import { runPromise } from "./task/runPromise.js"
-import { type AioFunction, guarded, type Runner, runTask } from "./task/runTask.js"
+import type { AioFunction, Runner } from "./task/Runner.js"
+import { guarded, runTask } from "./task/runTask.js"
 
 /**
  * A wrapped aio function: the same parameters and `this`, returning an Effect. One that can be called without

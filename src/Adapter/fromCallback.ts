@@ -18,7 +18,8 @@ import {
   refuseProgram,
   givenName
 } from "./task/options.js"
-import { type AioFunction, guarded, refuseEffect, type Runner, runTask } from "./task/runTask.js"
+import type { AioFunction, Runner } from "./task/Runner.js"
+import { guarded, refuseEffect, runTask } from "./task/runTask.js"
 
 /** A function of any parameters, the last of which is its callback. */
 type CallbackFunction = (...args: never) => unknown

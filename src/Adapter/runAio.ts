@@ -98,11 +98,13 @@ export const runAioCoroutine = <R>(
   checkOptions("runAioCoroutine", options)
   rememberGiver(coroutine, runAioCoroutine)
   const name = givenName(options) ?? ownName(coroutine)
-  return runTask(guarded(coroutine), {
+  const runner = {
     name,
     body: coroutine,
     mapError: mapping(aioError(() => name ?? workName(coroutine))),
     onInterrupt: onInterruptOf(options),
     stops: stopsOf("runAioCoroutine", options)
-  })
+  }
+  const guardedCoroutine = guarded(coroutine)
+  return Effect.suspend(() => runTask(guardedCoroutine, runner))
 }

@@ -11,6 +11,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
+import type { FiberWait } from "./Wait.js"
 
 /* eslint-disable @typescript-eslint/ban-ts-comment, @typescript-eslint/consistent-type-imports -- each of these names is there on one line only, and used on that one.
    As doc comments they stay in the declarations. */
@@ -178,8 +179,20 @@ export interface Seam {
   /** Why the fiber whose code is on the stack cannot be interrupted where it is. */
   readonly heldFor: () => Held
 
-  /** Calls `f`, which is no code of the fiber on the stack, so that it does not find itself in one. */
-  readonly outsideFibers: <A>(f: () => A) => A
+  /** A service in the Context of the fiber on the stack, or `undefined`. */
+  readonly serviceHere: <I, S>(tag: ServiceKey<I, S>) => S | undefined
+
+  /**
+   * An Effect that waits, for the fiber on the stack, which is to run it next. `undefined` where that fiber cannot be
+   * interrupted, or its Effect is unknown: then it waits by the operations that everybody may use.
+   */
+  readonly waitFor: <A, E>(wait: FiberWait<A, E>) => Effect.Effect<A, E> | undefined
+
+  /** Calls `f(x)`, which is no code of the fiber on the stack, so that it does not find itself in one. */
+  readonly outsideFibers: {
+    <A>(f: () => A): A
+    <X, A>(f: (x: X) => A, x: X): A
+  }
 
   /** Whether a fiber's code is on the stack. */
   readonly inFiber: () => boolean

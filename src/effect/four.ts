@@ -19,6 +19,15 @@ import type { LogLevel, OfLine, Seam } from "./Seam.js"
 /** The modules of this line, which are what is installed where `four` is called. */
 type All = typeof Effect4
 
+/** `FiberWait` of `Wait.ts` on this line. */
+interface FiberWait<A, E> {
+  begin(): boolean
+  wait(resume: () => void): void
+  readonly failed: boolean
+  outcome(): Exit.Exit<A, E>
+  interrupted(): Effect.Effect<void>
+}
+
 /** An Effect that is a Stream, too, as `EffectAndStream` declares it. */
 interface Both {
   readonly streams: boolean
@@ -203,11 +212,39 @@ const seam = () => {
       return scope?.state._tag === "Closed" ? "closing" : "work"
     },
 
-    outsideFibers: <A>(f: () => A): A => {
+    serviceHere: <I, S>(tag: Context.Key<I, S>): S | undefined =>
+      globals[currentFiberKey]?.context.mapUnsafe.get(tag.key) as S | undefined,
+
+    // The finalizer of a callback is one frame, uninterruptible, and what it fails with joins the Cause.
+    waitFor: <A, E>(wait: FiberWait<A, E>): Effect.Effect<A, E> | undefined => {
+      const fiber = globals[currentFiberKey]
+      if (fiber?.interruptible !== true) return undefined
+      const interrupted = Effect.suspend(() => wait.interrupted())
+      // The failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect.
+      const failure = (told: Effect.Effect<void>): Effect.Effect<A, E> =>
+        Effect.uninterruptible(
+          Effect.suspend(() => {
+            const exit = wait.outcome()
+            const cause = fiber._interruptedCause
+            return cause === undefined ? exit : Effect.ensuring(Effect.failCause(cause), told)
+          })
+        )
+      return Effect.callback<A, E>((resume) => {
+        if (!wait.begin()) {
+          // A fiber that has waited runs the finalizer, whatever it is told then.
+          wait.wait(() => resume(wait.failed ? failure(Effect.void) : wait.outcome()))
+        } else if (!wait.failed) return void resume(wait.outcome())
+        // One that was told to end meanwhile is not resumed: it would not come so far as to look.
+        else if (fiber._interruptedCause === undefined) return void resume(failure(interrupted))
+        return interrupted
+      })
+    },
+
+    outsideFibers: <X, A>(f: (x?: X) => A, x?: X): A => {
       const fiber = globals[currentFiberKey]
       globals[currentFiberKey] = undefined
       try {
-        return f()
+        return f(x)
       } finally {
         globals[currentFiberKey] = fiber
       }

@@ -9,7 +9,8 @@ import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { Context } from "effect/Context"
-import type { Both, FiberState, OpenScope, RunningFiber, Seam } from "./Seam.js"
+import type { Both, FiberState, OpenScope, RunningFiber, Seam, ServiceKey } from "./Seam.js"
+import { threeWait } from "./threeWait.js"
 
 /** A fiber of this line, the field behind `getFiberRefs()`, and its flags as they are now. */
 type Current = Fiber.RuntimeFiber<unknown, unknown> & {
@@ -219,11 +220,16 @@ export const three = (): Seam => {
       return isClosing(contextOf(fiber.getFiberRefs())) ? "closing" : "work"
     },
 
-    outsideFibers: (f) => {
+    serviceHere: <I, S>(tag: ServiceKey<I, S>) =>
+      globals[currentFiberKey]?.currentContext.unsafeMap.get(tag.key) as S | undefined,
+
+    waitFor: threeWait(() => globals[currentFiberKey]),
+
+    outsideFibers: <X, A>(f: (x?: X) => A, x?: X): A => {
       const fiber = globals[currentFiberKey]
       globals[currentFiberKey] = undefined
       try {
-        return f()
+        return f(x)
       } finally {
         globals[currentFiberKey] = fiber
       }

@@ -66,6 +66,9 @@ export class ManualHost implements Host {
   inFiber(): boolean {
     return false
   }
+  outsideFibers<X>(f: (x: X) => void, x: X): void {
+    f(x)
+  }
   isInside(): boolean {
     return true
   }

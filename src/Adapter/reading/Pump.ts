@@ -11,7 +11,7 @@ import { watchHeld } from "../task/held.js"
 import { askAndJoin, cancelAndJoin } from "../task/join.js"
 import { type Consumer, type ReadingOptions, ReadingTask } from "./ReadingTask.js"
 import type { AioInterrupted } from "../task/options.js"
-import type { Runner } from "../task/runTask.js"
+import type { Runner } from "../task/Runner.js"
 import type { Home } from "../../Loop/ports.js"
 
 /** What a Stream reads, how, and what the end of that means to it. */

@@ -1,32 +1,18 @@
 /** One task of the loop, run for a fiber: started when the Effect runs, waited for, and joined on interruption. */
 import * as Effect from "effect/Effect"
-import { isProgram } from "../../effect.js"
+import { isProgram, serviceHere, waitFor } from "../../effect.js"
 import { awaitFuture } from "../../Loop/fiber/Wait.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
-import { textOf } from "../../Loop/kernel/describe.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import { type Coroutine, Task } from "../../Loop/kernel/Task.js"
+import type { Coroutine } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Home } from "../../Loop/ports.js"
 import { cancelAndJoin } from "./join.js"
 import { watchHeld } from "./held.js"
 import { mistake } from "./mistakes.js"
-import type { AioInterrupted, OnInterrupt, Stops } from "./options.js"
-
-/** A function of the program, of whatever parameters. */
-export type AioFunction = (this: unknown, ...args: Array<unknown>) => unknown
-
-/** How the tasks of one wrapped function are made, and what their ends mean. */
-export interface Runner<E> {
-  /** The name of the tasks, where the program or the function has one. */
-  readonly name: string | undefined
-  /** The program's own function, for reports. */
-  readonly body: unknown
-  /** The typed failure for what the function threw. */
-  readonly mapError: (error: unknown) => E
-  readonly onInterrupt: OnInterrupt
-  readonly stops: Stops
-}
+import type { AioInterrupted, OnInterrupt } from "./options.js"
+import { reportNameOf, type Runner } from "./Runner.js"
+import { TaskWait } from "./TaskWait.js"
 
 /** What aio code returned. Fails where that is an Effect, which would never run. */
 export const refuseEffect = (returned: unknown): unknown => {
@@ -45,10 +31,6 @@ export const guarded =
   (task) =>
     refuseEffect(call(task))
 
-/** What a Future is called in reports: a task by its name. */
-export const reportNameOf = (future: Future<unknown>): string =>
-  future instanceof Task ? future._name : textOf(future)
-
 /** Waits for the Future that `begin` makes; interruption cancels it and joins. `name` is what it is called in reports. */
 export const awaitJoined = <A, E>(
   loop: Home,
@@ -65,8 +47,20 @@ export const awaitJoined = <A, E>(
     watchHeld.bind(undefined, loop, name, onInterrupt)
   )
 
-/** Starts a coroutine in the loop and waits for it. */
+/** Starts a coroutine in the loop and waits for it. To be called in the fiber that runs the Effect next. */
 export const runTask = <A, E>(
+  coroutine: Coroutine<unknown>,
+  runner: Runner<E>
+): Effect.Effect<A, E | AioInterrupted, Loop> => {
+  const loop = serviceHere(Loop)
+  return (
+    (loop === undefined ? undefined : waitFor(new TaskWait<A, E>(loop, coroutine, runner))) ??
+    runHeldTask(coroutine, runner)
+  )
+}
+
+/** `runTask` for a fiber that nobody can interrupt where it is: how long it waits is looked after. */
+const runHeldTask = <A, E>(
   coroutine: Coroutine<unknown>,
   { body, mapError, name, onInterrupt, stops: { cancel, cancelled } }: Runner<E>
 ): Effect.Effect<A, E | AioInterrupted, Loop> =>

@@ -73,21 +73,21 @@ export const cancellationOf = (error: CancelledError): CancelledError | LoopClos
 export const fromFuture = <A, E>(
   future: Future<A>,
   mapError: (error: unknown) => E
-): Effect.Effect<A, E | CancelledError | LoopClosedError> => {
+): Exit.Exit<A, E | CancelledError | LoopClosedError> => {
   switch (future._peek()) {
     case "value":
-      return Effect.succeed(future._value())
+      return Exit.succeed(future._value())
     case "cancelled": {
-      return Effect.fail(cancellationOf(future._error() as CancelledError))
+      return Exit.fail(cancellationOf(future._error() as CancelledError))
     }
     default: {
       const error = future._error()
       // Cancellation may come as an error, too: from another loop, or by `setException`.
-      if (isLoopClosedError(error) || isCancelledError(error)) return Effect.fail(error)
+      if (isLoopClosedError(error) || isCancelledError(error)) return Exit.fail(error)
       try {
-        return Effect.fail(mapError(error))
+        return Exit.fail(mapError(error))
       } catch (defect) {
-        return Effect.die(defect)
+        return Exit.die(defect)
       }
     }
   }

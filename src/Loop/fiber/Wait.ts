@@ -4,6 +4,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import {
   callback,
   type Held,
@@ -20,9 +21,17 @@ import type { Context } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
 
 /**
- * Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. A fiber of
- * Effect 4 sees to that itself; one of Effect 3 takes on whatever state it is resumed under.
+ * The async-local state in which the fiber that begins to wait is to be resumed; `captured` is that state, where it was captured
+ * already. A fiber of Effect 4 sees to that itself; one of Effect 3 takes on whatever state it is resumed under.
  */
+export const contextOfWait = (loop: BaseEventLoop, captured?: Context): Context | undefined =>
+  loop.host.contexts.tracks && !restoresAsyncContext ? (captured ?? copyContext()) : undefined
+
+/** Resumes a fiber in what `contextOfWait` gave when it began to wait. */
+export const resumeIn = (context: Context | undefined, resume: () => void): void =>
+  context === undefined ? unmarked(resume) : context.run(resume)
+
+/** Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. */
 export class Waiting implements Runnable {
   readonly resumes = true
   readonly #context: Context | undefined
@@ -30,12 +39,11 @@ export class Waiting implements Runnable {
     loop: BaseEventLoop,
     private readonly resume: () => void
   ) {
-    this.#context = loop.host.contexts.tracks && !restoresAsyncContext ? copyContext() : undefined
+    this.#context = contextOfWait(loop)
   }
 
   run(): void {
-    if (this.#context === undefined) unmarked(this.resume)
-    else this.#context.run(this.resume)
+    resumeIn(this.#context, this.resume)
   }
 }
 
@@ -60,8 +68,8 @@ export const watchIfHeld = <G>(
 }
 
 /** What an Effect fails with whose work was refused before anything was scheduled. */
-export const refused = (error: unknown): Effect.Effect<never, LoopClosedError | QueueFullError> =>
-  error instanceof LoopClosedError || error instanceof QueueFullError ? Effect.fail(error) : Effect.die(error)
+export const refused = (error: unknown): Exit.Exit<never, LoopClosedError | QueueFullError> =>
+  error instanceof LoopClosedError || error instanceof QueueFullError ? Exit.fail(error) : Exit.die(error)
 
 /**
  * Waits for the Future that `begin` makes. When it is done, `done` says what that means; for a fiber that was

@@ -2,7 +2,7 @@
 import { AsyncResource } from "node:async_hooks"
 // The global of the same name is a getter, which costs as much as the clock.
 import { performance } from "node:perf_hooks"
-import { contextOf, currentFiberState, type LoopClock } from "../../effect.js"
+import { contextOf, currentFiberState, type LoopClock, outsideFibers } from "../../effect.js"
 import { local } from "../kernel/current.js"
 import { AsyncContexts, PlainContexts } from "./AsyncContext.js"
 import { isInside } from "./Inside.js"
@@ -95,6 +95,10 @@ export class NodeHost implements Host {
 
   inFiber(): boolean {
     return currentFiberState() !== undefined
+  }
+
+  outsideFibers<X>(f: (x: X) => void, x: X): void {
+    outsideFibers(f, x)
   }
 
   /** Without async-local state an insider cannot be told from an outsider. */

@@ -222,6 +222,40 @@ export class BaseEventLoop implements Scheduler {
     return task
   }
 
+  /**
+   * @internal `createTask` for a fiber that waits for the task: where the loop is idle it starts here and now, in a pass of its
+   * own, as an eager task of asyncio's (3.12) does. What the fiber has done before has happened, and the next that it does is
+   * to wait: so that can be told from the next pass by the order of fibers only.
+   */
+  _startTask(coroutine: Coroutine<unknown>, options: TaskOptions): Task<unknown> {
+    this._start()
+    if (this.#taskFactory !== undefined || !this.#passes.beginTurn())
+      return this.createTask(coroutine, options)
+    let task: Task<unknown>
+    try {
+      this._refuse("createTask")
+      task = new Task(this, coroutine, options, this.#forgetTask)
+    } catch (error) {
+      this.#passes.endTurn()
+      throw error
+    }
+    this.#tasks.add(task)
+    this.host.outsideFibers(this.#runNow, task)
+    return task
+  }
+
+  /** @internal See `Scheduler`. */
+  _beginTurn(): boolean {
+    return this.#passes.beginTurn()
+  }
+
+  /** @internal See `Scheduler`. */
+  _endTurn(): void {
+    this.#passes.endTurn()
+  }
+
+  readonly #runNow = (task: Task<unknown>): void => this.#passes.runNow(task)
+
   /** The task factory, or `null` for the loop's own. */
   getTaskFactory(): TaskFactory | null {
     return this.#taskFactory ?? null
@@ -574,6 +608,7 @@ export class BaseEventLoop implements Scheduler {
   _fiberWaits(): number {
     let waits = 0
     for (const [future, byFiber] of this.#watched) if (byFiber && future._idle !== true) waits++
+    for (const task of this.#tasks) if (task._fiberWaits) waits++
     return waits
   }
 

@@ -122,6 +122,40 @@ export class Passes {
     if (!this.#awake && this.running) this.#wake()
   }
 
+  /**
+   * Whether a turn of the loop begins here: it is idle, and nothing is queued. What is queued until `endTurn` then runs in
+   * that, without a turn of the host's between. Callers have nothing to come back to that may not see it: a fiber that waits
+   * for what it starts, the reaction of a promise that a task follows.
+   */
+  beginTurn(): boolean {
+    if (this.#awake || !this.running || this.debug) return false
+    // Left over: the next wake leaves room for I/O.
+    if (this.#sinceLook + CALLBACKS_OF_A_PASS >= CALLBACKS_PER_LOOK) {
+      if (this.#host.now() - this.#sliceStart >= SLICE) return false
+      this.#sinceLook = 0
+    }
+    this.#sinceLook += CALLBACKS_OF_A_PASS
+    this.#awake = true
+    return true
+  }
+
+  /** Runs what was queued since `beginTurn` gave true. */
+  endTurn(): void {
+    this.#run()
+  }
+
+  /** Runs `runnable` in a pass of its own, after `beginTurn` gave true. What it queues, and timers, wait for the next one. */
+  runNow(runnable: Runnable): void {
+    this.count++
+    this.callbacks++
+    try {
+      runnable.run()
+    } catch (error) {
+      this.#onThrown(runnable, error)
+    }
+    this.#endPass(runnable.resumes)
+  }
+
   addTimer(timer: TimerHandle): void {
     const first = this.#timers.add(timer)
     if (first && !this.#awake && this.running) this.#wake()

@@ -178,6 +178,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   _keepsValue = false
   /** @internal Who has waited for it has waited long enough, and has reported it: nobody else waits for it alone. */
   _graceIsOver = false
+  /** @internal A fiber waits for it, which has begun it. */ _fiberWaits = false
   /** @internal Closing the loop has given up on the coroutine, which had begun. */ _abandoned = false
   /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
   _mayGoOn = false
@@ -234,6 +235,11 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   /** @internal */
   get resumes(): boolean {
     return true
+  }
+
+  /** @internal The async-local state of who has made it; `undefined` also where its steps have changed that since. */
+  get _context(): Context | undefined {
+    return this.#generator === undefined ? this.#context : undefined
   }
 
   /** @internal Reports call a task that nobody has named by what it does: its number says nothing to who reads them. */
@@ -749,13 +755,32 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   #follow(promise: Promise<unknown>): void {
     try {
       promise.then(
-        (value) => this.#finish(value),
-        (error: unknown) => this.#fail(error)
+        (value) => this.#inTurn(Task.#finishWith, value),
+        (error: unknown) => this.#inTurn(Task.#failWith, error)
       )
     } catch (error) {
       // A class of promises with a `then` of its own. `await` fails with what that throws, too.
       this.#fail(error)
     }
+  }
+
+  /** From the reaction of a promise: from idle, who waits for the task is told in this microtask. */
+  #inTurn(end: (task: Task<unknown>, outcome: unknown) => void, outcome: unknown): void {
+    const scheduler = this._scheduler
+    const turn = scheduler._beginTurn()
+    try {
+      end(this as Task<unknown>, outcome)
+    } finally {
+      if (turn) scheduler._endTurn()
+    }
+  }
+
+  static #finishWith(task: Task<unknown>, value: unknown): void {
+    task.#finish(value)
+  }
+
+  static #failWith(task: Task<unknown>, error: unknown): void {
+    task.#fail(error)
   }
 
   /**

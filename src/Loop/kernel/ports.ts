@@ -81,6 +81,8 @@ export interface Host {
   abort(spins: () => void): Abort
   /** Whether the code of a fiber is calling: what it waits for from now on, a fiber waits for. */
   inFiber(): boolean
+  /** Calls `f(x)`, which is code of the loop, so that it does not find itself in the fiber that calls. */
+  outsideFibers<X>(f: (x: X) => void, x: X): void
   /** Whether a callback, a task or a fiber of `loop` is calling; also true where that cannot be told. */
   isInside(loop: object): boolean
   readonly contexts: Contexts
@@ -101,6 +103,9 @@ export interface Scheduler {
     object | undefined
   /** @internal Queues without asking whether new work is welcome: for continuations of work that was accepted. */
   _push(runnable: Runnable): void
+  /** @internal Whether a turn of the loop begins here, where it is idle: what is queued until `_endTurn` runs in that. */
+  _beginTurn(): boolean
+  /** @internal Runs what was queued since `_beginTurn` gave true. */ _endTurn(): void
   /** @internal Lists a failed Future whose outcome nobody has read; `undefined` where the loop reports no more. */
   _unretrieved(
     future: object,

@@ -1,0 +1,95 @@
+/**
+ * Effect 3: a wait in one operation of the fiber, in place of a mask, an `Effect.async` and a match, which are nine.
+ *
+ * The fiber is suspended where it can be interrupted, and hears of an interruption by `_asyncInterruptor`: that is what it calls
+ * when it is told to end while it is suspended (`fiberRuntime.ts` of 3.22, `evaluateMessageWhileSuspended`). Effect's own, which
+ * this one replaces, resumes with the interruption at once; here it resumes with what is to be done first. Whatever is not to be
+ * overtaken by an interruption is run behind a mask, made as the operation does that makes one (`OP_UPDATE_RUNTIME_FLAGS`). A
+ * value needs none: to a fiber that is interrupted as it gets it, it is lost in any case.
+ *
+ * A fiber that has not these fields waits by the operations that everybody may use.
+ */
+import * as All from "effect"
+import type * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as RuntimeFlags from "effect/RuntimeFlags"
+import type { Seam } from "./Seam.js"
+import type { FiberWait } from "./Wait.js"
+
+/** A fiber of this line, with the fields behind what it does. */
+type Current = Fiber.RuntimeFiber<unknown, unknown> & {
+  currentRuntimeFlags: RuntimeFlags.RuntimeFlags
+  _asyncInterruptor?: ((exit: unknown) => void) | null
+  pushStack?: (frame: unknown) => void
+}
+
+/** An operation of a fiber, as its constructors fill it in. */
+interface Operation extends Effect.Effect<never> {
+  effect_instruction_i0: unknown
+  effect_instruction_i1: unknown
+}
+
+type AnyEffect = Effect.Effect<unknown, unknown>
+
+/** `current` is the fiber on the stack. Nothing is touched before the call, as in `three.ts`. */
+export const threeWait = (current: () => object | undefined): Seam["waitFor"] => {
+  const { Cause, Effect, FiberId, FiberRef, RuntimeFlags, RuntimeFlagsPatch } = All
+  const Primitive = Effect.suspend(() => Effect.void).constructor as new (operation: string) => Operation
+  const { Interruption, disable, interruptible } = RuntimeFlags
+  const revert = { _op: "RevertFlags", patch: RuntimeFlagsPatch.enable(Interruption), op: Effect.void }
+
+  /** What the fiber does next, it does uninterruptibly, until it leaves what it is in. */
+  const mask = (fiber: Current): void => {
+    fiber.currentRuntimeFlags = disable(fiber.currentRuntimeFlags, Interruption)
+    fiber.pushStack?.(revert)
+  }
+
+  /** Why a fiber is to end, as far as it was told. */
+  const reason = (fiber: Current): Cause.Cause<never> => fiber.getFiberRef(FiberRef.interruptedCause)
+
+  const interrupted = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
+    Effect.matchCauseEffect(wait.interrupted(), {
+      onSuccess: () => Effect.failCause(reason(fiber)),
+      onFailure: (more) => Effect.failCause(Cause.sequential(reason(fiber), more))
+    })
+
+  /** A last look: the failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect. */
+  const failure = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
+    mask(fiber)
+    const look = (exit: Exit.Exit<unknown, unknown>): AnyEffect =>
+      Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? exit : interrupted(fiber, wait)))
+    return Effect.suspend(() => look(wait.outcome()))
+  }
+
+  const outcome = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
+    wait.failed ? failure(fiber, wait) : wait.outcome()
+
+  const suspended = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
+    const operation = new Primitive("Async")
+    operation.effect_instruction_i0 = (resume: (effect: AnyEffect) => void): void => {
+      let resumed = false
+      fiber._asyncInterruptor = () => {
+        if (resumed) return
+        resumed = true
+        mask(fiber)
+        resume(interrupted(fiber, wait))
+      }
+      wait.wait(() => {
+        if (resumed) return
+        resumed = true
+        resume(outcome(fiber, wait))
+      })
+    }
+    operation.effect_instruction_i1 = FiberId.none
+    return operation
+  }
+
+  return <A, E>(wait: FiberWait<A, E>): Effect.Effect<A, E> | undefined => {
+    const fiber = current() as Current | undefined
+    if (fiber?._asyncInterruptor === undefined || fiber.pushStack === undefined) return undefined
+    if (!interruptible(fiber.currentRuntimeFlags)) return undefined
+    return (wait.begin() ? outcome(fiber, wait) : suspended(fiber, wait)) as Effect.Effect<A, E>
+  }
+}
