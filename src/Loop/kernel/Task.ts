@@ -558,6 +558,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     this._mayGoOn = this.#started && this.#generator === undefined && this.#waiting === undefined
     this.#leave()
     super._closed(error)
+    this.#context = undefined
   }
 
   /** It was cancelled, and calls one thing after another that its aborted signal refuses. Said once. */
@@ -638,18 +639,22 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   override _settleValue(value: unknown): void {
     this.#leave()
     super._settleValue(value)
+    this.#context = undefined
   }
 
   /** @internal */
   override _settleError(error: unknown): void {
     this.#leave()
     super._settleError(error)
+    // Not before: a report may want it. It knows who has made this task, and that one who had made that.
+    this.#context = undefined
   }
 
   /** @internal */
   override _settleCancelled(reason: unknown): void {
     this.#leave()
     super._settleCancelled(reason)
+    this.#context = undefined
   }
 
   #leave(): void {

@@ -138,6 +138,24 @@ describe("async-local state, captured when scheduled and restored when run", () 
     }
   })
 
+  it("context-007 (L5) tasks that start tasks keep no chain of those before them", async () => {
+    const { loop } = nodeLoop()
+    const end = loop.createFuture<void>()
+    const first: Array<WeakRef<object>> = []
+    const next = async (left: number): Promise<void> => {
+      await null
+      if (left > 0) void loop.createTask(async (task) => (first.push(new WeakRef(task)), next(left - 1)))
+      else await end
+    }
+    void loop.createTask(async () => next(20))
+    await loop.sleep(50)
+    expect(first).toHaveLength(20)
+    expect(await collect(() => first.slice(0, 10).every((ref) => ref.deref() === undefined))).toBe(true)
+    expect(first.at(-1)?.deref()).toBeDefined()
+    end.setResult()
+    await loop.sleep(1)
+  })
+
   it("errors-020 the exception handler sees the value under which the callback or task failed", async () => {
     const { loop } = nodeLoop()
     const log: Array<string> = []
