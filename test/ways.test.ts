@@ -28,7 +28,10 @@ const organs: ReadonlySet<string> = new Set([
   "Loop/kernel/Queue.ts", // the ready queue: what was put in first comes out first
   "Loop/kernel/Timers.ts", // the timers: what is due first comes out first
   "Loop/kernel/TaskList.ts", // the tasks that are not done
-  "Loop/kernel/current.ts" // the variable that says who runs
+  "Loop/kernel/current.ts", // the variable that says who runs
+  "Loop/host/FrameContext.ts", // async-local state: what was captured comes back, where Node has frames
+  "Loop/host/Mark.ts", // the same variable after an await, in such a frame
+  "Loop/host/ResourceContext.ts" // both, where Node has none
 ])
 
 /** What a file is on a way for: it decides something about this call, or hands it on. */
