@@ -20,6 +20,8 @@ type Key = AsyncLocalStorage<unknown>
 const isOurs = (key: Key): boolean => key === storage
 
 export class Mark implements Local, Frame {
+  /** As `shapes.ts` of the kernel says. */
+  static readonly kept = new Mark(undefined, storage, undefined, undefined)
   #behind: Frame | undefined
 
   constructor(

@@ -36,6 +36,7 @@ import {
   type CoroutineValue,
   type TaskOptions
 } from "./Task.js"
+import { keepShapes } from "./shapes.js"
 import { TimerHandle } from "./Timers.js"
 import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
@@ -101,6 +102,7 @@ export class BaseEventLoop implements Scheduler {
         "a loop is not made with new: open one with Loop.open, Loop.layer or Loop.scoped, or use SyncLoop.make()"
       )
     }
+    keepShapes()
     const { exceptionHandler } = options
     const { queueLength, slowCallbackDuration } = limitsOf(options)
     this.name = options.name ?? `loop-${++loops}`

@@ -1,0 +1,55 @@
+import { setFlagsFromString } from "node:v8"
+import { describe, expect, it } from "vitest"
+import { keepShapes } from "../../../src/Loop/kernel/shapes.js"
+import { Mark } from "../../../src/Loop/host/Mark.js"
+import { nodeLoop } from "../../support/closedLoops.js"
+
+setFlagsFromString("--allow-natives-syntax")
+const haveSameLayout = new Function("a", "b", "return %HaveSameMap(a, b)") as (
+  a: object,
+  b: object
+) => boolean
+
+describe("one object of each class, kept", () => {
+  it("callbacks, timers, Futures, reactions and tasks of a loop have the layout of those that are kept", async () => {
+    const { loop } = nodeLoop()
+    const [handle, timer, future, reaction, task] = keepShapes() as [object, object, object, object, object]
+    expect(keepShapes()).toBe(keepShapes())
+    const made = loop.createFuture<void>()
+    expect(haveSameLayout(made, future)).toBe(true)
+    expect(
+      haveSameLayout(
+        loop.callSoon(() => {}),
+        handle
+      )
+    ).toBe(true)
+    expect(
+      haveSameLayout(
+        loop.callLater(1, () => {}),
+        timer
+      )
+    ).toBe(true)
+    expect(
+      haveSameLayout(
+        made.then(() => {}),
+        reaction
+      )
+    ).toBe(true)
+    expect(
+      haveSameLayout(
+        loop.createTask(async () => await made),
+        task
+      )
+    ).toBe(true)
+    expect(
+      haveSameLayout(
+        loop.createTask(function* () {}, { name: "named" }),
+        task
+      )
+    ).toBe(true)
+    expect(haveSameLayout(new Mark(undefined, loop, made, made), Mark.kept)).toBe(true)
+    expect(haveSameLayout(made, task)).toBe(false)
+    made.setResult()
+    await loop.sleep(2)
+  })
+})
