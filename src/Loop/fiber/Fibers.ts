@@ -44,8 +44,8 @@ export interface Named {
 
 /** One fiber of a loop, while it runs. */
 export class RunningEffect implements LoopFiber {
-  readonly #startedAt: number
-  readonly #listeners: Array<() => void> = []
+  #startedAt: number | undefined
+  #listeners: Array<() => void> | undefined
   /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
   #interrupting: Waiting | undefined
   #asked = false
@@ -56,7 +56,6 @@ export class RunningEffect implements LoopFiber {
     /** The Future of the fiber's end, where the program was given one. */
     readonly future: Future<unknown> | undefined
   ) {
-    this.#startedAt = home.host.now()
     home._effects.add(this)
   }
 
@@ -68,7 +67,7 @@ export class RunningEffect implements LoopFiber {
     return {
       what: "effect",
       name: this.name,
-      age: this.home.host.now() - this.#startedAt,
+      age: this.#startedAt === undefined ? 0 : this.home.host.now() - this.#startedAt,
       state: "running",
       waitingOn: "its fiber",
       createdAt: "aio code of this loop",
@@ -78,6 +77,7 @@ export class RunningEffect implements LoopFiber {
 
   /** Its first steps were run, which may have had it interrupted. */
   began(interrupting: Waiting): void {
+    this.#startedAt = this.home.host.now()
     this.#interrupting = interrupting
     if (this.#asked) interrupting.run()
   }
@@ -98,6 +98,7 @@ export class RunningEffect implements LoopFiber {
   /** Calls `f` when the fiber has ended: at once if it has, by something else that was told to stop just before. */
   onEnd(f: () => void): void {
     if (this.#ended) f()
+    else if (this.#listeners === undefined) this.#listeners = [f]
     else this.#listeners.push(f)
   }
 
@@ -105,7 +106,7 @@ export class RunningEffect implements LoopFiber {
   ended(): void {
     this.#ended = true
     this.home._effects.delete(this)
-    for (const f of this.#listeners) f()
+    if (this.#listeners !== undefined) for (const f of this.#listeners) f()
   }
 }
 
