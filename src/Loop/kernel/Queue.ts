@@ -1,55 +1,82 @@
 /**
- * The ready queue: first in, first out, in one ring.
+ * The ready queue: first in, first out, in chunks that are filled once from left to right.
  *
- *     items   [ . . a b c d . . ]      size 4, capacity always a power of two
- *                   ^head   ^tail      index & mask wraps around
+ *     first [ . . a b ] -> [ c d e f ] -> last [ g h . . ]     size 8
+ *               ^head                              ^tail
  *
  * A pass takes what is here now. What callbacks add waits for the next pass, so a callback that re-schedules itself
  * cannot starve timers. Counting that is the pass's business; the queue only keeps order.
+ *
+ * The alternative was one ring that doubles when it is full: a burst is copied as it grows, and its array is a large object
+ * that V8 has to search for young callbacks at each of its collections.
  */
-export class Queue<A> {
-  #items: Array<A | undefined>
-  #mask: number
-  #head = 0
-  #tail = 0
 
-  constructor(capacity = 64) {
-    this.#items = new Array<A | undefined>(capacity).fill(undefined)
-    this.#mask = capacity - 1
+/** Most queues never hold more. */
+const FIRST = 64
+/** Of the chunks after the first. */
+const CAPACITY = 1024
+
+class Chunk<A> {
+  readonly items: Array<A | undefined>
+  next: Chunk<A> | undefined = undefined
+
+  constructor(capacity: number) {
+    this.items = new Array<A | undefined>(capacity).fill(undefined)
+  }
+}
+
+export class Queue<A> {
+  #first: Chunk<A>
+  #last: Chunk<A>
+  /** Of the first chunk. */
+  #head = 0
+  /** Of the last chunk. */
+  #tail = 0
+  #size = 0
+  /** An empty chunk, so that a queue that wanders through its chunks need not make one for each. */
+  #spare: Chunk<A> | undefined = undefined
+
+  constructor(first = FIRST) {
+    this.#first = this.#last = new Chunk(first)
   }
 
   get size(): number {
-    return this.#tail - this.#head
+    return this.#size
   }
 
   push(item: A): void {
-    if (this.#tail - this.#head > this.#mask) this.#resize(this.#items.length * 2)
-    this.#items[this.#tail++ & this.#mask] = item
+    if (this.#tail === this.#last.items.length) this.#grow()
+    this.#last.items[this.#tail++] = item
+    this.#size++
   }
 
   /** The oldest item, or `undefined` when empty. */
   shift(): A | undefined {
-    if (this.#head === this.#tail) return undefined
-    const index = this.#head++ & this.#mask
-    const item = this.#items[index]
-    this.#items[index] = undefined
-    if (this.#head === this.#tail) {
-      this.#head = this.#tail = 0
-      // A burst must not keep its memory: an empty ring of many slots goes back to a small one.
-      if (this.#items.length > 16384) this.#resize(64)
-    }
+    if (this.#size === 0) return undefined
+    const { items } = this.#first
+    const item = items[this.#head]
+    items[this.#head++] = undefined
+    if (--this.#size === 0) this.#head = this.#tail = 0
+    else if (this.#head === items.length) this.#leave()
     return item
   }
 
   /** The oldest item without taking it. */
   peek(): A | undefined {
-    return this.#items[this.#head & this.#mask]
+    return this.#first.items[this.#head]
   }
 
   /** How many items are so. */
   count(is: (item: A) => boolean): number {
     let count = 0
-    for (let i = this.#head; i < this.#tail; i++) if (is(this.#items[i & this.#mask] as A)) count++
+    let chunk = this.#first
+    for (let i = this.#head, left = this.#size; left > 0; i++, left--) {
+      if (i === chunk.items.length) {
+        chunk = chunk.next as Chunk<A>
+        i = 0
+      }
+      if (is(chunk.items[i] as A)) count++
+    }
     return count
   }
 
@@ -60,13 +87,20 @@ export class Queue<A> {
     return items
   }
 
-  #resize(capacity: number): void {
-    const next = new Array<A | undefined>(capacity).fill(undefined)
-    const size = this.size
-    for (let i = 0; i < size; i++) next[i] = this.#items[(this.#head + i) & this.#mask]
-    this.#items = next
-    this.#mask = capacity - 1
+  #grow(): void {
+    const chunk = this.#spare ?? new Chunk<A>(CAPACITY)
+    this.#spare = undefined
+    this.#last.next = chunk
+    this.#last = chunk
+    this.#tail = 0
+  }
+
+  /** The first chunk is empty, and another one follows. */
+  #leave(): void {
+    const chunk = this.#first
+    this.#first = chunk.next as Chunk<A>
     this.#head = 0
-    this.#tail = size
+    chunk.next = undefined
+    if (chunk.items.length === CAPACITY) this.#spare = chunk
   }
 }
