@@ -8,7 +8,7 @@
  *
  *     setResult, setException ----+                                +--> Handle     a done callback
  *     a coroutine that ends ------+                                +--> Task       the step of a generator
- *     a fiber that ends ----------+---> pending ---> settled ------+--> Reaction   an `await`, a handler of `then`
+ *     a fiber that ends ----------+---> pending ---> settled ------+--> Answer     an `await`, a handler of `then`
  *     foreign work that ends -----+       |                        +--> Waiting    a fiber that waits
  *     close() of the loop --------+       |                        +--> nothing: a failure goes to the log of those that
  *                                         |                             were never retrieved
@@ -21,8 +21,8 @@
  *
  * The states and names are those of asyncio's Future (3.13), `then` is that of Promises/A+ 1.1.
  *
- * Longer than 400 lines, because two nouns are in it: `then` makes a Reaction, which is a Future. In a file of its own
- * each of the two would import the other. The alternative was to let the Scheduler make Reactions; then the loop would
+ * Longer than 400 lines, because two nouns are in it: `then` makes an Answer, which is a Future. In a file of its own
+ * each of the two would import the other. The alternative was to let the Scheduler make Answers; then the loop would
  * know of them, and a Future could not be read without it.
  */
 import { adopt, isThenable } from "./adopt.js"
@@ -87,9 +87,10 @@ export type OnCancel = (message: unknown) => boolean
  * nobody waits for it there. An engine whose functions looked otherwise would cost the link between a task and what it
  * awaits, and no outcome.
  */
-const isEngineMade = (f: unknown): boolean =>
+const isEngineMade = (f: unknown, other: unknown): boolean =>
   typeof f === "function" &&
-  f.name === "" &&
+  // The text of a function that has a name has it, too. To look is worth it where that spares the text: the engine gives two.
+  (typeof other === "function" || f.name === "") &&
   Function.prototype.toString.call(f) === "function () { [native code] }"
 
 /**
@@ -246,24 +247,20 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     onFulfilled?: ((value: A) => B | PromiseLike<B>) | null,
     onRejected?: ((reason: unknown) => C | PromiseLike<C>) | null
   ): Future<B | C> {
-    const engine = isEngineMade(onFulfilled)
-    if (
-      engine &&
-      this.#state !== PENDING &&
-      typeof onFulfilled === "function" &&
-      typeof onRejected === "function"
-    ) {
-      this.#answer(onFulfilled, onRejected)
-      // The engine does not look at what it gets, and functions of its own answer with nothing.
-      return (this._scheduler._nothing ??= this.#nothing()) as Future<B | C>
-    }
-    const reaction = new Reaction<B | C>(this, onFulfilled, onRejected, engine)
-    if (this.#parks("then")) return reaction
-    if (!engine) {
+    if (!isEngineMade(onFulfilled, onRejected)) {
+      const reaction = new Reaction<B | C>(this, onFulfilled, onRejected)
+      if (this.#parks("then")) return reaction
       reaction._context = this._scheduler.host.contexts.capture()
       this._await(reaction)
       return reaction
     }
+    if (this.#state !== PENDING && typeof onFulfilled === "function" && typeof onRejected === "function") {
+      this.#answer(onFulfilled, onRejected)
+      // The engine does not look at what it gets, and functions of its own answer with nothing.
+      return (this._scheduler._nothing ??= this.#nothing()) as Future<B | C>
+    }
+    const reaction = new Await<B | C>(this, onFulfilled, onRejected)
+    if (this.#parks("then")) return reaction
     const waiter = local()?.task as (Waiter & Future<unknown>) | undefined
     // What outlives its task waits on its own account: nobody cancels it, and closing must not leave it hanging.
     if (waiter === undefined || waiter.done()) this._await(reaction)
@@ -534,18 +531,20 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * turn by that: it may wait for what a callback is to change. It may still be a Future of the wrong loop.
    */
   #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
-    if (this.#parks("await")) return
     const waiter = local()?.task as Waiter | undefined
-    const refusal =
-      waiter === undefined || waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
-    if (refusal !== undefined) return void onRejected(refusal)
-    this._markRetrieved()
-    const answer = (): void => {
-      if (this.#state === FINISHED) onFulfilled(this.#value as A)
-      else onRejected(this._error())
+    if (waiter !== undefined) {
+      if (waiter._abandoned && this.#parks("await")) return
+      const refusal = waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
+      if (refusal !== undefined) return void onRejected(refusal)
     }
-    if (this._scheduler._mayAnswer()) answer()
-    else this._scheduler._push({ resumes: true, run: answer })
+    this._markRetrieved()
+    if (this._scheduler._mayAnswer()) this.#tell(onFulfilled, onRejected)
+    else this._scheduler._push({ resumes: true, run: () => this.#tell(onFulfilled, onRejected) })
+  }
+
+  #tell(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
+    if (this.#state === FINISHED) onFulfilled(this.#value as A)
+    else onRejected(this._error())
   }
 
   /** Whether a coroutine that was given up asks: it is never answered. */
@@ -598,75 +597,33 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 export const readAsFuture = (Class: abstract new (...args: Array<never>) => Future<unknown>): void =>
   void Object.defineProperty(Class, "name", { value: "Future" })
 
-/**
- * What `then` returns: settled by a handler's result. Cancelling it asks what it waits for.
- *
- * Legal states while pending: waiting for `#source`; then, where a handler answered with a thenable, `#following` that.
- */
-class Reaction<B> extends Future<B> implements Runnable {
-  static {
-    readAsFuture(this)
-  }
-  readonly #engine: boolean
-  #source: Future<unknown> | undefined
-  #onFulfilled: unknown
-  #onRejected: unknown
-  #following: PromiseLike<unknown> | undefined
-  _context: Context | undefined
-  _waiter: Waiter | undefined
+/** What `then` returns. Cancelling it asks what it waits for. */
+abstract class Answer<B> extends Future<B> implements Runnable {
+  protected _source: Future<unknown> | undefined
+  protected _onFulfilled: unknown
+  protected _onRejected: unknown
 
-  constructor(source: Future<unknown>, onFulfilled: unknown, onRejected: unknown, engine: boolean) {
+  constructor(source: Future<unknown>, onFulfilled: unknown, onRejected: unknown) {
     super(source._scheduler)
-    this.#source = source
-    this.#onFulfilled = onFulfilled
-    this.#onRejected = onRejected
-    this.#engine = engine
+    this._source = source
+    this._onFulfilled = onFulfilled
+    this._onRejected = onRejected
   }
 
-  /** Handlers are promise code: what they resolve goes on in microtasks. */
+  /** What waits here is promise code, and goes on in microtasks. */
   get resumes(): boolean {
     return true
   }
 
-  run(): void {
-    const source = this.#source
-    if (source === undefined) return
-    if (this.#engine) {
-      this.#source = undefined
-      // Its loop was closed, and gave the coroutine up: the one who waits here does not go on.
-      if (this._waiter?._abandoned === true) {
-        source._unheard()
-        return this._settleValue(undefined)
-      }
-      const rejected = source._peek() !== "value"
-      const cancel = this._waiter?._resume(source, source.cancelled())
-      if (cancel !== undefined) {
-        source._overtaken()
-        this._hand(true, cancel)
-      } else this._hand(rejected, rejected ? source._error() : source._value())
-      return
-    }
-    this._scheduler.host.contexts.call(this._context, this._scheduler, undefined, Reaction.#react, this)
-  }
-
-  /** Gives an outcome to the engine, whose functions neither throw nor answer; where one is missing, it is ours. */
-  _hand(rejected: boolean, outcome: unknown): void {
-    const handler = rejected ? this.#onRejected : this.#onFulfilled
-    this.#onFulfilled = this.#onRejected = undefined
-    if (typeof handler === "function") {
-      handler(outcome)
-      this._fulfil(undefined)
-    } else if (rejected) this._reject(outcome)
-    else this._fulfil(outcome)
-  }
+  abstract run(): void
 
   /** Walks up a chain of `then`s instead of recursing, so that its length does not matter. */
   override cancel(message?: unknown): boolean {
     if (this.done()) return super.cancel(message)
-    let last: Reaction<unknown> = this as Reaction<unknown>
-    const seen = new Set<Reaction<unknown>>()
-    for (let next = last.#waitsFor(); next !== undefined; next = last.#waitsFor()) {
-      if (!(next instanceof Reaction)) {
+    let last: Answer<unknown> = this as Answer<unknown>
+    const seen = new Set<Answer<unknown>>()
+    for (let next = last._waitsFor(); next !== undefined; next = last._waitsFor()) {
+      if (!(next instanceof Answer)) {
         if (next.cancel(message)) return true
         break
       }
@@ -674,21 +631,16 @@ class Reaction<B> extends Future<B> implements Runnable {
       if (seen.has(next)) break
       last = next
     }
-    last.#giveUp(message)
+    last._giveUp(message)
     return true
   }
 
-  #waitsFor(): Future<unknown> | undefined {
-    const on = this.#source ?? this.#following
-    return isFuture(on) && !on.done() ? on : undefined
+  /** The Future that is to be asked to stop. */
+  protected _waitsFor(): Future<unknown> | undefined {
+    return this._source?.done() === false ? this._source : undefined
   }
 
-  #giveUp(message: unknown): void {
-    // The engine is told in any case: there is an `await` at the other end.
-    if (!this.#engine) {
-      this.#source?._overtaken()
-      this.#source = undefined
-    }
+  protected _giveUp(message: unknown): void {
     super.cancel(message)
   }
 
@@ -700,14 +652,80 @@ class Reaction<B> extends Future<B> implements Runnable {
     if (isCancelledError(reason)) this._settleCancelled(reason)
     else this._settleError(reason)
   }
+}
+
+/** That of the engine: there is an `await` at the other end, which is told in any case. */
+class Await<B> extends Answer<B> {
+  static {
+    readAsFuture(this)
+  }
+  _waiter: Waiter | undefined = undefined
+
+  run(): void {
+    const source = this._source
+    if (source === undefined) return
+    this._source = undefined
+    const waiter = this._waiter
+    // Its loop was closed, and gave the coroutine up: the one who waits here does not go on.
+    if (waiter?._abandoned === true) {
+      source._unheard()
+      return this._settleValue(undefined)
+    }
+    const rejected = source._peek() !== "value"
+    const cancel = waiter?._resume(source, source.cancelled())
+    if (cancel !== undefined) {
+      source._overtaken()
+      this._hand(true, cancel)
+    } else this._hand(rejected, rejected ? source._error() : source._value())
+  }
+
+  /** The engine's functions neither throw nor answer; where one is missing, the outcome is ours. */
+  _hand(rejected: boolean, outcome: unknown): void {
+    const handler = rejected ? this._onRejected : this._onFulfilled
+    this._onFulfilled = this._onRejected = undefined
+    if (typeof handler === "function") {
+      handler(outcome)
+      this._fulfil(undefined)
+    } else if (rejected) this._reject(outcome)
+    else this._fulfil(outcome)
+  }
+}
+
+/**
+ * That of handlers of the program: settled by what they answer.
+ *
+ * Legal states while pending: waiting for the source; then, where a handler answered with a thenable, `#following` that.
+ */
+class Reaction<B> extends Answer<B> {
+  static {
+    readAsFuture(this)
+  }
+  #following: PromiseLike<unknown> | undefined = undefined
+  _context: Context | undefined = undefined
+
+  run(): void {
+    if (this._source === undefined) return
+    this._scheduler.host.contexts.call(this._context, this._scheduler, undefined, Reaction.#react, this)
+  }
+
+  protected override _waitsFor(): Future<unknown> | undefined {
+    const following = this.#following
+    return isFuture(following) && !following.done() ? following : super._waitsFor()
+  }
+
+  protected override _giveUp(message: unknown): void {
+    this._source?._overtaken()
+    this._source = undefined
+    super._giveUp(message)
+  }
 
   static #react(reaction: Reaction<unknown>): void {
-    const source = reaction.#source
+    const source = reaction._source
     if (source === undefined) return
-    reaction.#source = undefined
+    reaction._source = undefined
     const rejected = source._peek() !== "value"
-    const handler = rejected ? reaction.#onRejected : reaction.#onFulfilled
-    reaction.#onFulfilled = reaction.#onRejected = undefined
+    const handler = rejected ? reaction._onRejected : reaction._onFulfilled
+    reaction._onFulfilled = reaction._onRejected = undefined
     if (typeof handler !== "function") {
       if (rejected) reaction._reject(source._error())
       else reaction._fulfil(source._value())
@@ -724,6 +742,13 @@ class Reaction<B> extends Future<B> implements Runnable {
     if (!reaction.done()) reaction.#following = following
   }
 }
+
+/** One of each class that is made here, for `shapes.ts`. */
+export const futureShapes = (scheduler: Scheduler): ReadonlyArray<Future<unknown>> => {
+  const future = new Future<unknown>(scheduler)
+  return [future, new Await(future, undefined, undefined), new Reaction(future, undefined, undefined)]
+}
+
 /**
  * Whether a value is a Future, of this or of another copy of the library.
  *

@@ -4,7 +4,7 @@
  * case; after a few of those V8 takes the class for one of many layouts, and each field of each new object is then defined
  * by a search: a task cost ten times as much from then on (Node 20 to 26).
  */
-import { Future } from "./Future.js"
+import { futureShapes } from "./Future.js"
 import { Handle } from "./Handle.js"
 import type { Context } from "./Context.js"
 import type { Contexts, Host, Scheduler } from "./ports.js"
@@ -69,7 +69,6 @@ export const keepShapes = (): ReadonlyArray<object> =>
   (kept ??= [
     new Handle(scheduler, nothing, undefined, undefined),
     new TimerHandle(scheduler, host.now(), nothing, undefined, undefined),
-    new Future<unknown>(scheduler),
-    new Future<unknown>(scheduler).then(nothing),
+    ...futureShapes(scheduler),
     new Task<unknown>(scheduler, nothing, {}, nothing)
   ])

@@ -10,10 +10,12 @@ const haveSameLayout = new Function("a", "b", "return %HaveSameMap(a, b)") as (
   b: object
 ) => boolean
 
+type Six = [object, object, object, object, object, object]
+
 describe("one object of each class, kept", () => {
   it("callbacks, timers, Futures, reactions and tasks of a loop have the layout of those that are kept", async () => {
     const { loop } = nodeLoop()
-    const [handle, timer, future, reaction, task] = keepShapes() as [object, object, object, object, object]
+    const [handle, timer, future, awaits, reaction, task] = keepShapes() as Six
     expect(keepShapes()).toBe(keepShapes())
     const made = loop.createFuture<void>()
     expect(haveSameLayout(made, future)).toBe(true)
@@ -35,9 +37,14 @@ describe("one object of each class, kept", () => {
         reaction
       )
     ).toBe(true)
+    // The functions of a promise are what an await gives.
+    await new Promise<void>((resolve, reject) => {
+      expect(haveSameLayout(made.then(resolve, reject), awaits)).toBe(true)
+      loop.callSoon(() => made.setResult())
+    })
     expect(
       haveSameLayout(
-        loop.createTask(async () => await made),
+        loop.createTask(async () => 1),
         task
       )
     ).toBe(true)
@@ -49,7 +56,6 @@ describe("one object of each class, kept", () => {
     ).toBe(true)
     expect(haveSameLayout(new Mark(undefined, loop, made, made), Mark.kept)).toBe(true)
     expect(haveSameLayout(made, task)).toBe(false)
-    made.setResult()
     await loop.sleep(2)
   })
 })
