@@ -2,7 +2,14 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { callback, isInterrupted, sequentialCauses, whenDropped } from "../../effect.js"
+import {
+  callback,
+  type FiberWait,
+  isInterrupted,
+  sequentialCauses,
+  waitFor,
+  whenDropped
+} from "../../effect.js"
 import { type CancelledError, isLoopClosedError } from "../../Loop/kernel/errors.js"
 import type { Settleable } from "../../Loop/kernel/ports.js"
 import { cancellationOf, fromFuture, tellLate, wouldHide } from "../../Loop/fiber/Outcome.js"
@@ -16,6 +23,8 @@ import type { Home } from "../../Loop/ports.js"
 
 /** What a Stream reads, how, and what the end of that means to it. */
 export interface PumpOptions<E> extends ReadingOptions, Omit<Runner<E>, keyof ReadingOptions> {}
+
+const noItems: ReadonlyArray<never> = []
 
 type Pull<E> = Effect.Effect<ReadonlyArray<unknown> | undefined, E | AioInterrupted>
 
@@ -38,6 +47,8 @@ export class Pump<E> implements Consumer, Settleable {
   #told = false
   /** The failure of the task that a pull was given. */
   #gave: Cause.Cause<unknown> | undefined
+  /** What a pull was given, until the next one waits. */
+  #taken: ReadonlyArray<unknown> = noItems
   /** A coroutine's value is the only item. */
   #given = false
   /** How it failed after its pull was interrupted. A Stream drops the Cause of such a pull, and keeps that of its end. */
@@ -54,58 +65,87 @@ export class Pump<E> implements Consumer, Settleable {
     this.#watch = watchHeld.bind(undefined, loop, () => options.name, options.onInterrupt)
   }
 
-  /**
-   * The next items; `undefined` at the end. Only the wait is interruptible. Every item goes through here: what can be made
-   * once is, and `callback` with a canceller would cost as much as all the rest.
-   */
-  readonly pull: Pull<E> = Effect.uninterruptibleMask((restore) => {
+  /** The next items; `undefined` at the end. Only the wait is interruptible. */
+  readonly pull: Pull<E> = Effect.suspend(() => waitFor(this.#wait) ?? this.#masked)
+
+  /** Whether a pull is answered without waiting. */
+  get #ready(): boolean {
+    return this.#reading.items.length > 0 || this.#reading.ended
+  }
+
+  /** A pull of a fiber that can be interrupted: one operation of it. Every item goes through here. */
+  readonly #wait: FiberWait<ReadonlyArray<unknown> | undefined, E | AioInterrupted> = ((pump) => ({
+    begin: () => pump.#ready,
+    wait: (resume) => pump.#park(resume),
+    // Neither items nor the end are to be overtaken by an interruption.
+    failed: true,
+    outcome: () => pump.#take(),
+    interrupted: () => pump.#interrupted
+  }))(this)
+
+  /** A pull of any other fiber. What can be made once is. */
+  readonly #masked: Pull<E> = Effect.uninterruptibleMask((restore) => {
     if (this.#restore !== restore) {
       this.#restore = restore
-      this.#held = Effect.matchCauseEffect(restore(this.#wait), {
+      this.#held = Effect.matchCauseEffect(restore(this.#heldWait), {
         onFailure: (cause) =>
           // A failure is no news to the task.
-          isInterrupted(cause) ? this.#interrupted(cause) : Effect.failCause(cause),
-        onSuccess: () => this.#take
+          isInterrupted(cause)
+            ? Effect.matchCauseEffect(this.#interrupted, {
+                onSuccess: () => Effect.failCause(cause),
+                onFailure: (more) => Effect.failCause(sequentialCauses(cause, more))
+              })
+            : Effect.failCause(cause),
+        onSuccess: () => Effect.suspend(() => this.#take())
       })
     }
     return this.#held as Pull<E>
   })
 
   /** Carries no outcome: what is taken was given. */
-  readonly #wait: Effect.Effect<void, CancelledError> = callback((resume) => {
-    if (this.#reading.items.length > 0 || this.#reading.ended) return resume(Effect.void)
+  readonly #heldWait: Effect.Effect<void, CancelledError> = callback((resume) => {
+    if (this.#ready) return resume(Effect.void)
     const unwatch = watchIfHeld(this.#watch, this.#reading.task, (error) => {
       this.#waiting = undefined
       this.#told = true
       this.#abandoned = true
       resume(Effect.fail(error))
     })
-    this.#waiting = new Waiting(this.loop, () => {
+    this.#park(() => {
       unwatch?.()
       resume(Effect.void)
     })
+  })
+
+  /** A pull waits from now on: the reading task is asked, and calls `resume`. */
+  #park(resume: () => void): void {
+    this.#taken = noItems
+    this.#waiting = new Waiting(this.loop, resume)
     this.loop._start()
     if (!this.#watched) {
       this.#watched = true
       this.loop._watch(this)
     }
     this.#reading.ask()
-  })
+  }
 
-  readonly #take: Pull<E> = Effect.suspend(() => {
-    if (this.#reading.items.length > 0) {
-      const items = this.#reading.items
-      this.#reading.items = []
-      return Effect.succeed(items)
-    }
-    return this.#outcome()
-  })
+  #take(): Exit.Exit<ReadonlyArray<unknown> | undefined, E | AioInterrupted> {
+    const { items } = this.#reading
+    this.#taken = items
+    if (items.length === 0) return this.#outcome()
+    this.#reading.items = []
+    return Exit.succeed(items)
+  }
 
-  #interrupted(cause: Cause.Cause<E | AioInterrupted>): Effect.Effect<never, E | AioInterrupted> {
+  /** A pull was interrupted: ends the task and waits for it. */
+  readonly #interrupted: Effect.Effect<void> = Effect.suspend(() => {
+    // What this pull was given has not reached it.
+    this.#gave = undefined
+    this.#reading.items.push(...this.#taken)
     this.#waiting = undefined
     this.#drop()
     this.#told = true
-    if (this.#reading.finished) return Effect.failCause(cause)
+    if (this.#reading.finished) return Effect.void
     this.#reading.willBeClosed()
     const joined = cancelAndJoin(
       this.loop,
@@ -116,14 +156,14 @@ export class Pump<E> implements Consumer, Settleable {
     return Effect.matchCauseEffect(joined, {
       onSuccess: () => {
         this.#abandoned = !this.#reading.task.done()
-        return Effect.failCause(cause)
+        return Effect.void
       },
       onFailure: (more) => {
         this.#late = more
-        return Effect.failCause(sequentialCauses(cause, more))
+        return Effect.failCause(more)
       }
     })
-  }
+  })
 
   /** The Stream is left, at whatever point: ends the iterator and waits for that. */
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
@@ -176,24 +216,21 @@ export class Pump<E> implements Consumer, Settleable {
     return this.#waiting === undefined
   }
 
-  #outcome(): Pull<E> {
+  #outcome(): Exit.Exit<ReadonlyArray<unknown> | undefined, E | AioInterrupted> {
     const { byLoop, reason, single, task } = this.#reading
     this.#told = true
     if (single && !this.#given) {
       this.#given = true
-      return Effect.succeed([task._value()])
+      return Exit.succeed([task._value()])
     }
     // The loop was told how that went.
     if (byLoop && reason !== undefined && task._peek() === "error") {
-      return Effect.fail(cancellationOf(reason))
+      return Exit.fail(cancellationOf(reason))
     }
-    return Effect.matchCauseEffect(fromFuture(task, this.options.mapError), {
-      onSuccess: () => Effect.succeed(undefined),
-      onFailure: (cause) => {
-        this.#gave = cause
-        return Effect.failCause(cause)
-      }
-    })
+    const exit = fromFuture(task, this.options.mapError)
+    if (!Exit.isFailure(exit)) return Exit.succeed(undefined)
+    this.#gave = exit.cause
+    return Exit.failCause(exit.cause)
   }
 
   /**
