@@ -1,22 +1,43 @@
 /**
- * Measures one group in this process: `node --expose-gc dist/group.js GROUP CASES CONTENDERS quick,cpu`. Started by
- * `run.ts`; by hand, for a profiler.
+ * Measures one group in this process: `node --expose-gc dist/group.js GROUP CASES CONTENDERS quick,cpu`, the middle two are
+ * patterns. For a profiler, and for `--quick`.
  */
-import { groups } from "./groups.js"
-import { measure } from "./measure.js"
+import type { Case, Contender } from "./case.js"
+import { load } from "./groups.js"
+import { sampleOf, sizeOf } from "./measure.js"
+import type { CaseResult } from "./result.js"
+import { FULL, inTurns, type Lane, QUICK } from "./rounds.js"
 import { table } from "./table.js"
 
 const [group = "", cases = "", contenders = "", flags = ""] = process.argv.slice(2)
 if (globalThis.gc === undefined) throw new Error("start with node --expose-gc")
+const quick = flags.includes("quick")
 
-for (const subject of groups[group] ?? []) {
+const laneOf = (subject: Case, contender: Contender): Lane => ({
+  name: contender.name,
+  ours: contender.ours,
+  library: undefined,
+  n: sizeOf(subject, contender, quick),
+  sample: () => sampleOf(subject, contender, quick)
+})
+
+for (const subject of await load(group)) {
   if (!new RegExp(cases, "i").test(`${group} / ${subject.name}`)) continue
-  const result = await measure(group, subject, {
-    quick: flags.includes("quick"),
-    cpu: flags.includes("cpu"),
-    contender: new RegExp(contenders, "i")
-  })
-  if (process.send === undefined) console.log(`${table(result)}\n`)
+  const lanes = subject.contenders
+    .filter(({ name }) => new RegExp(contenders, "i").test(name))
+    .map((contender) => laneOf(subject, contender))
+  const { growth, measures = "wall", name, what } = subject
+  const result: CaseResult = {
+    group,
+    name,
+    what,
+    measures,
+    ...(growth ? { growth } : {}),
+    contenders: await inTurns(lanes, quick ? QUICK : FULL).catch((cause: unknown) => {
+      throw new Error(`${group} / ${name}`, { cause })
+    })
+  }
+  if (process.send === undefined) console.log(`${table(result, flags.includes("cpu"))}\n`)
   else process.send(result)
 }
 process.disconnect?.()

@@ -1,41 +1,32 @@
-/** What there is to measure. Each group runs in a process of its own. */
-import { border } from "./cases/border.js"
-import { callSoon } from "./cases/callSoon.js"
-import { commands } from "./cases/commands.js"
-import { echo } from "./cases/echo.js"
-import { executors } from "./cases/executor.js"
-import { fromAio } from "./cases/fromAio.js"
-import { futures } from "./cases/futures.js"
-import { http } from "./cases/http.js"
-import { life } from "./cases/life.js"
-import { memory } from "./cases/memory.js"
-import { processes } from "./cases/processes.js"
-import { readers } from "./cases/readers.js"
-import { streams } from "./cases/streams.js"
-import { syncLoop } from "./cases/syncLoop.js"
-import { tasks } from "./cases/tasks.js"
-import { timers } from "./cases/timers.js"
-import { toAio } from "./cases/toAio.js"
-import { workers } from "./cases/workers.js"
-import type { Case } from "./measure.js"
+/** What there is to measure, and what loads it: a process that measures a group knows no other. */
+import type { Case } from "./case.js"
 
-export const groups: Readonly<Record<string, ReadonlyArray<Case>>> = {
-  callSoon,
-  timers,
-  futures,
-  tasks,
-  fromAio,
-  toAio,
-  streams,
-  border,
-  life,
-  syncLoop,
-  readers,
-  processes,
-  commands,
-  executors,
-  workers,
-  echo,
-  http,
-  memory
+const loaders: Readonly<Record<string, () => Promise<ReadonlyArray<Case>>>> = {
+  callSoon: async () => (await import("./cases/callSoon.js")).callSoon,
+  timers: async () => (await import("./cases/timers.js")).timers,
+  futures: async () => (await import("./cases/futures.js")).futures,
+  tasks: async () => (await import("./cases/tasks.js")).tasks,
+  fromAio: async () => (await import("./cases/fromAio.js")).fromAio,
+  toAio: async () => (await import("./cases/toAio.js")).toAio,
+  streams: async () => (await import("./cases/streams.js")).streams,
+  border: async () => (await import("./cases/border.js")).border,
+  life: async () => (await import("./cases/life.js")).life,
+  syncLoop: async () => (await import("./cases/syncLoop.js")).syncLoop,
+  readers: async () => (await import("./cases/readers.js")).readers,
+  processes: async () => (await import("./cases/processes.js")).processes,
+  commands: async () => (await import("./cases/commands.js")).commands,
+  executors: async () => (await import("./cases/executor.js")).executors,
+  workers: async () => (await import("./cases/workers.js")).workers,
+  echo: async () => (await import("./cases/echo.js")).echo,
+  http: async () => (await import("./cases/http.js")).http,
+  memory: async () => (await import("./cases/memory.js")).memory
+}
+
+export const names: ReadonlyArray<string> = Object.keys(loaders)
+
+/** The cases of a group. */
+export const load = (group: string): Promise<ReadonlyArray<Case>> => {
+  const loader = loaders[group]
+  if (loader === undefined) throw new RangeError(`there is no group ${group}`)
+  return loader()
 }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type EventLoop, Loop } from "effect-aio"
-import type { Contender, Prepared } from "./measure.js"
+import type { Contender, Prepared } from "./case.js"
 
 /** An open loop, and a way into it. */
 export interface Opened {

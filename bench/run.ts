@@ -1,55 +1,69 @@
 /**
- * The benchmark: `npm run bench -- [--quick] [--cpu] [--line 4] [--only PATTERN] [--json FILE]`.
+ * The benchmark: `npm run bench -- [--quick] [--cpu] [--line 4] [--only PATTERN] [--contender PATTERN] [--library [NAME=]PATH]...
+ * [--rounds N] [--json FILE]`, or `--all`.
  *
- * Each contender of each case runs in a process of its own, one after the other: in one process they shape each other's
- * machine code and heap, to several times the price. (`--quick` takes a process a group.)
- * Exits with 1 when a case gives a wrong result or does not end. No number makes it fail.
+ * The contenders of a case have a process each, which live side by side and take samples in turns. (`--quick` takes a process
+ * a group.) Exits with 1 when a contender gives a wrong result or does not end. No number makes it fail.
  */
 import { fork } from "node:child_process"
-import { realpathSync, writeFileSync } from "node:fs"
+import { mkdirSync, realpathSync } from "node:fs"
 import { createRequire } from "node:module"
 import { availableParallelism, cpus, loadavg } from "node:os"
+import { dirname } from "node:path"
 import { parseArgs } from "node:util"
-import { groups } from "./groups.js"
-import type { Case, CaseResult } from "./measure.js"
-import { ratios, table } from "./table.js"
+import type * as Groups from "./groups.js"
+import type { Case } from "./case.js"
+import { lanesOf } from "./lanes.js"
+import type { CaseResult, Run } from "./result.js"
+import { write } from "./results.js"
+import { FULL, inTurns } from "./rounds.js"
+import { stage } from "./stage.js"
+import { summary, table } from "./table.js"
 
 const { values: options } = parseArgs({
   options: {
+    /** Ratios of CPU time, in place of wall time. */
     cpu: { type: "boolean", default: false },
+    /** Which contenders of a case. */
+    contender: { type: "string", default: "" },
     json: { type: "string" },
+    /** Another build of the library, to be measured beside the one at hand. */
+    library: { type: "string", multiple: true, default: [] },
     /** Of Effect: 3 or 4. */
     line: { type: "string", default: "3" },
     only: { type: "string", default: "" },
-    quick: { type: "boolean", default: false }
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string", default: String(FULL.kept) }
   }
 })
 
-const flags = `${options.quick ? "quick" : ""},${options.cpu ? "cpu" : ""}`
+const { line } = options
+if (line !== "3" && line !== "4") throw new RangeError(`--line is 3 or 4, not ${line}`)
+const kept = Number(options.rounds)
+if (!Number.isInteger(kept) || kept < 1) throw new RangeError(`--rounds is 1 or more, not ${options.rounds}`)
 
-/** How long one process may take before it counts as hanging. */
-const LIMIT = 180_000
+/** How long a group may take in one process before it counts as hanging. */
+const LIMIT = 60_000
 
-if (options.line !== "3" && options.line !== "4")
-  throw new RangeError(`--line is 3 or 4, not ${options.line}`)
-
-/** What runs a group: for Effect 4 it is made by `four.mjs`. */
-const program = new URL(options.line === "4" ? "./four/group.js" : "./group.js", import.meta.url)
+const builds = stage(line, options.library)
+const [{ folder }] = builds
+const groups = (await import(`${folder}/groups.js`)) as typeof Groups
 
 /** The effect that the library imports. Another copy here would compare two Effects with each other. */
-const effectVersion = (): string => {
-  const here = createRequire(program)
+const versions = (): { readonly effect: string; readonly library: string } => {
+  const here = createRequire(`${folder}/group.js`)
   const library = createRequire(realpathSync(here.resolve("effect-aio/package.json")))
   const [mine, its] = [here, library].map((from) => realpathSync(from.resolve("effect/package.json")))
   if (mine !== its) throw new Error(`two copies of effect: ${mine} and ${its}`)
-  return (here("effect/package.json") as { version: string }).version
+  const versionOf = (name: string): string => (here(`${name}/package.json`) as { version: string }).version
+  return { effect: versionOf("effect"), library: versionOf("effect-aio") }
 }
 
-/** Measures what the two patterns choose of a group, in a process of its own. */
-const measureIn = (group: string, cases: string, contenders: string): Promise<Array<CaseResult>> =>
+/** Measures what the pattern chooses of a group, in one process. */
+const quickly = (group: string, cases: string): Promise<ReadonlyArray<CaseResult>> =>
   new Promise((resolve, reject) => {
     const results: Array<CaseResult> = []
-    const child = fork(program, [group, cases, contenders, flags], {
+    const child = fork(`${folder}/group.js`, [group, cases, options.contender, "quick"], {
       execArgv: ["--expose-gc"]
     })
     const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT)
@@ -64,63 +78,66 @@ const measureIn = (group: string, cases: string, contenders: string): Promise<Ar
     })
   })
 
-/** A pattern that matches this text and nothing else. */
-const exactly = (text: string): string => `^${text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`
-
-/** One process a contender, put together as one result. */
 const measureCase = async (group: string, subject: Case): Promise<CaseResult> => {
-  const parts: Array<CaseResult> = []
-  const name = exactly(`${group} / ${subject.name}`)
-  // Heaps are compared on one heap.
-  if (subject.measures === "memory") parts.push(...(await measureIn(group, name, "")))
-  else {
-    for (const contender of subject.contenders)
-      parts.push(...(await measureIn(group, name, exactly(contender.name))))
+  const { growth, measures = "wall", name, what } = subject
+  const lanes = lanesOf(group, subject, builds, new RegExp(options.contender, "i"))
+  try {
+    const contenders = await inTurns(lanes, { ...FULL, kept })
+    return { group, name, what, measures, ...(growth ? { growth } : {}), contenders }
+  } catch (cause) {
+    throw new Error(`${group} / ${name}: ${String(cause)}`, { cause })
+  } finally {
+    await Promise.all(lanes.map((lane) => lane.end()))
   }
-  const [first] = parts
-  if (first === undefined) throw new Error(`${group} / ${subject.name} gave no result`)
-  return { ...first, contenders: parts.flatMap(({ contenders }) => contenders) }
 }
 
+const results: Array<CaseResult> = []
+const failures: Array<string> = []
 const show = (result: CaseResult): void => {
   results.push(result)
-  console.log(`${table(result)}\n`)
+  console.log(`${table(result, options.cpu)}\n`)
 }
 
-const about = {
-  date: new Date().toISOString(),
-  node: process.version,
-  v8: process.versions.v8,
-  cpu: cpus()[0]?.model ?? "unknown",
-  cores: availableParallelism(),
-  load: loadavg()[0],
-  effect: effectVersion(),
-  quick: options.quick,
-  clock: options.cpu ? "cpu" : "wall"
-}
+const started = new Date()
+const { effect, library } = versions()
+const model = cpus()[0]?.model ?? "unknown"
+const load = (): number => Number((loadavg()[0] ?? 0).toFixed(2))
+const loadBefore = load()
 console.log(
-  `node ${about.node}, effect ${about.effect}, ${about.cores} x ${about.cpu}, load ${about.load?.toFixed(2)}\n`
+  `node ${process.version}, effect ${effect}, ${availableParallelism()} x ${model}, load ${loadBefore}\n`
 )
 
 const wanted = new RegExp(options.only, "i")
-const results: Array<CaseResult> = []
-const failures: Array<string> = []
-for (const [group, cases] of Object.entries(groups)) {
-  const chosen = cases.filter(({ name }) => wanted.test(`${group} / ${name}`))
-  if (chosen.length === 0) continue
-  try {
-    if (options.quick) for (const result of await measureIn(group, options.only, "")) show(result)
-    else for (const subject of chosen) show(await measureCase(group, subject))
-  } catch (error) {
-    failures.push(String(error))
-  }
+for (const group of groups.names) {
+  const chosen = (await groups.load(group)).filter(({ name }) => wanted.test(`${group} / ${name}`))
+  if (chosen.length > 0 && options.quick)
+    await quickly(group, options.only).then(
+      (found) => found.forEach(show),
+      (error: unknown) => failures.push(String(error))
+    )
+  else
+    for (const subject of chosen)
+      await measureCase(group, subject).then(show, (error: unknown) => failures.push(String(error)))
 }
 if (results.length === 0 && failures.length === 0) failures.push(`no case matches ${options.only}`)
-if (options.json !== undefined) {
-  const cases = results.map((result) => ({ ...result, ratios: ratios(result) }))
-  writeFileSync(options.json, JSON.stringify({ ...about, cases }, null, 2) + "\n")
+
+const run: Run = {
+  date: started.toISOString(),
+  library,
+  node: process.version,
+  v8: process.versions.v8,
+  effect,
+  cpu: model,
+  cores: availableParallelism(),
+  load: [loadBefore, load()],
+  cases: results
 }
-const seconds = Math.round((Date.now() - Date.parse(about.date)) / 1000)
-console.log(`${results.length} cases in ${seconds} s, load now ${loadavg()[0]?.toFixed(2)}`)
+if (options.json !== undefined) {
+  mkdirSync(dirname(options.json), { recursive: true })
+  write(options.json, run)
+}
+if (builds.length > 1) console.log(`${summary(results, options.cpu)}\n`)
+const seconds = Math.round((Date.now() - started.getTime()) / 1000)
+console.log(`${results.length} cases in ${seconds} s, load now ${load()}`)
 for (const failure of failures) console.error(failure)
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -1,63 +1,129 @@
-/** Results for people: one block per case, the library's rows first, and its ratio to every peer. */
-import type { CaseResult, Measured } from "./measure.js"
+/** Results for people: one block per case, the library's rows first, and what they cost beside every other. */
+import type { CaseResult, Measured } from "./result.js"
+import { decisive, exponent, median, ratio, spread } from "./statistics.js"
 
-const short = (value: number): string =>
+/** Three digits of it. */
+export const short = (value: number): string =>
   value >= 1e6
     ? `${(value / 1e6).toPrecision(3)}M`
     : value >= 1e3
       ? `${(value / 1e3).toPrecision(3)}k`
       : value.toPrecision(3)
 
-/** How far the middle half of the samples lies apart, in percent of the median. */
-const spread = ({ median, samples }: Measured): string => {
-  const sorted = [...samples].sort((a, b) => a - b)
-  const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] as number
-  return `${Math.round(((at(0.75) - at(0.25)) / median) * 100)}%`
+/** A column: its heading, and what it says of a row. */
+interface Column {
+  readonly heading: string
+  readonly cell: (one: Measured) => string
 }
 
-/** One case as text. */
-export const table = ({ contenders, group, name, unit, what }: CaseResult): string => {
-  const us = contenders.filter(({ ours }) => ours)
+const percent = (samples: ReadonlyArray<number>): string => `${Math.round(spread(samples) * 100)}%`
+
+/** What is said of each row alone. */
+const own = ({ contenders, measures }: CaseResult): ReadonlyArray<Column> => {
+  if (measures === "memory")
+    return [
+      { heading: "bytes", cell: ({ bytes = [] }) => short(median(bytes)) },
+      { heading: "spread", cell: ({ bytes = [] }) => percent(bytes) }
+    ]
+  const of = (one: Measured): ReadonlyArray<number> => decisive(one, measures, false)
   const latencies = contenders.some(({ p50 }) => p50 !== undefined)
-  const bytes = unit === "bytes"
-  const width = Math.max(...contenders.map((one) => one.name.length)) + 4
-  const row = (label: string, cells: ReadonlyArray<string>): string =>
-    label.padEnd(width) + cells.map((cell) => cell.padStart(8)).join("")
-  const letters = us.map((_, i) => String.fromCharCode(97 + i))
-  const lines = [
-    `${group} / ${name}: ${what}, ${bytes ? "bytes each (less is better)" : "per second"}${latencies ? " (at the median)" : ""}`,
-    row("", [
-      bytes ? "bytes" : "rate",
-      "spread",
-      ...(latencies ? ["p50 us", "p99 us"] : []),
-      ...letters.map((letter) => `${letter} / it`)
-    ])
+  return [
+    { heading: "rate", cell: (one) => short(1e6 / median(of(one))) },
+    { heading: "spread", cell: (one) => percent(of(one)) },
+    { heading: "cpu us", cell: ({ cpu }) => median(cpu).toPrecision(3) },
+    { heading: "spread", cell: ({ cpu }) => percent(cpu) },
+    ...(latencies
+      ? [
+          { heading: "p50 us", cell: ({ p50 = [] }: Measured) => median(p50).toFixed(1) },
+          { heading: "p99 us", cell: ({ p99 = [] }: Measured) => median(p99).toFixed(0) }
+        ]
+      : [])
   ]
-  for (const one of [...us, ...contenders.filter(({ ours }) => !ours)]) {
-    const tag = one.ours ? letters[us.indexOf(one)] : " "
-    lines.push(
-      row(` ${tag} ${one.name}`, [
-        short(one.median),
-        spread(one),
-        ...(latencies ? [one.p50?.toFixed(1) ?? "", one.p99?.toFixed(0) ?? ""] : []),
-        ...(one.ours ? [] : us.map(({ median }) => (median / one.median).toFixed(2)))
-      ])
-    )
-  }
-  return lines.join("\n")
 }
 
-/** The ratios of one case, for the JSON file: of each of ours to each peer. */
-export const ratios = ({ contenders }: CaseResult): Record<string, Record<string, number>> =>
-  Object.fromEntries(
-    contenders
-      .filter(({ ours }) => ours)
-      .map((us) => [
-        us.name,
-        Object.fromEntries(
-          contenders
-            .filter(({ ours }) => !ours)
-            .map((peer) => [peer.name, Number((us.median / peer.median).toPrecision(3))])
-        )
-      ])
+/** How much more each row costs than ours. Those of another build are compared with the same row of this one only. */
+const beside = (
+  { contenders, measures }: CaseResult,
+  us: ReadonlyArray<Measured>,
+  cpu: boolean
+): ReadonlyArray<Column> =>
+  us.map((one, i) => ({
+    heading: `${letter(i)} / it`,
+    cell: (it) =>
+      it === one ||
+      !contenders.includes(it) ||
+      (it.ours && (it.library === undefined || it.name !== one.name))
+        ? ""
+        : ratio(decisive(one, measures, cpu), decisive(it, measures, cpu)).toFixed(2)
+  }))
+
+const letter = (at: number): string => String.fromCharCode(97 + at)
+
+/** The row's name, with the build it is of. */
+export const labelOf = ({ library, name }: Measured): string =>
+  library === undefined ? name : `${name} [${library}]`
+
+/** Ours of the build at hand. */
+export const oursOf = ({ contenders }: CaseResult): ReadonlyArray<Measured> =>
+  contenders.filter(({ library, ours }) => ours && library === undefined)
+
+const heading = (result: CaseResult): string => {
+  const { group, measures, name, what } = result
+  const counted = {
+    wall: "per second",
+    cpu: "per second of CPU time",
+    latency: "per second (at the median)",
+    memory: "bytes each (less is better)"
+  }[measures]
+  return `${group} / ${name}: ${what}, ${counted}`
+}
+
+/** One case as text; with `cpu` the ratios are of CPU time. */
+export const table = (result: CaseResult, cpu: boolean): string => {
+  const us = oursOf(result)
+  const rows = [
+    ...us,
+    ...result.contenders.filter(({ library }) => library !== undefined),
+    ...result.contenders.filter(({ ours }) => !ours)
+  ]
+  const width = Math.max(...rows.map((one) => labelOf(one).length)) + 4
+  const columns = [...own(result), ...beside(result, us, cpu)]
+  const line = (label: string, cells: ReadonlyArray<string>): string =>
+    (label.padEnd(width) + cells.map((cell) => cell.padStart(8)).join("")).trimEnd()
+  return [
+    heading(result),
+    line(
+      "",
+      columns.map(({ heading }) => heading)
+    ),
+    ...rows.map((one) => {
+      const tag = us.includes(one) ? letter(us.indexOf(one)) : " "
+      return line(
+        ` ${tag} ${labelOf(one)}`,
+        columns.map(({ cell }) => cell(one))
+      )
+    }),
+    ...growth(result)
+  ].join("\n")
+}
+
+/** The x of n^x, of CPU time, for each of ours in a growth case: those that differ in n only. */
+const growth = (result: CaseResult): ReadonlyArray<string> =>
+  result.growth
+    ? [`   grows with n^${exponent(oursOf(result).map(({ cpu, n }) => [n, median(cpu)])).toFixed(2)}`]
+    : []
+
+/** How the build at hand compares with the others: a line for each row that both have. */
+export const summary = (results: ReadonlyArray<CaseResult>, cpu: boolean): string => {
+  const lines = results.flatMap((result) =>
+    oursOf(result).flatMap((one) =>
+      result.contenders
+        .filter(({ library, name }) => library !== undefined && name === one.name)
+        .map((it) => {
+          const times = ratio(decisive(one, result.measures, cpu), decisive(it, result.measures, cpu))
+          return `${times.toFixed(2).padStart(6)}  ${result.group} / ${result.name} / ${labelOf(it)}`
+        })
+    )
   )
+  return ["This build, as a multiple of the other:", ...lines].join("\n")
+}

@@ -5,7 +5,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
 import { CancelledError, currentSignal, currentTask, fromAio, Loop, toAio } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, fail, peer, type Prepared } from "../measure.js"
+import { type Case, fail, peer, type Prepared } from "../case.js"
 import { abortable, macrotask, oneByOne } from "../waits.js"
 
 /** Effect to promise to Effect and back, n times. */

@@ -1,6 +1,6 @@
 import { defaultScheduler } from "effect/Scheduler"
 import { ours } from "../loops.js"
-import { type Case, type Contender, peer, type Prepared } from "../measure.js"
+import { type Case, type Contender, peer, type Prepared } from "../case.js"
 
 type Schedule = (callback: () => void) => unknown
 

@@ -1,5 +1,5 @@
 import { openLoop } from "../loops.js"
-import { type Case, type Contender, fail, type Outcome } from "../measure.js"
+import { type Case, type Contender, fail, type Outcome } from "../case.js"
 import { type Commands, onLoop, platform, type Words } from "../platformCommands.js"
 import { oneByOne } from "../waits.js"
 

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type BufferedProtocol, Net, type Protocol, type SocketTransport } from "effect-aio"
 import { openLoop } from "../loops.js"
-import { type Case, type Contender, fail } from "../measure.js"
+import { type Case, type Contender, fail } from "../case.js"
 
 /** A server of the contender, in this process: what its CPU does is what is measured. The clients have a process of their own. */
 interface Serving {

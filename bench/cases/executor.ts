@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { Executor, type ModuleJob } from "effect-aio"
 import type { add } from "../job.js"
 import { ours } from "../loops.js"
-import { type Case, type Contender, fail } from "../measure.js"
+import { type Case, type Contender, fail } from "../case.js"
 
 const THREADS = 2
 

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { currentSignal, fromAio as fromAio_, type Loop } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, type Contender, fail, peer } from "../measure.js"
+import { type Case, type Contender, fail, peer } from "../case.js"
 
 type Op<R> = (i: number) => Effect.Effect<number, unknown, R>
 

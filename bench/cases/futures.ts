@@ -4,7 +4,7 @@ import * as FiberId from "effect/FiberId"
 import { defaultScheduler } from "effect/Scheduler"
 import type { EventLoop, Future } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../measure.js"
+import { type Case, fail, peer } from "../case.js"
 
 /** A promise that can be settled from outside, as a Future can. */
 class Pending<A> {

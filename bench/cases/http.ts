@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type Loop, Server } from "effect-aio"
 import { openLoop } from "../loops.js"
-import type { Case, Contender } from "../measure.js"
+import type { Case, Contender } from "../case.js"
 import { onLoop as onLoopOf, platform, type Serving } from "../platformHttp.js"
 
 /** The server of a contender is in this process: what its CPU does is what is measured. The clients have a process of their own. */

@@ -6,7 +6,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Scope from "effect/Scope"
 import { Loop, type Task } from "effect-aio"
 import { type Opened, openLoop } from "../loops.js"
-import { type Case, type Contender, fail, peer } from "../measure.js"
+import { type Case, type Contender, fail, peer } from "../case.js"
 import { abortable, macrotask, oneByOne } from "../waits.js"
 
 /** Opens a loop, looks at it, closes it. Without a loop around it, unlike all other cases. */

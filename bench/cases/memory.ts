@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { Loop } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, type Contender, peer } from "../measure.js"
+import { type Case, type Contender, peer } from "../case.js"
 import { abortable, macrotask } from "../waits.js"
 
 /** Keeps n of what `make` makes. The array itself is there before the first look at the heap. */

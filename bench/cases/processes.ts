@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Loop } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../measure.js"
+import { type Case, fail, peer } from "../case.js"
 import { oneByOne } from "../waits.js"
 
 const MIB = 2 ** 20

@@ -2,7 +2,7 @@ import { closeSync, readSync, realpathSync, writeSync } from "node:fs"
 import { createRequire } from "node:module"
 import { Socket } from "node:net"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../measure.js"
+import { type Case, fail, peer } from "../case.js"
 
 /** The library's own copy: it is what its readers use. */
 const { load } = createRequire(

@@ -7,7 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { fromAio, toAio } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, type Contender, fail, peer } from "../measure.js"
+import { type Case, type Contender, fail, peer } from "../case.js"
 
 const check = (sum: number, n: number): number =>
   sum === (n * (n - 1)) / 2 ? n : fail(`the items add up to ${sum}`)

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import { Loop, SyncLoop } from "effect-aio"
-import { type Case, type Contender, fail, peer } from "../measure.js"
+import { type Case, type Contender, fail, peer } from "../case.js"
 import { oneByOne } from "../waits.js"
 
 const work = async (): Promise<number> => 42

@@ -3,7 +3,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CancelledError, type EventLoop, type Future, Loop, type Task } from "effect-aio"
 import { type Opened, ours } from "../loops.js"
-import { type Case, fail, peer } from "../measure.js"
+import { type Case, fail, peer } from "../case.js"
 import { abortable, macrotask, oneByOne } from "../waits.js"
 
 /** Sequential: creates one, waits for it, creates the next. */

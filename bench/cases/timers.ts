@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../measure.js"
+import { type Case, fail, peer } from "../case.js"
 
 /** The same pseudo-random delays for everybody. */
 const delays = (n: number, from: number, span: number): Float64Array => {

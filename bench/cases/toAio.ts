@@ -7,7 +7,7 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import { runEffect, toAio as toAio_ } from "effect-aio"
 import { type Opened, ours, oursWithContext } from "../loops.js"
-import { type Case, type Contender, fail, peer, type Prepared } from "../measure.js"
+import { type Case, type Contender, fail, peer, type Prepared } from "../case.js"
 
 type Call = (i: number) => PromiseLike<number>
 type Program = (i: number) => Effect.Effect<number>

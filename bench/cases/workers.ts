@@ -12,7 +12,7 @@ import { LoopWorker } from "effect-aio/platform"
 import type * as NodeWorker from "@effect/platform-node/NodeWorker"
 import type * as Worker from "@effect/platform/Worker"
 import { ours } from "../loops.js"
-import { type Case, type Contender, fail } from "../measure.js"
+import { type Case, type Contender, fail } from "../case.js"
 
 const spawn = (): Thread => new Thread(new URL("../platformRunner.js", import.meta.url))
 

@@ -1,0 +1,67 @@
+/** What a case is: one piece of work, and the ways to do it that are compared. */
+
+/**
+ * What one sample did: how many operations came to their right end; the time of each in ms; what it keeps alive; what another
+ * process has measured of itself.
+ */
+export type Outcome = number | Float64Array | ReadonlyArray<unknown> | Elsewhere
+
+/** Measured in a process of its own, which has ended: the time of each operation there, and the CPU's of all, in ms. */
+export interface Elsewhere {
+  readonly latencies: Float64Array
+  readonly cpu: number
+}
+
+/** One way to do what a case measures. */
+export interface Contender {
+  readonly name: string
+  readonly ours: boolean
+  /** Slow peers do this fraction of the operations. */
+  readonly fraction: number
+  /** Prepares one sample of `n` operations. */
+  readonly prepare: (n: number) => Prepared | Promise<Prepared>
+}
+
+/** One sample, ready to be timed. */
+export interface Prepared {
+  readonly go: () => Outcome | Promise<Outcome>
+  readonly close?: () => void | Promise<void>
+}
+
+/** A peer that is no JavaScript: a program that answers as `contender.ts` does. */
+export interface Program {
+  readonly name: string
+  readonly fraction: number
+  readonly command: readonly [program: string, ...args: ReadonlyArray<string>]
+}
+
+/**
+ * What decides between the contenders: wall time (the default); CPU time, where delays decide how long it takes; the time of
+ * single operations; what stays on the heap.
+ */
+export type Measure = "wall" | "cpu" | "latency" | "memory"
+
+/** What is compared. */
+export interface Case {
+  readonly name: string
+  /** What one operation is, for the table. */
+  readonly what: string
+  /** Operations in one sample. */
+  readonly n: number
+  readonly measures?: Measure
+  readonly contenders: ReadonlyArray<Contender>
+  readonly programs?: ReadonlyArray<Program>
+  /** Ours do n, 4 n and 16 n: what counts is how the cost of one grows. */
+  readonly growth?: true
+}
+
+/** A peer: `prepare(n)` is not timed, what it returns is. */
+export const peer = (
+  name: string,
+  prepare: (n: number) => Prepared["go"] | Promise<Prepared["go"]>,
+  fraction = 1
+): Contender => ({ name, ours: false, fraction, prepare: async (n) => ({ go: await prepare(n) }) })
+
+export const fail = (message: string): never => {
+  throw new Error(`wrong result: ${message}`)
+}

@@ -1,0 +1,65 @@
+/**
+ * The order of samples: every contender once per round, in turns, so that what else the machine does reaches all of them. What
+ * was measured while the code was cold is dropped.
+ *
+ *     round 1   a b c d
+ *     round 2   b c d a        so that nobody always follows the same neighbour
+ */
+import type { Measured, Sample } from "./result.js"
+
+/** A contender that can be asked for samples. */
+export interface Lane {
+  readonly name: string
+  readonly ours: boolean
+  readonly library: string | undefined
+  readonly n: number
+  readonly sample: () => Promise<Sample>
+}
+
+export interface Rounds {
+  readonly warmUp: number
+  readonly kept: number
+}
+
+export const QUICK: Rounds = { warmUp: 1, kept: 2 }
+export const FULL: Rounds = { warmUp: 2, kept: 5 }
+
+const gathered = ({ library, n, name, ours }: Lane, samples: ReadonlyArray<Sample>): Measured => {
+  const all = (key: keyof Sample): ReadonlyArray<number> => samples.flatMap((sample) => sample[key] ?? [])
+  const some = (key: "p50" | "p99" | "bytes") => (all(key).length === 0 ? {} : { [key]: all(key) })
+  return {
+    name,
+    ours,
+    ...(library === undefined ? {} : { library }),
+    n,
+    wall: all("wall"),
+    cpu: all("cpu"),
+    ...some("p50"),
+    ...some("p99"),
+    ...some("bytes")
+  }
+}
+
+/** Measures the lanes against each other. */
+export const inTurns = async (
+  lanes: ReadonlyArray<Lane>,
+  { kept, warmUp }: Rounds
+): Promise<ReadonlyArray<Measured>> => {
+  const samples = lanes.map((): Array<Sample> => [])
+  for (let round = 0; round < warmUp + kept; round++)
+    for (let turn = 0; turn < lanes.length; turn++) {
+      const at = (round + turn) % lanes.length
+      const lane = lanes[at] as Lane
+      let sample: Sample
+      try {
+        sample = await lane.sample()
+      } catch (cause) {
+        throw new Error(
+          `${lane.name}${lane.library === undefined ? "" : ` [${lane.library}]`}: ${String(cause)}`,
+          { cause }
+        )
+      }
+      if (round >= warmUp) samples[at]?.push(sample)
+    }
+  return lanes.map((lane, at) => gathered(lane, samples[at] ?? []))
+}
