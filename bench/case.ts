@@ -28,11 +28,12 @@ export interface Prepared {
   readonly close?: () => void | Promise<void>
 }
 
-/** A peer that is no JavaScript: a program that answers as `contender.ts` does. */
+/** A peer in Python: which event loop, and which function of `asyncio/main.py`. */
 export interface Program {
   readonly name: string
+  readonly loop: "asyncio" | "uvloop"
+  readonly work: string
   readonly fraction: number
-  readonly command: readonly [program: string, ...args: ReadonlyArray<string>]
 }
 
 /**
@@ -53,6 +54,8 @@ export interface Case {
   readonly programs?: ReadonlyArray<Program>
   /** Ours do n, 4 n and 16 n: what counts is how the cost of one grows. */
   readonly growth?: true
+  /** One sample says all: no warm-up, and no more of them. */
+  readonly once?: true
 }
 
 /** A peer: `prepare(n)` is not timed, what it returns is. */
@@ -61,6 +64,15 @@ export const peer = (
   prepare: (n: number) => Prepared["go"] | Promise<Prepared["go"]>,
   fraction = 1
 ): Contender => ({ name, ours: false, fraction, prepare: async (n) => ({ go: await prepare(n) }) })
+
+/** Both peers in Python. */
+export const python = (work: string, what = ""): ReadonlyArray<Program> =>
+  (["asyncio", "uvloop"] as const).map((loop) => ({
+    name: `${loop}${what === "" ? "" : `, ${what}`}`,
+    loop,
+    work,
+    fraction: 1
+  }))
 
 export const fail = (message: string): never => {
   throw new Error(`wrong result: ${message}`)

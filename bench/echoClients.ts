@@ -1,8 +1,10 @@
 /**
- * The other side of the echo: `node dist/echoClients.js PORT`. Told a number of round trips over IPC, it makes them over fifty
- * connections of a kilobyte each, as fast as they are answered, and says how many came back whole.
+ * The other side of the echo: `node dist/echoClients.js PORT`. For each line on stdin, a number of round trips, it makes
+ * them over fifty connections, a kilobyte each, as fast as they are answered, and writes how many came back whole. Its first
+ * line says that all are connected.
  */
 import { connect, type Socket } from "node:net"
+import { createInterface } from "node:readline"
 
 const CONNECTIONS = 50
 const message = Buffer.alloc(1024, "x")
@@ -27,11 +29,13 @@ const trips = (socket: Socket, n: number): Promise<number> =>
     socket.write(message)
   })
 
-process.on("message", (n: number) => {
-  void Promise.all(sockets.map((socket) => trips(socket, n / CONNECTIONS))).then((all) =>
-    process.send?.(all.reduce((sum, one) => sum + one, 0))
-  )
-})
-process.on("disconnect", () => process.exit())
 let connected = 0
-for (const socket of sockets) socket.once("connect", () => ++connected === CONNECTIONS && process.send?.(0))
+for (const socket of sockets)
+  socket.once("connect", () => {
+    if (++connected === CONNECTIONS) console.log(0)
+  })
+for await (const n of createInterface({ input: process.stdin })) {
+  const all = await Promise.all(sockets.map((socket) => trips(socket, Number(n) / CONNECTIONS)))
+  console.log(all.reduce((sum, one) => sum + one, 0))
+}
+process.exit()

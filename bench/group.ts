@@ -6,7 +6,7 @@ import type { Case, Contender } from "./case.js"
 import { load } from "./groups.js"
 import { sampleOf, sizeOf } from "./measure.js"
 import type { CaseResult } from "./result.js"
-import { FULL, inTurns, type Lane, QUICK } from "./rounds.js"
+import { FULL, inTurns, type Lane, ONCE, QUICK } from "./rounds.js"
 import { table } from "./table.js"
 
 const [group = "", cases = "", contenders = "", flags = ""] = process.argv.slice(2)
@@ -26,14 +26,14 @@ for (const subject of await load(group)) {
   const lanes = subject.contenders
     .filter(({ name }) => new RegExp(contenders, "i").test(name))
     .map((contender) => laneOf(subject, contender))
-  const { growth, measures = "wall", name, what } = subject
+  const { growth, measures = "wall", name, once, what } = subject
   const result: CaseResult = {
     group,
     name,
     what,
     measures,
     ...(growth ? { growth } : {}),
-    contenders: await inTurns(lanes, quick ? QUICK : FULL).catch((cause: unknown) => {
+    contenders: await inTurns(lanes, once ? ONCE : quick ? QUICK : FULL).catch((cause: unknown) => {
       throw new Error(`${group} / ${name}`, { cause })
     })
   }

@@ -6,7 +6,8 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { createInterface, type Interface } from "node:readline"
 import { once } from "node:events"
 import type { Readable, Writable } from "node:stream"
-import type { Case } from "./case.js"
+import { commandOf } from "./asyncio.js"
+import type { Case, Program } from "./case.js"
 import { sizeOf } from "./measure.js"
 import type { Sample } from "./result.js"
 import type { Lane } from "./rounds.js"
@@ -68,10 +69,13 @@ export const lanesOf = (
   group: string,
   subject: Case,
   builds: ReadonlyArray<Build>,
+  isPresent: (program: Program) => boolean,
   wanted: RegExp
 ): ReadonlyArray<ProcessLane> => {
   const contenders = subject.contenders.filter(({ name }) => wanted.test(name))
-  const programs = (subject.programs ?? []).filter(({ name }) => wanted.test(name))
+  const programs = (subject.programs ?? []).filter(
+    (program) => isPresent(program) && wanted.test(program.name)
+  )
   return [
     ...builds.flatMap(({ folder, label }, at) =>
       contenders
@@ -87,12 +91,9 @@ export const lanesOf = (
             )
         )
     ),
-    ...programs.map(
-      (program) =>
-        new ProcessLane(program.name, false, sizeOf(subject, program, false), undefined, [
-          ...program.command,
-          String(sizeOf(subject, program, false))
-        ])
-    )
+    ...programs.map((program) => {
+      const n = sizeOf(subject, program, false)
+      return new ProcessLane(program.name, false, n, undefined, commandOf(program, n))
+    })
   ]
 }

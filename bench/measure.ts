@@ -5,7 +5,8 @@ import type { Sample } from "./result.js"
 import { quantile } from "./statistics.js"
 import { macrotask } from "./waits.js"
 
-const heap = async (): Promise<number> => {
+/** What is on the heap, after all that nobody holds has gone. */
+export const heap = async (): Promise<number> => {
   for (let i = 0; i < 2; i++) {
     await macrotask()
     globalThis.gc?.()
@@ -22,7 +23,7 @@ const latenciesOf = (outcome: Outcome): Float64Array | undefined =>
 
 /** How many operations one sample has. */
 export const sizeOf = (subject: Case, { fraction }: Pick<Contender, "fraction">, quick: boolean): number =>
-  Math.max(10, Math.round((subject.n * fraction) / (quick ? 20 : 1)))
+  Math.max(5, Math.round((subject.n * fraction) / (quick ? 20 : 1)))
 
 /**
  * One sample of a contender: prepare (untimed), full garbage collection (untimed), go (timed), check, close (untimed). Throws

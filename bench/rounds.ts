@@ -23,6 +23,7 @@ export interface Rounds {
 
 export const QUICK: Rounds = { warmUp: 1, kept: 2 }
 export const FULL: Rounds = { warmUp: 2, kept: 5 }
+export const ONCE: Rounds = { warmUp: 0, kept: 1 }
 
 const gathered = ({ library, n, name, ours }: Lane, samples: ReadonlyArray<Sample>): Measured => {
   const all = (key: keyof Sample): ReadonlyArray<number> => samples.flatMap((sample) => sample[key] ?? [])

@@ -13,10 +13,11 @@ import { dirname } from "node:path"
 import { parseArgs } from "node:util"
 import type * as Groups from "./groups.js"
 import type { Case } from "./case.js"
+import { pythonLoops } from "./asyncio.js"
 import { lanesOf } from "./lanes.js"
 import type { CaseResult, Run } from "./result.js"
 import { write } from "./results.js"
-import { FULL, inTurns } from "./rounds.js"
+import { FULL, inTurns, ONCE } from "./rounds.js"
 import { stage } from "./stage.js"
 import { summary, table } from "./table.js"
 
@@ -79,10 +80,16 @@ const quickly = (group: string, cases: string): Promise<ReadonlyArray<CaseResult
   })
 
 const measureCase = async (group: string, subject: Case): Promise<CaseResult> => {
-  const { growth, measures = "wall", name, what } = subject
-  const lanes = lanesOf(group, subject, builds, new RegExp(options.contender, "i"))
+  const { growth, measures = "wall", name, once, what } = subject
+  const lanes = lanesOf(
+    group,
+    subject,
+    builds,
+    ({ loop }) => loops.has(loop),
+    new RegExp(options.contender, "i")
+  )
   try {
-    const contenders = await inTurns(lanes, { ...FULL, kept })
+    const contenders = await inTurns(lanes, once ? ONCE : { ...FULL, kept })
     return { group, name, what, measures, ...(growth ? { growth } : {}), contenders }
   } catch (cause) {
     throw new Error(`${group} / ${name}: ${String(cause)}`, { cause })
@@ -91,6 +98,7 @@ const measureCase = async (group: string, subject: Case): Promise<CaseResult> =>
   }
 }
 
+const loops = options.quick ? new Map<string, string>() : pythonLoops()
 const results: Array<CaseResult> = []
 const failures: Array<string> = []
 const show = (result: CaseResult): void => {
@@ -108,17 +116,25 @@ console.log(
 )
 
 const wanted = new RegExp(options.only, "i")
-for (const group of groups.names) {
-  const chosen = (await groups.load(group)).filter(({ name }) => wanted.test(`${group} / ${name}`))
-  if (chosen.length > 0 && options.quick)
-    await quickly(group, options.only).then(
-      (found) => found.forEach(show),
-      (error: unknown) => failures.push(String(error))
-    )
-  else
-    for (const subject of chosen)
+const chosenOf = async (group: string): Promise<ReadonlyArray<Case>> =>
+  (await groups.load(group)).filter(({ name }) => wanted.test(`${group} / ${name}`))
+
+if (options.quick) {
+  // Two at a time: how long each takes is of no interest.
+  const left = groups.names.values()
+  const lane = async (): Promise<void> => {
+    for (const group of left)
+      if ((await chosenOf(group)).length > 0)
+        await quickly(group, options.only).then(
+          (found) => found.forEach(show),
+          (error: unknown) => failures.push(String(error))
+        )
+  }
+  await Promise.all([lane(), lane()])
+} else
+  for (const group of groups.names)
+    for (const subject of await chosenOf(group))
       await measureCase(group, subject).then(show, (error: unknown) => failures.push(String(error)))
-}
 if (results.length === 0 && failures.length === 0) failures.push(`no case matches ${options.only}`)
 
 const run: Run = {

@@ -1,3 +1,4 @@
+import { run as runOperation, until, useAbortSignal, useScope } from "effection"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -120,6 +121,22 @@ export const border: ReadonlyArray<Case> = [
             )
         },
         1 / 4
+      ),
+      peer(
+        "Effection until, scope.run",
+        (n) => () =>
+          runOperation(function* () {
+            const scope = yield* useScope()
+            let sum = 0
+            for (let i = 0; i < n; i++)
+              sum += yield* until(
+                scope.run(function* () {
+                  return i
+                })
+              )
+            return sum === (n * (n - 1)) / 2 ? n : fail(`the values add up to ${sum}`)
+          }),
+        1 / 4
       )
     ]
   },
@@ -159,6 +176,35 @@ export const border: ReadonlyArray<Case> = [
           return Effect.sync(() => controller.abort())
         })
         return interrupting(n, { count: () => unwound.count }, effect)
+      }),
+      peer("by hand: Effect.async, aborts and waits", async (n) => {
+        const unwound = new Unwound()
+        const effect = Effect.async<never>(() => {
+          const controller = new AbortController()
+          const ended = unwound.heed(controller.signal).catch(() => {})
+          return Effect.promise(() => {
+            controller.abort()
+            return ended
+          })
+        })
+        return interrupting(n, { count: () => unwound.count }, effect)
+      }),
+      peer("Effection useAbortSignal, halt (does not wait)", async (n) => {
+        const unwound = new Unwound()
+        const tasks = Array.from({ length: n }, () =>
+          runOperation(function* () {
+            const signal = yield* useAbortSignal()
+            yield* until(unwound.heed(signal))
+          })
+        )
+        for (const task of tasks) task.catch(() => {})
+        await macrotask()
+        await macrotask()
+        return () =>
+          oneByOne(n, async (i) => {
+            await tasks[i]?.halt()
+            if (unwound.count !== i + 1) fail("halting did not reach the promise code")
+          })
       })
     ]
   },

@@ -1,6 +1,6 @@
 import { defaultScheduler } from "effect/Scheduler"
 import { ours } from "../loops.js"
-import { type Case, type Contender, peer, type Prepared } from "../case.js"
+import { type Case, type Contender, peer, type Prepared, python } from "../case.js"
 
 type Schedule = (callback: () => void) => unknown
 
@@ -55,13 +55,26 @@ const contenders = (shape: (schedule: Schedule, n: number) => Prepared["go"]): R
 ]
 
 export const callSoon: ReadonlyArray<Case> = [
-  { name: "batch", what: "callbacks", n: 200_000, contenders: contenders(batch) },
-  { name: "chain", what: "callbacks", n: 100_000, contenders: contenders(chain) },
+  {
+    name: "batch",
+    what: "callbacks",
+    n: 200_000,
+    contenders: contenders(batch),
+    programs: python("call_soon_batch")
+  },
+  {
+    name: "chain",
+    what: "callbacks",
+    n: 100_000,
+    contenders: contenders(chain),
+    programs: python("call_soon_chain")
+  },
   {
     name: "single",
     what: "callbacks from idle",
     n: 5_000,
     measures: "latency",
-    contenders: contenders(single)
+    contenders: contenders(single),
+    programs: python("call_soon_single")
   }
 ]

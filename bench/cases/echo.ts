@@ -1,13 +1,15 @@
-import { fork, type ChildProcess } from "node:child_process"
+import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer, type AddressInfo } from "node:net"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type BufferedProtocol, Net, type Protocol, type SocketTransport } from "effect-aio"
 import { openLoop } from "../loops.js"
-import { type Case, type Contender, fail } from "../case.js"
+import { type Case, type Contender, fail, python } from "../case.js"
 
 /** A server of the contender, in this process: what its CPU does is what is measured. The clients have a process of their own. */
 interface Serving {
@@ -15,10 +17,28 @@ interface Serving {
   readonly close: () => Promise<void>
 }
 
-const clients = async (port: number): Promise<ChildProcess> => {
-  const child = fork(new URL("../echoClients.js", import.meta.url), [String(port)], { execArgv: [] })
-  await once(child, "message")
-  return child
+interface Clients {
+  /** Makes n round trips, and says how many came back whole. */
+  readonly trips: (n: number) => Promise<number>
+  readonly close: () => Promise<void>
+}
+
+const clients = async (port: number): Promise<Clients> => {
+  const program = fileURLToPath(new URL("../echoClients.js", import.meta.url))
+  const child = spawn(process.execPath, [program, String(port)], { stdio: ["pipe", "pipe", "inherit"] })
+  const lines = createInterface({ input: child.stdout })
+  await once(lines, "line")
+  return {
+    trips: async (n) => {
+      child.stdin.write(`${n}\n`)
+      const [trips] = (await once(lines, "line")) as [string]
+      return Number(trips)
+    },
+    close: async () => {
+      child.stdin.end()
+      await once(child, "exit")
+    }
+  }
 }
 
 const contender = (name: string, ours: boolean, serve: () => Promise<Serving>): Contender => ({
@@ -27,16 +47,11 @@ const contender = (name: string, ours: boolean, serve: () => Promise<Serving>): 
   fraction: 1,
   prepare: async (n) => {
     const { close, port } = await serve()
-    const child = await clients(port)
+    const { close: leave, trips } = await clients(port)
     return {
-      go: async () => {
-        child.send(n)
-        const [trips] = (await once(child, "message")) as [number]
-        return trips
-      },
+      go: () => trips(n),
       close: async () => {
-        child.disconnect()
-        await once(child, "exit")
+        await leave()
         await close()
       }
     }
@@ -143,6 +158,11 @@ export const echo: ReadonlyArray<Case> = [
       effects,
       node("node:net, data and write", (socket) => socket.on("data", (data) => socket.write(data))),
       node("node:net, pipe", (socket) => socket.pipe(socket))
+    ],
+    programs: [
+      ...python("echo_buffered", "BufferedProtocol"),
+      ...python("echo_protocol", "Protocol"),
+      ...python("echo_streams", "start_server")
     ]
   }
 ]

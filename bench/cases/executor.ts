@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 import { Executor, type ModuleJob } from "effect-aio"
 import type { add } from "../job.js"
 import { ours } from "../loops.js"
-import { type Case, type Contender, fail } from "../case.js"
+import { type Case, type Contender, fail, python } from "../case.js"
 
 const THREADS = 2
 
@@ -68,16 +68,29 @@ export const executors: ReadonlyArray<Case> = [
     name: "one after the other",
     what: "jobs in a worker thread, and their answers",
     n: 2_000,
-    contenders: [...executor(1), piscina("piscina", 1, {})]
+    contenders: [...executor(1), piscina("piscina", 1, {})],
+    programs: python("executor_one")
   },
   {
     name: "64 at a time",
     what: "jobs in two worker threads, and their answers",
     n: 5_000,
+    programs: python("executor_64"),
     contenders: [
       ...executor(64),
       piscina("piscina", 64, {}),
       piscina("piscina, 64 jobs a thread", 64, { concurrentTasksPerWorker: 64 })
+    ]
+  },
+  {
+    name: "1000 at once",
+    what: "jobs in two worker threads, and their answers",
+    n: 10_000,
+    programs: python("executor_1000"),
+    contenders: [
+      ...executor(1000),
+      piscina("piscina", 1000, {}),
+      piscina("piscina, 64 jobs a thread", 1000, { concurrentTasksPerWorker: 64 })
     ]
   }
 ]

@@ -1,15 +1,23 @@
+import Bluebird from "bluebird"
+import { type Operation, run as runOperation, withResolvers } from "effection"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import { defaultScheduler } from "effect/Scheduler"
 import type { EventLoop, Future } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../case.js"
+import { type Case, fail, peer, python } from "../case.js"
 
 /** A promise that can be settled from outside, as a Future can. */
 class Pending<A> {
   declare resolve: (value: A) => void
   readonly promise = new Promise<A>((resolve) => void (this.resolve = resolve))
+}
+
+/** The same of Bluebird. */
+class BluebirdPending<A> {
+  declare resolve: (value: A) => void
+  readonly promise = new Bluebird<A>((resolve) => void (this.resolve = resolve))
 }
 
 const deferred = <A>(): Deferred.Deferred<A> => Deferred.unsafeMake(FiberId.none)
@@ -34,6 +42,13 @@ const sequenceEffect = (n: number, next: (i: number) => Effect.Effect<number>): 
       return countOf(sum, n)
     })
   )
+
+const sequenceOperation = (n: number, next: (i: number) => Operation<number>): Promise<number> =>
+  runOperation(function* () {
+    let sum = 0
+    for (let i = 0; i < n; i++) sum += yield* next(i)
+    return countOf(sum, n)
+  })
 
 /** A Future that a callback of the loop will settle. */
 const soon = (loop: EventLoop, i: number): Future<number> => {
@@ -88,6 +103,21 @@ export const futures: ReadonlyArray<Case> = [
           })
       ),
       peer(
+        "Bluebird",
+        (n) => () =>
+          new Promise((resolve) => {
+            let count = 0
+            const callback = (value: number): void => {
+              if (value === 1 && ++count === n) resolve(count)
+            }
+            for (let i = 0; i < n; i++) {
+              const pending = new BluebirdPending<number>()
+              void pending.promise.then(callback)
+              pending.resolve(1)
+            }
+          })
+      ),
+      peer(
         "Effect Deferred, a fiber each",
         (n) => () =>
           new Promise((resolve) => {
@@ -103,7 +133,8 @@ export const futures: ReadonlyArray<Case> = [
           }),
         1 / 20
       )
-    ]
+    ],
+    programs: python("future_callback")
   },
   {
     name: "await pending",
@@ -144,6 +175,24 @@ export const futures: ReadonlyArray<Case> = [
           })
       ),
       peer(
+        "Bluebird, setImmediate",
+        (n) => () =>
+          sequence(n, (i) => {
+            const pending = new BluebirdPending<number>()
+            setImmediate(() => pending.resolve(i))
+            return pending.promise
+          })
+      ),
+      peer(
+        "Effection withResolvers, setImmediate",
+        (n) => () =>
+          sequenceOperation(n, (i) => {
+            const pending = withResolvers<number>()
+            setImmediate(() => pending.resolve(i))
+            return pending.operation
+          })
+      ),
+      peer(
         "Effect Deferred, Effect's scheduler",
         (n) => () =>
           sequenceEffect(n, (i) => {
@@ -153,7 +202,8 @@ export const futures: ReadonlyArray<Case> = [
           }),
         1 / 10
       )
-    ]
+    ],
+    programs: python("future_await_pending")
   },
   {
     name: "await ready",
@@ -175,6 +225,24 @@ export const futures: ReadonlyArray<Case> = [
           })
       ),
       peer(
+        "Bluebird",
+        (n) => () =>
+          sequence(n, (i) => {
+            const pending = new BluebirdPending<number>()
+            pending.resolve(i)
+            return pending.promise
+          })
+      ),
+      peer(
+        "Effection withResolvers",
+        (n) => () =>
+          sequenceOperation(n, (i) => {
+            const pending = withResolvers<number>()
+            pending.resolve(i)
+            return pending.operation
+          })
+      ),
+      peer(
         "Effect Deferred",
         (n) => () =>
           sequenceEffect(n, (i) => {
@@ -184,12 +252,14 @@ export const futures: ReadonlyArray<Case> = [
           }),
         1 / 10
       )
-    ]
+    ],
+    programs: python("future_await_ready")
   },
   {
     name: "link chain",
     what: "links, each settles the next",
     n: 50_000,
+    programs: python("future_chain"),
     contenders: [
       ...ours(({ loop }, n) => async () => {
         const first = loop.createFuture<number>()

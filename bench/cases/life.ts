@@ -1,3 +1,4 @@
+import { createScope, suspend } from "effection"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -115,6 +116,14 @@ export const life: ReadonlyArray<Case> = [
             await runtime.runPromise(Effect.void)
             await runtime.dispose()
           })
+      ),
+      peer(
+        "Effection createScope",
+        (n) => () =>
+          oneByOne(n, async () => {
+            const [, destroy] = createScope()
+            await destroy()
+          })
       )
     ]
   },
@@ -135,6 +144,29 @@ export const life: ReadonlyArray<Case> = [
       fiberSet(
         "FiberSet, Effect.tryPromise with signal",
         Effect.tryPromise((signal) => abortable(signal))
+      ),
+      peer(
+        "Effection scope, halted",
+        async (n) => {
+          const [scope, destroy] = createScope()
+          let unwound = 0
+          for (let i = 0; i < n; i++)
+            scope
+              .run(function* () {
+                try {
+                  yield* suspend()
+                } finally {
+                  unwound++
+                }
+              })
+              .catch(() => {})
+          await macrotask()
+          return async () => {
+            await destroy()
+            return unwound
+          }
+        },
+        1 / 4
       )
     ]
   }

@@ -2,9 +2,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { Loop } from "effect-aio"
-import { ours } from "../loops.js"
-import { type Case, type Contender, peer } from "../case.js"
+import * as Runtime from "effect/Runtime"
+import { currentSignal, fromAio, Loop, toAio } from "effect-aio"
+import { openLoop, ours } from "../loops.js"
+import { heap } from "../measure.js"
+import { type Case, type Contender, fail, peer } from "../case.js"
 import { abortable, macrotask } from "../waits.js"
 
 /** Keeps n of what `make` makes. The array itself is there before the first look at the heap. */
@@ -72,6 +74,59 @@ const fibers = (
   }
 })
 
+/** Fibers in `fromAio`, which the loop's close interrupts. */
+const pendingFromAio = ours(async ({ run }, n) => {
+  const call = fromAio(() => abortable(currentSignal()))
+  const fork = Runtime.runFork(await run(Effect.runtime<Loop>()))
+  const hold = keep(n, () => fork(call))
+  return async () => {
+    const held = await hold()
+    await run(Loop.synchronize)
+    await macrotask()
+    return held
+  }
+})
+
+/** The same by hand: interruption aborts, and waits. */
+const pendingByHand = Effect.async<never, unknown>((resume) => {
+  const controller = new AbortController()
+  const ended = abortable(controller.signal).catch((error: unknown) => resume(Effect.fail(error)))
+  return Effect.promise(() => {
+    controller.abort()
+    return ended
+  })
+})
+
+/** What a crossing may leave behind, in bytes: less than the smallest object. The fixed part is code, and the loop's own. */
+const LEFT = { each: 1, fixed: 2 ** 20 }
+
+/** An Effect calls promise code, which calls an Effect: fails when that leaves anything. */
+const crossings = (asyncContext: boolean): Contender => ({
+  name: `effect-aio${asyncContext ? "" : ", asyncContext: false"}`,
+  ours: true,
+  fraction: 1,
+  prepare: async (n) => {
+    const { close, run } = await openLoop(asyncContext)
+    const back = await run(toAio((i: number) => Effect.succeed(i)))
+    const there = fromAio(async (i: number) => await back(i))
+    const cross = (n: number) =>
+      Effect.gen(function* () {
+        for (let i = 0; i < n; i++) if ((yield* there(i)) !== i) fail(`the crossing ${i}`)
+        return n
+      })
+    await run(cross(1_000))
+    return {
+      go: async () => {
+        const before = await heap()
+        const done = await run(cross(n))
+        const left = (await heap()) - before
+        return left <= n * LEFT.each + LEFT.fixed ? done : fail(`${left} bytes are left after ${n} crossings`)
+      },
+      close
+    }
+  }
+})
+
 export const memory: ReadonlyArray<Case> = [
   {
     name: "task",
@@ -130,5 +185,24 @@ export const memory: ReadonlyArray<Case> = [
       nodeTimers,
       fibers("fiber, Effect.sleep", () => Effect.sleep(3_600_000))
     ]
+  },
+  {
+    name: "pending fromAio",
+    what: "fibers that wait for an async function with its signal",
+    n: 20_000,
+    measures: "memory",
+    contenders: [
+      ...pendingFromAio,
+      fibers("fiber, Effect.tryPromise with signal", () => Effect.tryPromise((signal) => abortable(signal))),
+      fibers("fiber, by hand: Effect.async, aborts and waits", () => pendingByHand)
+    ]
+  },
+  {
+    name: "left after a million crossings",
+    what: "crossings there and back that have ended",
+    n: 500_000,
+    measures: "memory",
+    once: true,
+    contenders: [crossings(true), crossings(false)]
   }
 ]

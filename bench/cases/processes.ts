@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Loop } from "effect-aio"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../case.js"
+import { type Case, type Contender, fail, peer, python } from "../case.js"
 import { oneByOne } from "../waits.js"
 
 const MIB = 2 ** 20
@@ -66,24 +66,54 @@ const inScope = ours(
   "Loop.subprocess"
 )
 
+/** What makes a parent expensive to fork: so much of it is resident. */
+const RESIDENT = 500 * MIB
+let ballast: Buffer | undefined
+
+/** The same contenders in a big process. */
+const big = (contenders: ReadonlyArray<Contender>): ReadonlyArray<Contender> =>
+  contenders.map((contender) => ({
+    ...contender,
+    prepare: (n) => {
+      ballast ??= Buffer.alloc(RESIDENT, 1)
+      return contender.prepare(n)
+    }
+  }))
+
+const oneAfterTheOther: ReadonlyArray<Contender> = [
+  ...exec,
+  ...inScope,
+  peer("node:child_process", (n) => () => oneByOne(n, spawned))
+]
+
 export const processes: ReadonlyArray<Case> = [
   {
     name: "spawn, one after the other",
     what: "children started and ended",
     n: 100,
     measures: "latency",
-    contenders: [...exec, ...inScope, peer("node:child_process", (n) => () => oneByOne(n, spawned))]
+    contenders: oneAfterTheOther,
+    programs: python("spawn_one")
+  },
+  {
+    name: "spawn from a parent of 500 MB",
+    what: "children started and ended",
+    n: 40,
+    measures: "latency",
+    contenders: big(oneAfterTheOther)
   },
   {
     name: "spawn, 8 at a time",
     what: "children started and ended",
     n: 100,
-    contenders: [...execEight, peer("node:child_process", (n) => () => atATime(n, 8, spawned))]
+    contenders: [...execEight, peer("node:child_process", (n) => () => atATime(n, 8, spawned))],
+    programs: python("spawn_eight")
   },
   {
     name: "pipe",
     what: "MiB read from a child",
     n: 256,
+    programs: python("pipe"),
     contenders: [
       ...ours(
         ({ loop }, n) =>

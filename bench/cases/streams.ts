@@ -1,4 +1,5 @@
 import { Readable } from "node:stream"
+import { each, run as runOperation, stream } from "effection"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -51,6 +52,21 @@ const bare = (source: (n: number) => AsyncIterable<number>): Contender =>
     return check(total, n)
   })
 
+const effection = (source: (n: number) => AsyncIterable<number>): Contender =>
+  peer(
+    "Effection each",
+    (n) => () =>
+      runOperation(function* () {
+        let total = 0
+        for (const item of yield* each(stream(source(n)))) {
+          total += item
+          yield* each.next()
+        }
+        return check(total, n)
+      }),
+    1 / 2
+  )
+
 const ofEffect = (source: (n: number) => AsyncIterable<number>): Contender =>
   peer(
     "Stream.fromAsyncIterable",
@@ -75,6 +91,7 @@ const reading = (
   }),
   ofEffect(source),
   byHand(source),
+  effection(source),
   bare(source)
 ]
 

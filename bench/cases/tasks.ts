@@ -1,10 +1,15 @@
+import Bluebird from "bluebird"
+import { run as runOperation, spawn, suspend, type Task as OperationTask } from "effection"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CancelledError, type EventLoop, type Future, Loop, type Task } from "effect-aio"
 import { type Opened, ours } from "../loops.js"
-import { type Case, fail, peer } from "../case.js"
+import { type Case, fail, peer, python } from "../case.js"
 import { abortable, macrotask, oneByOne } from "../waits.js"
+
+// Before its first promise, or it refuses.
+Bluebird.config({ cancellation: true })
 
 /** Sequential: creates one, waits for it, creates the next. */
 const createAwait = async (n: number, one: (i: number) => PromiseLike<number>): Promise<number> => {
@@ -58,6 +63,33 @@ const waitingFibers = async (n: number) => {
   return { fibers, unwound: () => unwound }
 }
 
+/** n tasks of Effection that wait, and count when they are halted. */
+const waitingOperations = async (n: number) => {
+  let unwound = 0
+  const tasks: Array<OperationTask<void>> = Array.from({ length: n }, () =>
+    runOperation(function* () {
+      try {
+        yield* suspend()
+      } finally {
+        unwound++
+      }
+    })
+  )
+  for (const task of tasks) task.catch(() => {})
+  await macrotask()
+  return { tasks, unwound: () => unwound }
+}
+
+/** n promises of Bluebird that nobody settles, and count when they are cancelled. */
+const waitingBluebirds = (n: number) => {
+  let unwound = 0
+  const promises = Array.from(
+    { length: n },
+    () => new Bluebird<void>((_, __, onCancel) => onCancel?.(() => void unwound++))
+  )
+  return { promises, unwound: () => unwound }
+}
+
 const ended = async (future: Future<unknown>): Promise<void> => {
   try {
     await future
@@ -80,6 +112,7 @@ export const tasks: ReadonlyArray<Case> = [
   {
     name: "create and run",
     what: "tasks, all at once",
+    programs: python("task_create_and_run"),
     n: 50_000,
     contenders: [
       ...ours(
@@ -140,6 +173,29 @@ export const tasks: ReadonlyArray<Case> = [
           ),
         1 / 20
       ),
+      peer("Bluebird, a function called later", (n) => async () => {
+        let count = 0
+        const body = (): void => void count++
+        let last = Bluebird.resolve().then(body)
+        for (let i = 1; i < n; i++) last = Bluebird.resolve().then(body)
+        await last
+        return count
+      }),
+      peer(
+        "Effection spawn",
+        (n) => () =>
+          runOperation(function* () {
+            let count = 0
+            const body = function* (): Generator<never, void> {
+              count++
+            }
+            let last = yield* spawn(body)
+            for (let i = 1; i < n; i++) last = yield* spawn(body)
+            yield* last
+            return count
+          }),
+        1 / 20
+      ),
       peer(
         "Effect.runFork",
         (n) => async () => {
@@ -157,6 +213,7 @@ export const tasks: ReadonlyArray<Case> = [
   {
     name: "create and await",
     what: "tasks, one after the other",
+    programs: python("task_create_and_await"),
     n: 30_000,
     contenders: [
       ...ours(
@@ -186,12 +243,26 @@ export const tasks: ReadonlyArray<Case> = [
             })
           ),
         1 / 10
+      ),
+      peer(
+        "Effection spawn",
+        (n) => () =>
+          runOperation(function* () {
+            let sum = 0
+            for (let i = 0; i < n; i++)
+              sum += yield* yield* spawn(function* () {
+                return i
+              })
+            return sum === (n * (n - 1)) / 2 ? n : fail(`the values add up to ${sum}`)
+          }),
+        1 / 10
       )
     ]
   },
   {
     name: "cancel, all at once",
     what: "waiting tasks cancelled and ended",
+    programs: python("task_cancel_all"),
     n: 20_000,
     contenders: [
       ...ours(async (opened, n) => {
@@ -224,12 +295,32 @@ export const tasks: ReadonlyArray<Case> = [
           }
         },
         1 / 10
-      )
+      ),
+      peer(
+        "Effection halt",
+        async (n) => {
+          const { tasks, unwound } = await waitingOperations(n)
+          return async () => {
+            await Promise.all(tasks.map((task) => task.halt()))
+            return unwound()
+          }
+        },
+        1 / 10
+      ),
+      peer("Bluebird cancel (its onCancel, no task unwinds)", (n) => {
+        const { promises, unwound } = waitingBluebirds(n)
+        return async () => {
+          for (const promise of promises) promise.cancel()
+          await macrotask()
+          return unwound()
+        }
+      })
     ]
   },
   {
     name: "cancel, one",
     what: "waiting tasks cancelled and ended, one after the other",
+    programs: python("task_cancel_one"),
     n: 2_000,
     measures: "latency",
     contenders: [
@@ -258,6 +349,14 @@ export const tasks: ReadonlyArray<Case> = [
           oneByOne(n, async (i) => {
             const exit = await Effect.runPromise(Fiber.interrupt(fibers[i] as Fiber.RuntimeFiber<never>))
             if (Exit.isSuccess(exit) || unwound() !== i + 1) fail("the fiber has not unwound")
+          })
+      }),
+      peer("Effection halt", async (n) => {
+        const { tasks, unwound } = await waitingOperations(n)
+        return () =>
+          oneByOne(n, async (i) => {
+            await tasks[i]?.halt()
+            if (unwound() !== i + 1) fail("the task has not unwound")
           })
       })
     ]

@@ -1,7 +1,9 @@
+import Bluebird from "bluebird"
+import { run as runOperation, sleep, spawn } from "effection"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { ours } from "../loops.js"
-import { type Case, fail, peer } from "../case.js"
+import { type Case, fail, peer, python } from "../case.js"
 
 /** The same pseudo-random delays for everybody. */
 const delays = (n: number, from: number, span: number): Float64Array => {
@@ -67,8 +69,21 @@ const cancelFibers = (n: number, size: number) => {
   }
 }
 
-const cancelCase = (name: string, n: number, size: number, fraction: number): Case => ({
+/** Tasks of Effection that sleep. */
+const sleepingOperations = (n: number) => {
+  const when = delays(n, 1, 50)
+  return (): Promise<number> =>
+    runOperation(function* () {
+      const tasks = []
+      for (const delay of when) tasks.push(yield* spawn(() => sleep(delay)))
+      for (const task of tasks) yield* task
+      return tasks.length
+    })
+}
+
+const cancelCase = (name: string, n: number, size: number, fraction: number, work: string): Case => ({
   name,
+  programs: python(work),
   what: "timers scheduled and cancelled",
   n,
   contenders: [
@@ -100,9 +115,12 @@ export const timers: ReadonlyArray<Case> = [
         "Effect.sleep in a fiber each",
         (n) => run(n, (delay, callback) => Effect.runFork(Effect.map(Effect.sleep(delay), callback))),
         1 / 40
-      )
-    ]
+      ),
+      peer("Bluebird.delay", (n) => run(n, (delay, callback) => Bluebird.delay(delay).then(callback))),
+      peer("Effection sleep, a task each", sleepingOperations, 1 / 40)
+    ],
+    programs: python("timers_run")
   },
-  cancelCase("cancel, all at once", 100_000, 100_000, 1 / 100),
-  cancelCase("cancel, chunks of 1000", 200_000, 1000, 1 / 200)
+  cancelCase("cancel, all at once", 100_000, 100_000, 1 / 100, "timers_cancelled_at_once"),
+  cancelCase("cancel, chunks of 1000", 200_000, 1000, 1 / 200, "timers_cancelled_in_chunks")
 ]

@@ -1,3 +1,4 @@
+import { createScope } from "effection"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
@@ -82,12 +83,31 @@ const contenders = (shape: Shape, program: Program): ReadonlyArray<Contender> =>
 const atOnce: Program = (i) => Effect.succeed(i)
 const suspended: Program = (i) => Effect.as(Effect.yieldNow(), i)
 
+/** Of an operation that ends at once, in a scope of Effection. */
+const effection = (shape: Shape): Contender =>
+  peer(
+    "Effection scope.run",
+    (n) => {
+      const [scope, destroy] = createScope()
+      return async () => {
+        const done = await shape(n, (i) =>
+          scope.run(function* () {
+            return i
+          })
+        )
+        await destroy()
+        return done
+      }
+    },
+    1 / 10
+  )
+
 export const toAio: ReadonlyArray<Case> = [
   {
     name: "sequential",
     what: "effects that end at once",
     n: 10_000,
-    contenders: contenders(sequence, atOnce)
+    contenders: [...contenders(sequence, atOnce), effection(sequence)]
   },
   {
     name: "suspended, sequential",
@@ -99,6 +119,6 @@ export const toAio: ReadonlyArray<Case> = [
     name: "1000 concurrent",
     what: "effects that end at once",
     n: 10_000,
-    contenders: contenders(concurrent, atOnce)
+    contenders: [...contenders(concurrent, atOnce), effection(concurrent)]
   }
 ]

@@ -17,7 +17,7 @@ import { type Case, type Contender, fail } from "../case.js"
 const spawn = (): Thread => new Thread(new URL("../platformRunner.js", import.meta.url))
 
 /** A new thread is slow until its code is compiled. */
-const WARM = 3_000
+const warmUp = (n: number): number => Math.min(3_000, n)
 
 /** What takes jobs: one worker, or a pool of two. */
 type Jobs = Pick<Worker.Worker<number, number>, "executeEffect">
@@ -56,7 +56,7 @@ const contenders = (width: number, open: (worker: typeof Worker) => Open): Reado
     const layer = Layer.provide(LoopWorker.layer(spawn), Layer.succeed(Loop, loop))
     const services = await Effect.runPromise(Layer.buildWithScope(layer, scope))
     const opened = await Effect.runPromise(Effect.provide(Scope.extend(open(worker), scope), services))
-    await jobs(opened, WARM, width)
+    await jobs(opened, warmUp(n), width)
     return () => jobs(opened, n, width)
   }, "LoopWorker"),
   {
@@ -68,7 +68,7 @@ const contenders = (width: number, open: (worker: typeof Worker) => Open): Reado
       const scope = Effect.runSync(Scope.make())
       const services = await Effect.runPromise(Layer.buildWithScope(node.layer(spawn), scope))
       const opened = await Effect.runPromise(Effect.provide(Scope.extend(open(worker), scope), services))
-      await jobs(opened, WARM, width)
+      await jobs(opened, warmUp(n), width)
       return {
         go: () => jobs(opened, n, width),
         close: () => Effect.runPromise(Scope.close(scope, Exit.void))

@@ -2,3 +2,4 @@
 import * as Effect from "effect4/Effect"
 
 export const runPromise = Effect.runPromiseWith
+export const runFork = Effect.runForkWith
