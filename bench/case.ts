@@ -1,14 +1,15 @@
 /** What a case is: one piece of work, and the ways to do it that are compared. */
 
 /**
- * What one sample did: how many operations came to their right end; the time of each in ms; what it keeps alive; what another
- * process has measured of itself.
+ * What one sample did: how many operations came to their right end; the time of each in ms; what it keeps alive; what has
+ * timed itself.
  */
-export type Outcome = number | Float64Array | ReadonlyArray<unknown> | Elsewhere
+export type Outcome = number | Float64Array | ReadonlyArray<unknown> | Timed
 
-/** Measured in a process of its own, which has ended: the time of each operation there, and the CPU's of all, in ms. */
-export interface Elsewhere {
-  readonly latencies: Float64Array
+/** What was timed by the sample itself, because it is parts of it or in another process: operations, and ms of all of them. */
+export interface Timed {
+  readonly done: number
+  readonly wall: number
   readonly cpu: number
 }
 
@@ -52,8 +53,8 @@ export interface Case {
   readonly measures?: Measure
   readonly contenders: ReadonlyArray<Contender>
   readonly programs?: ReadonlyArray<Program>
-  /** Ours do n, 4 n and 16 n: what counts is how the cost of one grows. */
-  readonly growth?: true
+  /** Its contenders have so many times as many at once as the first: what counts is how the cost of one grows. */
+  readonly growth?: ReadonlyArray<number>
   /** One sample says all: no warm-up, and no more of them. */
   readonly once?: true
 }

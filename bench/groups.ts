@@ -19,6 +19,10 @@ const loaders: Readonly<Record<string, () => Promise<ReadonlyArray<Case>>>> = {
   workers: async () => (await import("./cases/workers.js")).workers,
   echo: async () => (await import("./cases/echo.js")).echo,
   http: async () => (await import("./cases/http.js")).http,
+  context: async () => (await import("./cases/context.js")).context,
+  guarantees: async () => (await import("./cases/guarantees.js")).guarantees,
+  growth: async () => (await import("./cases/growth.js")).growth,
+  start: async () => (await import("./cases/start.js")).start,
   memory: async () => (await import("./cases/memory.js")).memory
 }
 

@@ -1,5 +1,5 @@
 /** How one sample is taken, in this process. */
-import type { Case, Contender, Elsewhere, Outcome } from "./case.js"
+import type { Case, Contender, Outcome, Timed } from "./case.js"
 import { fail } from "./case.js"
 import type { Sample } from "./result.js"
 import { quantile } from "./statistics.js"
@@ -15,11 +15,10 @@ export const heap = async (): Promise<number> => {
   return heapUsed + external
 }
 
-const isElsewhere = (outcome: Outcome): outcome is Elsewhere =>
-  typeof outcome === "object" && "latencies" in outcome
+const isTimed = (outcome: Outcome): outcome is Timed => typeof outcome === "object" && "wall" in outcome
 
-const latenciesOf = (outcome: Outcome): Float64Array | undefined =>
-  isElsewhere(outcome) ? outcome.latencies : ArrayBuffer.isView(outcome) ? outcome : undefined
+const doneIn = (outcome: Outcome): number =>
+  typeof outcome === "number" ? outcome : isTimed(outcome) ? outcome.done : outcome.length
 
 /** How many operations one sample has. */
 export const sizeOf = (subject: Case, { fraction }: Pick<Contender, "fraction">, quick: boolean): number =>
@@ -45,16 +44,14 @@ export const sampleOf = async (subject: Case, contender: Contender, quick: boole
 
   const bytes = inMemory ? { bytes: ((await heap()) - before) / n } : {}
   await close?.()
-  const latencies = latenciesOf(outcome)
-  const done =
-    latencies?.length ?? (typeof outcome === "number" ? outcome : (outcome as ReadonlyArray<unknown>).length)
-  if (done !== n) fail(`it did ${done} of ${n}`)
+  if (doneIn(outcome) !== n) fail(`it did ${doneIn(outcome)} of ${n}`)
+  const timed = isTimed(outcome) ? outcome : { wall, cpu: (system + user) / 1000 }
   return {
-    wall: (wall * 1000) / n,
-    cpu: (isElsewhere(outcome) ? outcome.cpu * 1000 : system + user) / n,
-    ...(latencies === undefined
-      ? {}
-      : { p50: quantile(latencies, 0.5) * 1000, p99: quantile(latencies, 0.99) * 1000 }),
+    wall: (timed.wall * 1000) / n,
+    cpu: (timed.cpu * 1000) / n,
+    ...(ArrayBuffer.isView(outcome)
+      ? { p50: quantile(outcome, 0.5) * 1000, p99: quantile(outcome, 0.99) * 1000 }
+      : {}),
     ...bytes
   }
 }

@@ -32,7 +32,7 @@ export interface CaseResult {
   readonly name: string
   readonly what: string
   readonly measures: Measure
-  readonly growth?: true
+  readonly growth?: ReadonlyArray<number>
   readonly contenders: ReadonlyArray<Measured>
 }
 

@@ -42,3 +42,12 @@ export const exponent = (points: ReadonlyArray<readonly [n: number, costOfOne: n
   const covariance = logs.reduce((sum, log) => sum + (log[0] - x) * (log[1] - y), 0)
   return covariance / logs.reduce((sum, log) => sum + (log[0] - x) ** 2, 0)
 }
+
+/** The exponent of a growth case. */
+export const growthOf = ({ contenders, growth = [] }: CaseResult): number =>
+  exponent(
+    growth.flatMap((factor, i) => {
+      const one = contenders[i]
+      return one === undefined ? [] : [[factor, median(one.cpu)] as const]
+    })
+  )

@@ -1,6 +1,6 @@
 /** Results for people: one block per case, the library's rows first, and what they cost beside every other. */
 import type { CaseResult, Measured } from "./result.js"
-import { decisive, exponent, median, ratio, spread } from "./statistics.js"
+import { decisive, growthOf, median, ratio, spread } from "./statistics.js"
 
 /** Three digits of it. */
 export const short = (value: number): string =>
@@ -87,7 +87,7 @@ export const table = (result: CaseResult, cpu: boolean): string => {
     ...result.contenders.filter(({ ours }) => !ours)
   ]
   const width = Math.max(...rows.map((one) => labelOf(one).length)) + 4
-  const columns = [...own(result), ...beside(result, us, cpu)]
+  const columns = [...own(result), ...(result.growth === undefined ? beside(result, us, cpu) : [])]
   const line = (label: string, cells: ReadonlyArray<string>): string =>
     (label.padEnd(width) + cells.map((cell) => cell.padStart(8)).join("")).trimEnd()
   return [
@@ -107,11 +107,9 @@ export const table = (result: CaseResult, cpu: boolean): string => {
   ].join("\n")
 }
 
-/** The x of n^x, of CPU time, for each of ours in a growth case: those that differ in n only. */
+/** How the cost grows with what is there at once: of CPU time, as the x of n^x. */
 const growth = (result: CaseResult): ReadonlyArray<string> =>
-  result.growth
-    ? [`   grows with n^${exponent(oursOf(result).map(({ cpu, n }) => [n, median(cpu)])).toFixed(2)}`]
-    : []
+  result.growth === undefined ? [] : [`   grows with n^${growthOf(result).toFixed(2)}`]
 
 /** How the build at hand compares with the others: a line for each row that both have. */
 export const summary = (results: ReadonlyArray<CaseResult>, cpu: boolean): string => {
