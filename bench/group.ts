@@ -2,6 +2,7 @@
  * Measures one group in this process: `node --expose-gc dist/group.js GROUP CASES CONTENDERS quick,cpu`, the middle two are
  * patterns. For a profiler, and for `--quick`.
  */
+import { loadavg } from "node:os"
 import type { Case, Contender } from "./case.js"
 import { load } from "./groups.js"
 import { sampleOf, sizeOf } from "./measure.js"
@@ -33,6 +34,8 @@ for (const subject of await load(group)) {
     what,
     measures,
     ...(growth ? { growth } : {}),
+    date: new Date().toISOString(),
+    load: loadavg()[0] ?? 0,
     contenders: await inTurns(lanes, once ? ONCE : quick ? QUICK : FULL).catch((cause: unknown) => {
       throw new Error(`${group} / ${name}`, { cause })
     })

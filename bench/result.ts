@@ -33,19 +33,26 @@ export interface CaseResult {
   readonly what: string
   readonly measures: Measure
   readonly growth?: ReadonlyArray<number>
+  /** When it began, and the machine's load then. */
+  readonly date: string
+  readonly load: number
   readonly contenders: ReadonlyArray<Measured>
 }
 
-/** One run: what was measured where. */
-export interface Run {
-  readonly date: string
+/** What a run stands on: the versions of all that takes part, and the machine. */
+export interface Machine {
   readonly library: string
   readonly node: string
   readonly v8: string
   readonly effect: string
+  readonly asyncio?: string
+  readonly uvloop?: string
   readonly cpu: string
   readonly cores: number
-  /** The load of the machine, before and after. */
-  readonly load: readonly [number, number]
+}
+
+/** One run. */
+export interface Run {
+  readonly machine: Machine
   readonly cases: ReadonlyArray<CaseResult>
 }

@@ -21,7 +21,8 @@ import { fileURLToPath } from "node:url"
 import type { transformSync as TransformSync } from "esbuild"
 
 /** Of Effect. */
-export type Line = "3" | "4"
+export const LINES = ["3", "4"] as const
+export type Line = (typeof LINES)[number]
 
 /** A build of the library, and the compiled benchmark that measures it. */
 export interface Build {
