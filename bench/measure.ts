@@ -22,7 +22,7 @@ const doneIn = (outcome: Outcome): number =>
 
 /** How many operations one sample has. */
 export const sizeOf = (subject: Case, { fraction }: Pick<Contender, "fraction">, quick: boolean): number =>
-  Math.max(5, Math.round((subject.n * fraction) / (quick ? 20 : 1)))
+  Math.max(2, Math.round((subject.n * fraction) / (quick ? 20 : 1)))
 
 /**
  * One sample of a contender: prepare (untimed), full garbage collection (untimed), go (timed), check, close (untimed). Throws

@@ -21,7 +21,7 @@ export interface Rounds {
   readonly kept: number
 }
 
-export const QUICK: Rounds = { warmUp: 1, kept: 2 }
+export const QUICK: Rounds = { warmUp: 0, kept: 2 }
 export const FULL: Rounds = { warmUp: 2, kept: 5 }
 export const ONCE: Rounds = { warmUp: 0, kept: 1 }
 

@@ -92,11 +92,10 @@ const make = (line: Line, name: string, library: string): string => {
     const named = makeNames(names)
     copyFiles(out, (code, file) => {
       const own = join(bench, file.replace(/\.js$/, ".four.mjs"))
+      if (existsSync(own)) return readFileSync(own, "utf8")
       const here = dirname(join(out, file))
-      return (existsSync(own) ? readFileSync(own, "utf8") : code).replace(
-        /"effect\/(\w+)"/g,
-        (specifier, module: string) =>
-          named.has(module) ? JSON.stringify(`./${relative(here, join(names, `${module}.js`))}`) : specifier
+      return code.replace(/"effect\/(\w+)"/g, (specifier, module: string) =>
+        named.has(module) ? JSON.stringify(`./${relative(here, join(names, `${module}.js`))}`) : specifier
       )
     })
   }

@@ -1,6 +1,6 @@
 /**
  * Jobs in the platform's workers, and their answers: the loop's services beside the platform's own, with the same unchanged runner
- * in the thread. Effect 3 only: on Effect 4 the platform has no WorkerManager, and RPC in its place.
+ * in the thread. Effect 3 only: see `workers.four.mjs`.
  */
 import { Worker as Thread } from "node:worker_threads"
 import * as Effect from "effect/Effect"
@@ -79,10 +79,8 @@ const contenders = (width: number, open: (worker: typeof Worker) => Open): Reado
 
 const what = "jobs in a worker of the platform's, and their answers"
 
-const onThree: ReadonlyArray<Case> = [
+export const workers: ReadonlyArray<Case> = [
   { name: "one after the other", what, n: 5_000, contenders: contenders(1, one) },
   { name: "64 at a time", what, n: 5_000, contenders: contenders(64, one) },
   { name: "a pool of two, 64 at a time", what, n: 5_000, contenders: contenders(64, pool) }
 ]
-
-export const workers: ReadonlyArray<Case> = "async" in Effect ? onThree : []
