@@ -18,7 +18,8 @@ import {
   losses,
   machines,
   type Named,
-  picture
+  picture,
+  unknown
 } from "./sections.js"
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(`../${relative}`, import.meta.url))
@@ -42,6 +43,8 @@ const runs = readdirSync(results)
   .map(({ named }) => named)
 const [first] = runs
 if (first === undefined) throw new Error(`there are no results in ${results}`)
+const lost = unknown(runs, goals)
+if (lost.length > 0) throw new Error(`no such row:\n${lost.join("\n")}`)
 const newest = runs.filter(({ name }) => name.startsWith("Node 24"))
 
 rmSync(plots, { recursive: true, force: true })

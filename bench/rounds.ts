@@ -41,26 +41,27 @@ const gathered = ({ library, n, name, ours }: Lane, samples: ReadonlyArray<Sampl
   }
 }
 
-/** Measures the lanes against each other. */
+/** Measures the lanes against each other. What another build of the library cannot do yet is left out, and said. */
 export const inTurns = async (
   lanes: ReadonlyArray<Lane>,
-  { kept, warmUp }: Rounds
+  { kept, warmUp }: Rounds,
+  leftOut: (name: string) => void = () => {}
 ): Promise<ReadonlyArray<Measured>> => {
-  const samples = lanes.map((): Array<Sample> => [])
+  const samples = new Map(lanes.map((lane) => [lane, Array<Sample>()]))
   for (let round = 0; round < warmUp + kept; round++)
     for (let turn = 0; turn < lanes.length; turn++) {
-      const at = (round + turn) % lanes.length
-      const lane = lanes[at] as Lane
-      let sample: Sample
+      const lane = lanes[(round + turn) % lanes.length] as Lane
+      const kept = samples.get(lane)
+      if (kept === undefined) continue
       try {
-        sample = await lane.sample()
+        const sample = await lane.sample()
+        if (round >= warmUp) kept.push(sample)
       } catch (cause) {
-        throw new Error(
-          `${lane.name}${lane.library === undefined ? "" : ` [${lane.library}]`}: ${String(cause)}`,
-          { cause }
-        )
+        const failure = `${lane.name}${lane.library === undefined ? "" : ` [${lane.library}]`}: ${String(cause)}`
+        if (lane.library === undefined || round > 0) throw new Error(failure, { cause })
+        samples.delete(lane)
+        leftOut(failure)
       }
-      if (round >= warmUp) samples[at]?.push(sample)
     }
-  return lanes.map((lane, at) => gathered(lane, samples[at] ?? []))
+  return [...samples].map(([lane, kept]) => gathered(lane, kept))
 }

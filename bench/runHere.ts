@@ -81,6 +81,7 @@ export const runHere = async (options: Options): Promise<number> => {
   const results: Array<CaseResult> = []
   const failures: Array<string> = []
   const failed = (error: unknown): void => void failures.push(String(error))
+  const leftOut = (what: string): void => console.log(`left out: ${what}`)
   const show = (result: CaseResult): void => {
     results.push(result)
     console.log(`${table(result, options.cpu)}\n`)
@@ -94,7 +95,7 @@ export const runHere = async (options: Options): Promise<number> => {
     const lanes = lanesOf(group, subject, builds, ({ loop }) => loops.has(loop), options.contender)
     const when = { date: new Date().toISOString(), load: load() }
     try {
-      const contenders = await inTurns(lanes, once ? ONCE : { ...FULL, kept: options.rounds })
+      const contenders = await inTurns(lanes, once ? ONCE : { ...FULL, kept: options.rounds }, leftOut)
       return { ...about, ...when, contenders }
     } catch (cause) {
       throw new Error(`${group} / ${name}: ${String(cause)}`, { cause })

@@ -48,6 +48,17 @@ const cell = (result: CaseResult | undefined, goal: Goal, library?: string): str
 const nameOf = ({ case: name, group, ours }: Goal): string =>
   `${group} / ${name}${ours === "effect-aio" ? "" : `: ${ours.replace(/^effect-aio, /, "")}`}`
 
+/** The goals that name a row which a measured case has not: they would be empty for ever. */
+export const unknown = (runs: ReadonlyArray<Named>, goals: ReadonlyArray<Goal>): ReadonlyArray<string> =>
+  runs.flatMap((named) =>
+    goals.flatMap((goal) => {
+      const result = caseOf(named, goal.group, goal.case)
+      return result === undefined || multiples(result, goal) !== undefined
+        ? []
+        : [`${named.name}: ${nameOf(goal)} against ${goal.peer}`]
+    })
+  )
+
 /** What is compared, on every pair of Node and Effect. */
 export const comparison = (runs: ReadonlyArray<Named>, goals: ReadonlyArray<Goal>): string =>
   table(

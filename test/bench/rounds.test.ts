@@ -28,14 +28,32 @@ describe("rounds of the benchmark", () => {
     expect(c?.p50).toEqual([5, 5])
   })
 
-  it("says who failed", async () => {
-    const broken: Lane = {
+  const broken = (library: string | undefined, after: number): Lane => {
+    let left = after
+    return {
       name: "it",
       ours: true,
-      library: "old",
+      library,
       n: 10,
-      sample: () => Promise.reject(new Error("wrong result"))
+      sample: async () => {
+        if (left-- === 0) throw new Error("wrong result")
+        return { wall: 1, cpu: 1 }
+      }
     }
-    await expect(inTurns([broken], { warmUp: 0, kept: 1 })).rejects.toThrow("it [old]: Error: wrong result")
+  }
+
+  it("says who failed", async () => {
+    const rounds = { warmUp: 0, kept: 2 }
+    await expect(inTurns([broken(undefined, 0)], rounds)).rejects.toThrow("it: Error: wrong result")
+    await expect(inTurns([broken("old", 1)], rounds)).rejects.toThrow("it [old]: Error: wrong result")
+  })
+
+  it("leaves out what another build cannot do, and says so", async () => {
+    const said: Array<string> = []
+    const found = await inTurns([...lanes([]), broken("old", 0)], { warmUp: 1, kept: 2 }, (what) =>
+      said.push(what)
+    )
+    expect(found.map(({ name }) => name)).toEqual(["a", "b", "c"])
+    expect(said).toEqual(["it [old]: Error: wrong result"])
   })
 })

@@ -9,7 +9,8 @@ import {
   growth,
   losses,
   type Named,
-  picture
+  picture,
+  unknown
 } from "../../bench/sections.js"
 import { measured, result } from "./results.js"
 
@@ -34,6 +35,13 @@ describe("the page of the benchmark", () => {
         "| fruit / apples | a peer | 0.50 (0.50) |  | 1.50 |"
       ].join("\n")
     )
+  })
+
+  it("finds a goal whose row there is not", () => {
+    expect(unknown([named], [goal, { ...goal, case: "not measured" }])).toEqual([])
+    expect(unknown([named], [{ ...goal, peer: "nobody" }])).toEqual([
+      "Node 24: fruit / apples against nobody"
+    ])
   })
 
   it("says what a build has been, and what it is", () => {
