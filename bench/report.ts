@@ -64,7 +64,7 @@ const texts = new Map([
   ["growth", growth(runs)],
   ["guarantees", costs(runs, "guarantees", "one call")],
   ["context", costs(runs, "context", "promises")],
-  ["import", costs(runs, "start", "import")],
+  ["import", costs(runs, "start", "import", "ms")],
   ["pictures", pictures.join("\n\n")]
 ])
 

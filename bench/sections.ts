@@ -142,8 +142,13 @@ export const growth = (runs: ReadonlyArray<Named>): string =>
     ])
   )
 
-/** Every row of one case, in microseconds of CPU time. */
-export const costs = (runs: ReadonlyArray<Named>, group: string, name: string): string => {
+/** Every row of one case, in CPU time. */
+export const costs = (
+  runs: ReadonlyArray<Named>,
+  group: string,
+  name: string,
+  unit: "µs" | "ms" = "µs"
+): string => {
   const labels = new Set(
     runs.flatMap((named) =>
       (caseOf(named, group, name)?.contenders ?? [])
@@ -154,10 +159,10 @@ export const costs = (runs: ReadonlyArray<Named>, group: string, name: string): 
   const us = (named: Named, label: string): string => {
     const result = caseOf(named, group, name)
     const row = result && rowOf(result, label)
-    return row === undefined ? "" : median(row.cpu).toPrecision(3)
+    return row === undefined ? "" : (median(row.cpu) / (unit === "ms" ? 1e3 : 1)).toPrecision(3)
   }
   const rows = [...labels].map((label) => [label, ...runs.map((named) => us(named, label))])
-  return table(["CPU time of one, in µs", ...runs.map(({ name }) => name)], rows)
+  return table([`CPU time of one, in ${unit}`, ...runs.map(({ name }) => name)], rows)
 }
 
 /** What was measured where. */
