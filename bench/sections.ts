@@ -187,9 +187,13 @@ export const machines = (runs: ReadonlyArray<Named>): string =>
 const kindOf = ({ name, ours }: Measured): Kind =>
   ours ? "ours" : /^(asyncio|uvloop)/.test(name) ? "other" : "peer"
 
+/** A case that says something beside something else. */
+const compares = ({ contenders, growth }: CaseResult): boolean =>
+  growth !== undefined || contenders.some(({ ours }) => !ours)
+
 /** One picture for a group of cases. */
 export const picture = ({ name, run }: Named, group: string): string | undefined => {
-  const cases = run.cases.filter((one) => one.group === group)
+  const cases = run.cases.filter((one) => one.group === group && compares(one))
   const inBytes = cases.every(({ measures }) => measures === "memory")
   return plot({
     title: `${group}, ${inBytes ? "bytes of one" : "time of one"}: ${name}`,

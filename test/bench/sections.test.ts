@@ -80,6 +80,7 @@ describe("the page of the benchmark", () => {
     expect(svg).toContain('<circle class="ours"')
     expect(svg).toContain('<circle class="other"')
     expect(picture(named, "vegetables")).toBeUndefined()
+    expect(picture(run(result([measured("effect-aio", [2])])), "fruit")).toBeUndefined()
   })
 
   it("fills the places of a page, and does nothing more the second time", () => {
