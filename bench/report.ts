@@ -9,6 +9,7 @@ import type * as Prettier from "prettier"
 import { goals } from "./goals.js"
 import { read } from "./results.js"
 import {
+  beside,
   changes,
   comparison,
   costs,
@@ -59,7 +60,8 @@ const pictures = groupsOf(first).flatMap((group) => {
 const texts = new Map([
   ["machines", machines(runs)],
   ["comparison", comparison(runs, goals)],
-  ["changes", changes(newest, goals)],
+  ["others", beside(first, ["asyncio", "uvloop", "Effection", "Bluebird"])],
+  ["changes", changes(newest, goals) || "It did not take part in these runs."],
   ["losses", losses(newest, goals)],
   ["growth", growth(runs)],
   ["guarantees", costs(runs, "guarantees", "one call")],

@@ -72,6 +72,25 @@ export const comparison = (runs: ReadonlyArray<Named>, goals: ReadonlyArray<Goal
     2
   )
 
+/**
+ * The library's first row of each case beside what begins with one of these names: multiples of CPU time, or of the median where
+ * operations are timed one by one.
+ */
+export const beside = ({ run }: Named, peers: ReadonlyArray<string>): string => {
+  const rows = run.cases.flatMap((result) => {
+    const [us] = oursOf(result)
+    const cells = peers.map((peer) => {
+      const it = result.contenders.find(({ name }) => name.startsWith(peer))
+      const cpu = result.measures !== "latency"
+      return us === undefined || it === undefined
+        ? ""
+        : two(ratio(decisive(us, result.measures, cpu), decisive(it, result.measures, cpu)))
+    })
+    return cells.some((one) => one !== "") ? [[`${result.group} / ${result.name}`, ...cells]] : []
+  })
+  return table(["case", ...peers], rows)
+}
+
 /** The other builds of the library that took part in a run. */
 const buildsOf = ({ run }: Named): ReadonlyArray<string> => [
   ...new Set(run.cases.flatMap(({ contenders }) => contenders.flatMap(({ library }) => library ?? [])))

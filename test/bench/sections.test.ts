@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import type { Goal } from "../../bench/goals.js"
 import type { CaseResult } from "../../bench/result.js"
 import {
+  beside,
   changes,
   comparison,
   costs,
@@ -35,6 +36,15 @@ describe("the page of the benchmark", () => {
         "| fruit / apples | a peer | 0.50 (0.50) |  | 1.50 |"
       ].join("\n")
     )
+  })
+
+  it("compares the first row with whom it is told, where they are", () => {
+    const alone = result([measured("effect-aio", [1])], { name: "pears" })
+    expect(
+      beside(run(...named.run.cases, alone), ["a peer", "nobody"])
+        .split("\n")
+        .slice(2)
+    ).toEqual(["| fruit / apples | 0.50 |  |"])
   })
 
   it("finds a goal whose row there is not", () => {
