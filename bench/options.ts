@@ -4,6 +4,12 @@ import { FULL } from "./rounds.js"
 import { LINES, type Line } from "./stage.js"
 
 export interface Options {
+  /** As they were given. */
+  readonly args: ReadonlyArray<string>
+  /** On every version of Node and both lines. */
+  readonly all: boolean
+  /** Under which name `all` keeps what it finds, if not the library's version. */
+  readonly release: string | undefined
   /** Ratios of CPU time, in place of wall time. */
   readonly cpu: boolean
   /** Which contenders of a case. */
@@ -25,6 +31,8 @@ export const optionsOf = (args: ReadonlyArray<string>): Options => {
     args: [...args],
     options: {
       cpu: { type: "boolean", default: false },
+      all: { type: "boolean", default: false },
+      release: { type: "string" },
       contender: { type: "string", default: "" },
       json: { type: "string" },
       library: { type: "string", multiple: true, default: [] },
@@ -34,12 +42,15 @@ export const optionsOf = (args: ReadonlyArray<string>): Options => {
       rounds: { type: "string", default: String(FULL.kept) }
     }
   })
-  const { contender, cpu, json, library, line, only, quick } = values
+  const { all, contender, cpu, json, library, line, only, quick, release } = values
   if (!isLine(line)) throw new RangeError(`--line is 3 or 4, not ${line}`)
   const rounds = Number(values.rounds)
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new RangeError(`--rounds is 1 or more, not ${values.rounds}`)
   return {
+    args,
+    all,
+    release,
     cpu,
     contender: new RegExp(contender, "i"),
     json,

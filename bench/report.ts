@@ -1,11 +1,12 @@
 /**
- * `npm run bench:report`: fills the generated parts of `docs/performance.md` from the results of the library's version, and draws
- * a picture for each group. Done twice, it changes nothing.
+ * `npm run bench:report [-- RELEASE]`: fills the generated parts of `docs/performance.md` from the results of a release, the library's
+ * version unless it is told, and draws a picture for each group. Done twice, it changes nothing.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import type * as Prettier from "prettier"
+import { releaseOf } from "./all.js"
 import { goals } from "./goals.js"
 import { read } from "./results.js"
 import {
@@ -25,7 +26,7 @@ import {
 
 const pathOf = (relative: string): string => fileURLToPath(new URL(`../${relative}`, import.meta.url))
 
-const { version } = JSON.parse(readFileSync(pathOf("../package.json"), "utf8")) as { version: string }
+const version = releaseOf(process.argv[2])
 const page = pathOf("../docs/performance.md")
 const results = pathOf(`results/${version}`)
 const plots = `${results}/plots`
