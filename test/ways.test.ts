@@ -40,7 +40,7 @@ type Part = readonly ["decides" | "hands on", string]
 const value: Readonly<Record<string, Part>> = {
   "Adapter/fromAio.ts": ["hands on", "this function, with these arguments"],
   "Adapter/task/runTask.ts": ["decides", "whose error it is: the work's, or a mistake of the program"],
-  "Loop/fiber/Wait.ts": ["hands on", "parks the fiber; what the end means is told to it"],
+  ...(line === 3 ? { "effect/threeWait.ts": ["hands on", "parks the fiber, in one of its operations"] } : {}),
   "Loop/fiber/Outcome.ts": ["decides", "what the end of the task is to the fiber"],
   [`effect/${line === 3 ? "three" : "four"}.ts`]: [
     "hands on",
@@ -55,6 +55,10 @@ const value: Readonly<Record<string, Part>> = {
 }
 
 const interruption: Readonly<Record<string, Part>> = {
+  ...(line === 3
+    ? { "effect/threeWait.ts": ["hands on", "that the fiber was told, to what it waits for"] }
+    : {}),
+  "Adapter/task/runTask.ts": ["hands on", "the task to the join"],
   "Adapter/task/join.ts": ["decides", "that the fiber waits, and for how long"],
   "Loop/fiber/Wait.ts": ["hands on", "the end of the wait, and of the join"],
   "Loop/fiber/SlowJoin.ts": ["decides", "when a join that takes long is told of"],
@@ -95,9 +99,9 @@ describe("the way of a call", () => {
     expectWay(files, value, { files: 11, deciding: 5 })
   })
 
-  it("interrupting fromAio(fn)(x) while fn awaits loop.sleep passes at most 13 files of which 5 decide", async () => {
+  it("interrupting fromAio(fn)(x) while fn awaits loop.sleep passes at most 15 files of which 5 decide", async () => {
     const { awaited, cancelled, files } = (await ways).interruption
     expect({ awaited, cancelled }).toEqual({ awaited: ["<Future pending>"], cancelled: true })
-    expectWay(files, interruption, { files: 13, deciding: 5 })
+    expectWay(files, interruption, { files: 15, deciding: 5 })
   })
 })

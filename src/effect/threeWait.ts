@@ -23,6 +23,8 @@ type Current = Fiber.RuntimeFiber<unknown, unknown> & {
   currentRuntimeFlags: RuntimeFlags.RuntimeFlags
   _asyncInterruptor?: ((exit: unknown) => void) | null
   pushStack?: (frame: unknown) => void
+  /** What it was told, and has not looked at. */
+  readonly _queue?: ReadonlyArray<unknown>
 }
 
 /** An operation of a fiber, as its constructors fill it in. */
@@ -67,8 +69,12 @@ export const threeWait = (current: () => object | undefined): Seam["waitFor"] =>
     wait.failed ? failure(fiber, wait) : wait.outcome()
 
   const suspended = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
+    // Told as it began: it would end before the operation, and nobody would own what has begun.
+    const told = fiber._queue?.length !== 0
+    if (told) mask(fiber)
     const operation = new Primitive("Async")
     operation.effect_instruction_i0 = (resume: (effect: AnyEffect) => void): void => {
+      if (told && !Cause.isEmpty(reason(fiber))) return resume(interrupted(fiber, wait))
       let resumed = false
       fiber._asyncInterruptor = () => {
         if (resumed) return

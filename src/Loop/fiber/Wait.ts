@@ -5,31 +5,13 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import {
-  callback,
-  type Held,
-  heldFor,
-  restoresAsyncContext,
-  sequentialCauses,
-  unlessTold
-} from "../../effect.js"
-import { copyContext, unmarked } from "../host/AsyncContext.js"
+import { callback, type Held, heldFor, sequentialCauses, unlessTold } from "../../effect.js"
+import { contextOfWait, resumeIn } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import type { Future } from "../kernel/Future.js"
 import type { Context } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
-
-/**
- * The async-local state in which the fiber that begins to wait is to be resumed; `captured` is that state, where it was captured
- * already. A fiber of Effect 4 sees to that itself; one of Effect 3 takes on whatever state it is resumed under.
- */
-export const contextOfWait = (loop: BaseEventLoop, captured?: Context): Context | undefined =>
-  loop.host.contexts.tracks && !restoresAsyncContext ? (captured ?? copyContext()) : undefined
-
-/** Resumes a fiber in what `contextOfWait` gave when it began to wait. */
-export const resumeIn = (context: Context | undefined, resume: () => void): void =>
-  context === undefined ? unmarked(resume) : context.run(resume)
 
 /** Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. */
 export class Waiting implements Runnable {
@@ -39,7 +21,7 @@ export class Waiting implements Runnable {
     loop: BaseEventLoop,
     private readonly resume: () => void
   ) {
-    this.#context = contextOfWait(loop)
+    this.#context = contextOfWait(loop.host.contexts)
   }
 
   run(): void {

@@ -5,6 +5,7 @@
  * callback or step is on the stack, as a mark of our own in the async-local state after an `await`. How they travel is
  * Node's affair: `FrameContext.ts` where it has frames, `ResourceContext.ts` elsewhere.
  */
+import { restoresAsyncContext } from "../../effect.js"
 import { enter, enterHandle, setAmbient, slot } from "../kernel/current.js"
 import { framesWay } from "./FrameContext.js"
 import { hasFrames } from "./Mark.js"
@@ -120,3 +121,13 @@ export const runDetached = <A>(loop: object, f: () => A): A => way.detached(loop
  * @since 0.1.0
  */
 export const copyContext = (): Context => way.capture(ownerNow())
+
+/**
+ * The async-local state in which the fiber that begins to wait is to be resumed. A fiber of Effect 4 sees to that itself; one of Effect 3 takes on whatever state it is resumed under.
+ */
+export const contextOfWait = (contexts: Contexts): Context | undefined =>
+  contexts.tracks && !restoresAsyncContext ? copyContext() : undefined
+
+/** Resumes a fiber in what `contextOfWait` gave when it began to wait. */
+export const resumeIn = (context: Context | undefined, resume: () => void): void =>
+  context === undefined ? unmarked(resume) : context.run(resume)

@@ -237,11 +237,6 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     return true
   }
 
-  /** @internal The async-local state of who has made it; `undefined` also where its steps have changed that since. */
-  get _context(): Context | undefined {
-    return this.#generator === undefined ? this.#context : undefined
-  }
-
   /** @internal Reports call a task that nobody has named by what it does: its number says nothing to who reads them. */
   override get _name(): string {
     return this.#name === undefined ? workName(this.#body) : oneLine(this.#name)

@@ -1,7 +1,7 @@
 /**
  * Every adapter, stopped at every moment: before the start, while waiting, in cleanup, afterwards, and refusing.
  *
- * Covers: join, runTask
+ * Covers: join, runTask, Runner
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, type Scope } from "effect"
