@@ -38,6 +38,45 @@ export const checkCallback = (what: string, callback: unknown, strict: boolean):
   throw new TypeError(`coroutines cannot be used with ${what}: give ${functionName(callback)} to createTask`)
 }
 
+// Not methods: an object of a class with private ones carries a mark of that, and there is one for every callback.
+
+const reportOf = (
+  handle: Handle,
+  message: string,
+  exception: unknown,
+  kind: ReportKind = "callback"
+): void => {
+  const { sourceTraceback } = handle
+  handle._scheduler.callExceptionHandler({
+    kind,
+    message,
+    exception,
+    handle,
+    ...(sourceTraceback === undefined ? {} : { sourceTraceback })
+  })
+}
+
+/**
+ * The callback goes on, as an async function does: when it fails, that is an exception in it as any other. Its end is
+ * waited for by nobody. A Future of a loop tells of its own failure, to whoever has it.
+ */
+const follow = (
+  handle: Handle,
+  callback: unknown,
+  args: ReadonlyArray<unknown> | undefined,
+  returned: object
+): void => {
+  if (!isThenable(returned) || FUTURE in returned) return
+  const failed = (exception: unknown): void => {
+    // Cancelled, or its loop was closed under it: nobody's accident.
+    if (isCancelledError(exception) || isLoopClosedError(exception)) return
+    const text = describeCall(callback, args ?? [])
+    if (!handle._scheduler.isClosed()) reportOf(handle, `Exception in callback ${text}`, exception)
+    else reportOf(handle, `Exception in callback ${text} after its loop was closed`, exception, "late")
+  }
+  returned.then(undefined, failed)
+}
+
 /**
  * A callback that the loop will run once, returned by `callSoon` and its relatives.
  *
@@ -129,7 +168,7 @@ export class Handle implements Runnable {
 
   /** @internal Its context could not be entered. */
   _threw(exception: unknown): void {
-    this.#report(`The context of callback ${functionName(this.#callback)} could not be entered`, exception)
+    reportOf(this, `The context of callback ${functionName(this.#callback)} could not be entered`, exception)
   }
 
   /** @internal Calls the callback; the host has made its async-local state visible. Never throws. */
@@ -139,38 +178,11 @@ export class Handle implements Runnable {
     try {
       const returned = args === undefined ? callback() : callback(...args)
       // Nearly no callback returns anything.
-      if (typeof returned === "object" && returned !== null) this.#follow(callback, args, returned)
+      if (typeof returned === "object" && returned !== null) follow(this, callback, args, returned)
     } catch (exception) {
       // Still inside the callback's own context, so that the exception handler sees it too.
-      this.#report(`Exception in callback ${describeCall(callback, args ?? [])}`, exception)
+      reportOf(this, `Exception in callback ${describeCall(callback, args ?? [])}`, exception)
     }
-  }
-
-  /**
-   * The callback goes on, as an async function does: when it fails, that is an exception in it as any other. Its end is
-   * waited for by nobody. A Future of a loop tells of its own failure, to whoever has it.
-   */
-  #follow(callback: unknown, args: ReadonlyArray<unknown> | undefined, returned: object): void {
-    if (!isThenable(returned) || FUTURE in returned) return
-    const failed = (exception: unknown): void => {
-      // Cancelled, or its loop was closed under it: nobody's accident.
-      if (isCancelledError(exception) || isLoopClosedError(exception)) return
-      const text = describeCall(callback, args ?? [])
-      if (!this._scheduler.isClosed()) this.#report(`Exception in callback ${text}`, exception)
-      else this.#report(`Exception in callback ${text} after its loop was closed`, exception, "late")
-    }
-    returned.then(undefined, failed)
-  }
-
-  #report(message: string, exception: unknown, kind: ReportKind = "callback"): void {
-    const sourceTraceback = this.sourceTraceback
-    this._scheduler.callExceptionHandler({
-      kind,
-      message,
-      exception,
-      handle: this,
-      ...(sourceTraceback === undefined ? {} : { sourceTraceback })
-    })
   }
 
   /** @internal What `toString` says between the class name and the callback. */
