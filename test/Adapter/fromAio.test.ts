@@ -33,6 +33,53 @@ const interruptedOnly = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
 
 describe("fromAio of a function", () => {
+  it.live(
+    "J9 L1 is called at once where the loop is idle, and after what is queued before it where it is not",
+    () =>
+      scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const log: Array<string> = []
+          const say = fromAio((what: string) => void log.push(`${what} on ${String(currentFlavor())}`))
+          const before = Effect.sync(() => void log.push("before"))
+          yield* settle
+          // Nothing of the loop's, and no other fiber, comes between the two.
+          yield* Effect.all([before, say("idle")], { concurrency: 1 })
+          expect(log.splice(0)).toEqual(["before", "idle on aio"])
+          loop.callSoon(() => log.push("queued"))
+          yield* say("busy")
+          expect(log).toEqual(["queued", "busy on aio"])
+        })
+      )
+  )
+
+  it.live("L1 lets timers and I/O have their turn, however many calls come one after the other", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const value = fromAio((i: number) => i)
+        let immediates = 0
+        let timers = 0
+        const count = () => {
+          immediates++
+          pending = setImmediate(count)
+        }
+        let pending = setImmediate(count)
+        const every = () => {
+          timers++
+          timer = loop.callLater(1, every)
+        }
+        let timer = loop.callLater(1, every)
+        const start = loop.time()
+        for (let i = 0; loop.time() - start < 60; i++) yield* value(i)
+        clearImmediate(pending)
+        timer.cancel()
+        expect(immediates).toBeGreaterThan(0)
+        expect(timers).toBeGreaterThan(3)
+      })
+    )
+  )
+
   it.live("runs an aio function on the loop and gives its value (bridge-001)", () =>
     scoped(
       Effect.gen(function* () {
