@@ -179,6 +179,29 @@ describe("stop and waitStopped", () => {
     })
   )
 
+  it.live("say nothing of work that a fiber has abandoned, which nobody waits for (C3)", () =>
+    Effect.gen(function* () {
+      const { exceptionHandler, reports } = collecting()
+      yield* scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          let open = (): void => {}
+          const gate = new Promise<void>((resolve) => (open = resolve))
+          const stubborn = fromAio(() => gate, { onInterrupt: "abandon" })
+          const fiber = yield* Effect.fork(stubborn())
+          yield* settle
+          yield* Fiber.interrupt(fiber)
+          loop.stop()
+          yield* Loop.waitStopped
+          expect(reports).toEqual([])
+          open()
+          yield* fromAio(() => 1)()
+        }),
+        { exceptionHandler }
+      )
+    })
+  )
+
   it.live("with nobody waiting say nothing (C3)", () =>
     Effect.gen(function* () {
       const { exceptionHandler, reports } = collecting()

@@ -88,6 +88,8 @@ class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
     const task = this.#task as Task<unknown>
     this.#resume = resume
     this.#context = contextOfWait(this.loop.host.contexts)
+    // The loop settles those of its list when it closes; one that a task factory has made need not be there.
+    if (!task._listed) return task._await(this)
     task._fiberWaits = true
     task._add(this)
   }
@@ -105,6 +107,7 @@ class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
     const task = this.#task
     if (task === undefined) return Effect.void
     return Effect.suspend(() => {
+      task._fiberWaits = false
       task._remove(this)
       return cancelAndJoin(this.loop, reportNameOf, this.runner.onInterrupt, task)
     })
