@@ -97,8 +97,8 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  *   outside of the loop, so it has no signal to heed.
  * - an AsyncDisposable or Disposable: a scoped Effect, whose Scope disposes it in the loop and waits.
  *
- * **Flavor** Effect. Starts: once per run, here and now where the loop is idle, else in its next pass. Cancel: interruption cancels the task, and the
- * fiber ends when that has ended. Loop closed: fails with LoopClosedError.
+ * **Flavor** Effect. Starts: once per run, here and now where the loop is idle, else in its next pass. Cancel:
+ * interruption cancels the task, and the fiber ends when that has ended. Loop closed: fails with LoopClosedError.
  *
  * **Gotchas**
  * - A call that takes no signal is stopped by what its `cancel` does: `fromAio(call, { cancel: () => page.close() })`.
