@@ -57,8 +57,9 @@ export const inTurns = async (
         const sample = await lane.sample()
         if (round >= warmUp) kept.push(sample)
       } catch (cause) {
-        const failure = `${lane.name}${lane.library === undefined ? "" : ` [${lane.library}]`}: ${String(cause)}`
-        if (lane.library === undefined || round > 0) throw new Error(failure, { cause })
+        const { library, name } = lane
+        const failure = `${name}${library === undefined ? "" : ` [${library}]`}: ${String(cause)}`
+        if (library === undefined || round > 0) throw new Error(failure, { cause })
         samples.delete(lane)
         leftOut(failure)
       }

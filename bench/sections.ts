@@ -3,7 +3,7 @@ import type { Goal } from "./goals.js"
 import { bytes, type Kind, plot, type Row, time } from "./plot.js"
 import type { CaseResult, Measured, Run } from "./result.js"
 import { decisive, growthOf, median, quantile, ratio } from "./statistics.js"
-import { labelOf, oursOf } from "./table.js"
+import { buildOf, labelOf, oursOf } from "./table.js"
 
 /** A run, and what it is called in the tables. */
 export interface Named {
@@ -21,7 +21,7 @@ const caseOf = ({ run }: Named, group: string, name: string): CaseResult | undef
   run.cases.find((one) => one.group === group && one.name === name)
 
 const rowOf = (result: CaseResult, name: string, library?: string): Measured | undefined =>
-  result.contenders.find((one) => one.name === name && one.library === library)
+  result.contenders.find((one) => one.name === name && buildOf(one) === library)
 
 const two = (value: number): string => (value >= 10 ? value.toFixed(0) : value.toFixed(2))
 

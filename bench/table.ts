@@ -52,12 +52,15 @@ const beside = (
     cell: (it) =>
       it === one ||
       !contenders.includes(it) ||
-      (it.ours && (it.library === undefined || it.name !== one.name))
+      (it.ours && (buildOf(it) === undefined || it.name !== one.name))
         ? ""
         : ratio(decisive(one, measures, cpu), decisive(it, measures, cpu)).toFixed(2)
   }))
 
 const letter = (at: number): string => String.fromCharCode(97 + at)
+
+/** The build that a row is of, where it is not the one that is measured. */
+export const buildOf = ({ library }: Measured): string | undefined => library
 
 /** The row's name, with the build it is of. */
 export const labelOf = ({ library, name }: Measured): string =>
