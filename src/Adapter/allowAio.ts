@@ -46,7 +46,7 @@ import {
 } from "./task/options.js"
 import { reportNameOf } from "./task/Runner.js"
 import { guarded, refuseEffect } from "./task/runTask.js"
-import type { Home } from "../Loop/ports.js"
+import type { Home, Origin } from "../Loop/ports.js"
 
 /**
  * What `$` gives: aio work that begins when it is `yield*`ed, and whose value that is.
@@ -110,6 +110,7 @@ class Program {
   state: FiberState
   /** The Cause behind the error that has left the body, where an Effect of it failed with that. */
   escaped: Cause.Cause<unknown> | undefined
+  private readonly origin: Origin
   readonly #causes = new WeakMap<object, Cause.Cause<unknown>>()
   /** The last error of an Effect that is no object, which `#causes` cannot hold. */
   #last: { readonly error: unknown; readonly cause: Cause.Cause<unknown> } | undefined
@@ -118,11 +119,12 @@ class Program {
     private readonly loop: Home,
     private readonly name: string,
     private readonly body: ($: AllowAio) => unknown,
-    private readonly context: Context.Context<never>,
+    context: Context.Context<never>,
     private readonly graft: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>,
     private readonly initial: FiberState
   ) {
     this.state = initial
+    this.origin = { home: loop, contextFor: () => context, state: loop._base }
   }
 
   /** Hands to the caller what the Effects have changed in the fiber-local state. */
@@ -188,7 +190,7 @@ class Program {
       this.loop,
       task,
       this.state,
-      () => this.loop._effectAsFuture("allowAio", whole, { name: this.name }, () => this.context),
+      () => this.loop._effectAsFuture("allowAio", whole, { name: this.name }, this.origin),
       undefined
     )
     const exit = (yield future) as Exit.Exit<unknown, unknown>

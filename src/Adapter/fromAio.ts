@@ -12,6 +12,7 @@ import { rememberGiver } from "../Loop/kernel/sites.js"
 import type { CoroutineValue } from "../Loop/kernel/Task.js"
 import type { Loop } from "../Loop/Loop.js"
 import { aioError } from "../Loop/fiber/Outcome.js"
+import { keepsShape } from "../Loop/fiber/shapes.js"
 import { runAioFuture } from "./runAio.js"
 import { type AsyncItems, type CloseItems, isAsyncItems, Source } from "./reading/Source.js"
 import {
@@ -36,7 +37,7 @@ import {
 } from "./task/options.js"
 import { runPromise } from "./task/runPromise.js"
 import type { AioFunction, Runner } from "./task/Runner.js"
-import { guarded, runTask } from "./task/runTask.js"
+import { guarded, idleRunner, runTask } from "./task/runTask.js"
 
 /**
  * A wrapped aio function: the same parameters and `this`, returning an Effect. One that can be called without
@@ -245,3 +246,7 @@ class AioCall extends EffectAndStream<unknown, unknown, Loop> {
     })
   }
 }
+
+keepsShape(
+  () => new AioCall({ ...idleRunner, chunkSize: 1, close: undefined, streams: false }, undefined, [])
+)

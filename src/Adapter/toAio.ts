@@ -10,8 +10,10 @@ import { describeValue, workName } from "../Loop/kernel/describe.js"
 import type { Future } from "../Loop/kernel/Future.js"
 import type { Loop } from "../Loop/Loop.js"
 import { useExchanges } from "../Loop/server/request/requestOfCall.js"
+import type { EffectOptions } from "../Loop/ports.js"
 import { checkOptions, givenName } from "./task/options.js"
 import { callName, exchangeOf, promiseOf, serveCall } from "./server/calls.js"
+import type { Starter } from "./visit/capture.js"
 import { captureFor } from "./visit/owned.js"
 import { type AioDisposable, toDisposable } from "./visit/toDisposable.js"
 import { type AioIterable, toIterable } from "./visit/toIterable.js"
@@ -196,27 +198,39 @@ const toFunction = (
   const { promise = false, scoped = false, signal } = options
   const name = givenName(options) ?? workName(fn)
   const captured = captureFor<unknown>(name, options)
-  return Effect.map(
-    scoped ? Effect.tap(captured, () => requestsAsked) : captured,
-    ({ interrupt, loop, start }) =>
-      function (this: unknown, ...args: Array<never>): unknown {
-        const exchange = scoped ? exchangeOf(args) : undefined
-        const called = callName(name, exchange)
-        const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))
-        const begin = (): Future<unknown> => {
-          try {
-            const chosen = typeof signal === "function" ? signal(...args) : signal
-            return start(scoped ? Effect.scoped(effect) : effect, { name: called, signal: chosen })
-          } catch (error) {
-            // Foreign code calls this: it is told as it would be of any other failure.
-            return failed(loop, error)
-          }
-        }
-        const future = begin()
-        if (exchange !== undefined && interrupt !== undefined) serveCall(exchange, called, future, interrupt)
-        return promise ? promiseOf(loop, future, exchange) : future
+  return Effect.map(scoped ? Effect.tap(captured, () => requestsAsked) : captured, (starter) => {
+    const { interrupt, loop } = starter
+    const same: EffectOptions = { name, signal: typeof signal === "function" ? undefined : signal }
+    return function (this: unknown, ...args: Array<never>): unknown {
+      const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))
+      const exchange = scoped ? exchangeOf(args) : undefined
+      const called = exchange === undefined ? same : { ...same, name: callName(name, exchange) }
+      const future = begin(
+        starter,
+        scoped ? Effect.scoped(effect) : effect,
+        called,
+        typeof signal === "function" ? () => signal(...args) : undefined
+      )
+      if (exchange !== undefined && interrupt !== undefined) {
+        serveCall(exchange, callName(name, exchange), future, interrupt)
       }
-  )
+      return promise ? promiseOf(loop, future, exchange) : future
+    }
+  })
+}
+
+/** Foreign code calls this: it is told of what is wrong as it would be of any other failure. */
+const begin = (
+  { loop, start }: Starter<unknown>,
+  effect: Effect.Effect<unknown, unknown, unknown>,
+  options: EffectOptions,
+  choose: (() => AbortSignal | undefined) | undefined
+): Future<unknown> => {
+  try {
+    return start(effect, choose === undefined ? options : { ...options, signal: choose() })
+  } catch (error) {
+    return failed(loop, error)
+  }
 }
 
 /** As long as its Scope is open, servers say in async-local state which request they tell of. */

@@ -2,7 +2,7 @@
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import { contextOf, type FiberState, type LoopClock } from "../effect.js"
-import { checkEffect, checkSignal, startBackground, EffectFuture } from "./fiber/Fibers.js"
+import { checkEffect, checkSignal, startBackground, EffectFuture, originOf } from "./fiber/Fibers.js"
 import { addLate } from "./fiber/late.js"
 import { inside, isInside } from "./host/Inside.js"
 import { rememberSite } from "./kernel/sites.js"
@@ -24,7 +24,7 @@ import { closeIterators } from "./closing/Crossing.js"
 import { leftoversOf, tableOf } from "./closing/Leftovers.js"
 import { releaseCapabilities } from "./closing/phases.js"
 import { remember } from "./closing/told.js"
-import type { ContextFor, EffectOptions, Home, LoopFiber, OpenCrossing, Registered } from "./ports.js"
+import type { EffectOptions, Home, LoopFiber, OpenCrossing, Origin, Registered } from "./ports.js"
 
 /** What a loop holds of the Effect side, and what the kernel counts. */
 export interface EffectLoopStatistics extends KernelStatistics {
@@ -68,6 +68,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   #crash: LoopCrash | undefined
   readonly #stopListeners = new Set<() => void>()
   #stopAsked = false
+  #origin: Origin | undefined
   #provided: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
 
   /** @internal */
@@ -111,27 +112,28 @@ export class EffectLoop extends BaseEventLoop implements Home {
    * await loop.close()
    */
   effectAsFuture<A, E>(effect: Effect.Effect<A, E, Loop>, options: EffectOptions = {}): Future<A> {
-    const future = this._effectAsFuture("effectAsFuture", provided(effect), options, (caller) =>
-      contextOf(caller ?? this._base)
+    const future = this._effectAsFuture(
+      "effectAsFuture",
+      provided(effect),
+      options,
+      (this.#origin ??= originOf(this))
     )
     if (this.getDebug()) rememberSite(future, this.effectAsFuture)
     return future
   }
 
-  /** @internal `state` is what the fiber starts with where no fiber has called the aio code. */
+  /** @internal */
   _effectAsFuture<A, E>(
     what: string,
     effect: Effect.Effect<A, E>,
-    options: EffectOptions,
-    contextFor: ContextFor,
-    state: FiberState = this._base
+    { name = "effect", signal }: EffectOptions,
+    origin: Origin
   ): Future<A> {
     checkEffect(what, effect)
-    checkSignal(what, options.signal)
+    checkSignal(what, signal)
     if (this._parks(what)) return new Future<A>(this)
     this._refuse(what)
-    const provide: ContextFor = (caller) => this._provide(contextFor(caller))
-    return new EffectFuture<A>(this, options.name ?? "effect", effect, provide, state, options.signal)
+    return new EffectFuture<A>(origin, { name }, effect, signal)
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   keepsInterruptions,
   layerContext,
   layerScoped,
+  type LoopClock,
   loopClock,
   prettyLogs,
   pulled,
@@ -23,6 +24,7 @@ import { type Bind, bindTo } from "./fiber/bind.js"
 import { isThenable } from "./kernel/adopt.js"
 import { describeValue } from "./kernel/describe.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
+import { EffectLoop } from "./EffectLoop.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
@@ -42,6 +44,8 @@ import { checkSignalType } from "./signals/signalNames.js"
 import { signalsOf } from "./signals/Signals.js"
 import type { SubprocessOptions } from "./process/SubprocessOptions.js"
 import { supervise } from "./closing/Supervise.js"
+import { keepFiberShapes } from "./fiber/shapes.js"
+import { idleHost } from "./kernel/shapes.js"
 import { Waiting } from "./fiber/Wait.js"
 
 export type { LoopOptions } from "./Settings.js"
@@ -89,6 +93,20 @@ const defaultReport =
     }
   }
 
+/** A loop that does nothing. */
+const idleLoop = (): EffectLoop => {
+  const clock: LoopClock = { live: true, now: () => 0.5, after: () => () => {} }
+  return new EffectLoop(
+    idleHost,
+    { name: "idle" },
+    Effect.runSync(fiberState),
+    (context) => context,
+    clock,
+    0,
+    0
+  )
+}
+
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
 export const assemble = <L extends EventLoop>(
   Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
@@ -100,6 +118,7 @@ export const assemble = <L extends EventLoop>(
     const clock = yield* loopClock
     const state = yield* fiberState
     const report = defaultReport(() => loop, crashesOn)
+    keepFiberShapes(idleLoop)
     const host = new NodeHost(clock, options.asyncContext ?? true, report)
     const loop: L = new Class(
       host,

@@ -46,6 +46,14 @@ export interface EffectOptions {
 /** Decides the Context of a new fiber from the state of the fiber that called the aio code, if one did. */
 export type ContextFor = (caller: FiberState | undefined) => Context.Context<never>
 
+/** Where the fibers of one wrapped function come from. */
+export interface Origin {
+  readonly home: Home
+  readonly contextFor: ContextFor
+  /** What a fiber starts with where no fiber has called the aio code. */
+  readonly state: FiberState
+}
+
 /** What has a row of its own in a report. */
 export interface Described {
   describe(): Leftover
@@ -199,13 +207,12 @@ export interface Home extends BaseEventLoop {
   _onStopped(f: () => void): () => void
   /** @internal The Context of a fiber of this loop. */
   _provide(context: Context.Context<never>): Context.Context<never>
-  /** @internal Starts an Effect, for the call that is named `what`; `state` is for where no fiber has called. */
+  /** @internal Starts an Effect, for the call that is named `what`. */
   _effectAsFuture<A, E>(
     what: string,
     effect: Effect.Effect<A, E>,
     options: EffectOptions,
-    contextFor: ContextFor,
-    state?: FiberState
+    origin: Origin
   ): Future<A>
   /** @internal Whether a fiber in this state was started on this loop, or by one that was. */
   _owns(fiber: FiberState): boolean

@@ -7,6 +7,7 @@ import { contextOfWait, resumeIn } from "../../Loop/host/AsyncContext.js"
 import type { Context } from "../../Loop/kernel/Context.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
+import { keepsShape } from "../../Loop/fiber/shapes.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Coroutine, Task } from "../../Loop/kernel/Task.js"
 import { Loop } from "../../Loop/Loop.js"
@@ -118,6 +119,19 @@ class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
     if (this.#resume !== undefined) resumeIn(this.#context, this.#resume)
   }
 }
+
+const nothing = (): void => {}
+
+/** Of the objects that are kept, which nobody runs. */
+export const idleRunner = {
+  name: undefined,
+  body: nothing,
+  mapError: nothing,
+  onInterrupt: { mode: "join", grace: undefined, stoppable: false },
+  stops: { cancel: undefined, cancelled: undefined }
+} as const
+
+keepsShape((loop) => new TaskWait(loop, nothing, idleRunner))
 
 /** Starts a coroutine in the loop and waits for it. To be called in the fiber that runs the Effect next. */
 export const runTask = <A, E>(

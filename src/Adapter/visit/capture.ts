@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { contextOf, type FiberState, fiberState, mergeContext } from "../../effect.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import type { EffectOptions, Home } from "../../Loop/ports.js"
+import type { EffectOptions, Home, Origin } from "../../Loop/ports.js"
 
 /** Starts Effects in a fiber of their own, with what was captured. */
 export interface Starter<R> {
@@ -30,10 +30,11 @@ export const capture = <R>(): Effect.Effect<Starter<R>, never, R | Loop> =>
       if (last?.callers !== callers) last = { callers, merged: mergeContext(callers, captured) }
       return last.merged
     }
+    const origin: Origin = { home: loop, contextFor, state }
     return {
       loop,
       start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions): Future<A> =>
         // What R asks for is in `captured`, which every one of these fibers starts with.
-        loop._effectAsFuture("toAio", effect as Effect.Effect<A, E>, options, contextFor, state)
+        loop._effectAsFuture("toAio", effect as Effect.Effect<A, E>, options, origin)
     }
   })

@@ -16,8 +16,9 @@ import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context as AsyncContext } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
-import type { ContextFor, Home, Leftover, LoopFiber } from "../ports.js"
+import type { Home, Leftover, LoopFiber, Origin } from "../ports.js"
 import { backgroundFailure, isOurs, settleWithExit } from "./Outcome.js"
+import { keepsShape } from "./shapes.js"
 import { Waiting } from "./Wait.js"
 
 /** Throws `TypeError` for what is no Effect, before anything is scheduled; `what` is the call that was given it. */
@@ -40,6 +41,11 @@ export interface Named {
   readonly name: string
   /** Called once, before the fiber is interrupted: by whom, the one who is told may know. Never throws. */
   readonly told?: () => void
+}
+
+/** Who hears of the end of a fiber. */
+export interface Owner<A, E> {
+  ended(exit: Exit.Exit<A, E>): void
 }
 
 /** One fiber of a loop, while it runs. */
@@ -110,24 +116,30 @@ export class RunningEffect implements LoopFiber {
   }
 }
 
-/**
- * Forks in the state of the fiber that called the aio code, or the loop's own; reports the end through `onEnd`, and
- * gives what can be interrupted, or nothing if it has ended already.
- */
+/** For an Effect that was wrapped nowhere: the Context is that of the fiber that called, or the loop's own. */
+export const originOf = (home: Home): Origin => ({
+  home,
+  contextFor: (caller) => contextOf(caller ?? home._base),
+  state: home._base
+})
+
+/** Forks in the state of the fiber that called the aio code, or in that of the origin: `startIn`. */
 const start = <A, E>(
-  home: Home,
-  name: string,
+  { contextFor, home, state }: Origin,
+  named: Named,
   effect: Effect.Effect<A, E>,
-  contextFor: ContextFor,
-  state: FiberState,
   future: Future<unknown> | undefined,
-  onEnd: (exit: Exit.Exit<A, E>) => void
+  owner: Owner<A, E>
 ): RunningEffect | undefined => {
   const caller = slot.owner as FiberState | undefined
-  return startIn(home, { name }, effect, caller ?? state, contextFor(caller), future, onEnd)
+  const context = home._provide(contextFor(caller))
+  return startIn(home, named, effect, caller ?? state, context, future, owner)
 }
 
-/** `start` in a state and a Context that are given, whoever calls. */
+/**
+ * Forks in a state and a Context that are given, whoever calls; tells its owner of its end, and gives what can be interrupted,
+ * or nothing if it has ended already.
+ */
 export const startIn = <A, E>(
   home: Home,
   named: Named,
@@ -135,72 +147,67 @@ export const startIn = <A, E>(
   state: FiberState,
   context: Context<never>,
   future: Future<unknown> | undefined,
-  onEnd: (exit: Exit.Exit<A, E>) => void
+  owner: Owner<A, E>
 ): RunningEffect | undefined => {
   // Listed before its first steps: they may close the loop, or resume somebody who does.
   const running = new RunningEffect(home, named, future)
-  const forked = runDetached(home, () => {
-    const fiber = forkWith(effect, state, context)
-    const exit = poll(fiber)
-    return exit === undefined
-      ? { fiber, interrupting: new Waiting(home, () => interruptFork(fiber)) }
-      : { exit }
+  let interrupting: Waiting | undefined
+  const fiber = runDetached(home, () => {
+    const forked = forkWith(effect, state, context)
+    if (poll(forked) === undefined) interrupting = new Waiting(home, () => interruptFork(forked))
+    return forked
   })
-  if (forked.exit !== undefined) {
+  if (interrupting === undefined) {
     running.ended()
-    onEnd(forked.exit)
+    owner.ended(poll(fiber) as Exit.Exit<A, E>)
     return undefined
   }
-  const { fiber, interrupting } = forked
   observe(fiber, (end) => {
     running.ended()
-    onEnd(end)
+    owner.ended(end)
   })
   running.began(interrupting)
   return running
 }
 
+/** That nobody has cancelled: `undefined` may be what a cancel says. */
+const NOT_CANCELLED = Symbol("not cancelled")
+
 /** A Future of an Effect: pending until the fiber has ended, finalizers included. */
-export class EffectFuture<A> extends Future<A> implements Runnable {
+export class EffectFuture<A> extends Future<A> implements Runnable, Owner<A, unknown> {
   readonly resumes = true
-  readonly #home: Home
-  readonly #name: string
-  readonly #contextFor: ContextFor
-  readonly #state: FiberState
+  readonly #origin: Origin
+  readonly #named: Named
   readonly #context: AsyncContext | undefined
+  /** Until it starts. */
   #effect: Effect.Effect<A, unknown> | undefined
-  #running: RunningEffect | undefined
-  #message: unknown
-  /** `cancel()` came while the effect was starting: the effect itself may have called it. */
-  #cancelled = false
-  #unlisten: (() => void) | undefined
+  #running: RunningEffect | undefined = undefined
+  /** What the first `cancel()` said. It may come while the effect starts: the effect itself may have called it. */
+  #message: unknown = NOT_CANCELLED
+  #unlisten: (() => void) | undefined = undefined
 
   constructor(
-    home: Home,
-    name: string,
+    origin: Origin,
+    named: Named,
     effect: Effect.Effect<A, unknown>,
-    contextFor: ContextFor,
-    state: FiberState,
     signal: AbortSignal | undefined
   ) {
-    // Before the start there is nothing to interrupt: the Future is cancelled at once, and `run` finds it done.
-    super(home, (message) => this.#interrupt(message))
-    this.#home = home
-    this.#name = name
+    super(origin.home)
+    this.#origin = origin
+    this.#named = named
     this.#effect = effect
-    this.#contextFor = contextFor
-    this.#state = state
-    this.#context = home.host.contexts.capture()
+    this.#context = origin.home.host.contexts.capture()
     if (signal !== undefined) this.#listen(signal)
-    if (!this.done()) home._push(this)
+    if (!this.done()) origin.home._push(this)
   }
 
   /** Starts the fiber: the loop's pass is the only caller. */
   run(): void {
+    const { home } = this.#origin
     // What the loop dropped when it was closed is not run any more, only ended.
-    if (this.#home.isClosed()) this._closed(this.#home._closedError(`${this.#name} had not started`))
+    if (home.isClosed()) this._closed(home._closedError(`${this.#named.name} had not started`))
     if (this.done()) return this.#forget()
-    this.#home.host.contexts.call(this.#context, this.#home, undefined, EffectFuture.#start, this)
+    home.host.contexts.call(this.#context, home, undefined, EffectFuture.#start, this)
   }
 
   override _closed(error: Error): void {
@@ -208,54 +215,51 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
     if (this.#running === undefined) this.#forget()
   }
 
+  /** The fiber has ended. */
+  ended(exit: Exit.Exit<A, unknown>): void {
+    const message = this.#message
+    const told = message !== NOT_CANCELLED || this.#running?.told === true
+    this.#running = undefined
+    this.#unlisten?.()
+    if (this.done()) this.#tellLate(exit, told)
+    else settleWithExit(this, exit, message === NOT_CANCELLED ? undefined : message)
+  }
+
   protected override _describe(): string {
-    return `${super._describe()} name=${JSON.stringify(this.#name)}`
+    return `${super._describe()} name=${JSON.stringify(this.#named.name)}`
   }
 
   protected override _kind(): string {
-    return `Future of ${this.#name}`
+    return `Future of ${this.#named.name}`
   }
 
   static #start(future: EffectFuture<unknown>): void {
     const effect = future.#effect as Effect.Effect<unknown, unknown>
     future.#effect = undefined
-    future.#running = start(
-      future.#home,
-      future.#name,
-      effect,
-      future.#contextFor,
-      future.#state,
-      future,
-      (exit) => {
-        const told = future.#cancelled || future.#running?.told === true
-        future.#running = undefined
-        future.#unlisten?.()
-        if (future.done()) future.#tellLate(exit, told)
-        else settleWithExit(future, exit, future.#message)
-      }
-    )
-    if (future.#cancelled) future.#running?.interrupt()
+    future.#running = start(future.#origin, future.#named, effect, future, future)
+    if (future.#message !== NOT_CANCELLED) future.#running?.interrupt()
   }
 
   /** The loop was closed under it: whoever waited has been told of that, and nobody of how the fiber ends. */
   #tellLate(exit: Exit.Exit<unknown, unknown>, told: boolean): void {
+    const { home } = this.#origin
     if (Exit.isSuccess(exit)) {
-      if (exit.value !== undefined) this.#home._countLate()
+      if (exit.value !== undefined) home._countLate()
       return
     }
     const failure = backgroundFailure(exit, told)
     if (failure === undefined || isOurs(failure.error)) return
-    this.#home.callExceptionHandler({
+    home.callExceptionHandler({
       kind: "late",
-      message: `${this.#name} failed after its loop was closed`,
+      message: `${this.#named.name} failed after its loop was closed`,
       exception: failure.error,
       future: this
     })
   }
 
-  #interrupt(message: unknown): boolean {
-    this.#message ??= message
-    this.#cancelled = true
+  /** Before the start there is nothing to interrupt: the Future is cancelled at once, and `run` finds it done. */
+  protected override _askToEnd(message: unknown): boolean {
+    if (this.#message === NOT_CANCELLED || this.#message === undefined) this.#message = message
     if (this.#running !== undefined) this.#running.interrupt()
     else if (this.#effect !== undefined) {
       this.#forget()
@@ -281,6 +285,10 @@ export class EffectFuture<A> extends Future<A> implements Runnable {
   }
 }
 
+const KEPT: Named = { name: "kept" }
+keepsShape((loop) => new RunningEffect(loop, KEPT, undefined))
+keepsShape((loop) => new EffectFuture(originOf(loop), KEPT, Effect.void, undefined))
+
 /** A supervised fiber: nobody awaits it, so its failure is the loop's. */
 export const startBackground = (
   home: Home,
@@ -290,14 +298,8 @@ export const startBackground = (
   let running: RunningEffect | undefined
   let cancelled = false
   const begin = (): void => {
-    running = start(
-      home,
-      name,
-      effect,
-      (caller) => home._provide(contextOf(caller ?? home._base)),
-      home._base,
-      undefined,
-      (exit) => {
+    running = start(originOf(home), { name }, effect, undefined, {
+      ended: (exit) => {
         const told = cancelled || running?.told === true
         running = undefined
         const failure = backgroundFailure(exit, told)
@@ -309,7 +311,7 @@ export const startBackground = (
           handle
         })
       }
-    )
+    })
     if (cancelled) running?.interrupt()
   }
   const handle: Handle = new Handle(home, begin, undefined, home.host.contexts.capture(), () => {

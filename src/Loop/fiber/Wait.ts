@@ -12,6 +12,7 @@ import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
 import type { Future } from "../kernel/Future.js"
 import type { Context } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
+import { keepsShape } from "./shapes.js"
 
 /** Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. */
 export class Waiting implements Runnable {
@@ -28,6 +29,8 @@ export class Waiting implements Runnable {
     resumeIn(this.#context, this.resume)
   }
 }
+
+keepsShape((loop) => new Waiting(loop, () => {}))
 
 /**
  * Looks after a wait in a fiber that cannot be interrupted, as `held` says. What it returns is called when the Future is done;

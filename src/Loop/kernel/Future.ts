@@ -181,18 +181,21 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
       return false
     }
     message ??= canceller()
-    if (this.#onCancel !== undefined) {
-      // Foreign code that is told to stop may cancel this Future again, or settle it.
-      if ((this.#flags & CANCELLING) !== 0) return true
-      this.#flags |= CANCELLING
-      try {
-        if (this.#onCancel(message)) return true
-      } finally {
-        this.#flags &= ~CANCELLING
-      }
+    // Foreign code that is told to stop may cancel this Future again, or settle it.
+    if ((this.#flags & CANCELLING) !== 0) return true
+    this.#flags |= CANCELLING
+    try {
+      if (this._askToEnd(message)) return true
+    } finally {
+      this.#flags &= ~CANCELLING
     }
     this._settleCancelled(message)
     return true
+  }
+
+  /** @internal For a Future whose value comes from elsewhere: see {@link OnCancel}. */
+  protected _askToEnd(message: unknown): boolean {
+    return this.#onCancel !== undefined && this.#onCancel(message)
   }
 
   /**

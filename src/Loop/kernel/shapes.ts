@@ -21,7 +21,8 @@ const contexts: Contexts = {
   callHandle: nothing
 }
 
-const host: Host = {
+/** The host of a loop that does nothing. */
+export const idleHost: Host = {
   contexts,
   now: () => 0.5,
   wake: nothing,
@@ -43,7 +44,7 @@ const host: Host = {
 /** A loop that does nothing. */
 const scheduler: Scheduler = {
   name: "shapes",
-  host,
+  host: idleHost,
   isClosed: never,
   getDebug: never,
   callExceptionHandler: nothing,
@@ -68,7 +69,7 @@ let kept: ReadonlyArray<object> | undefined
 export const keepShapes = (): ReadonlyArray<object> =>
   (kept ??= [
     new Handle(scheduler, nothing, undefined, undefined),
-    new TimerHandle(scheduler, host.now(), nothing, undefined, undefined),
+    new TimerHandle(scheduler, idleHost.now(), nothing, undefined, undefined),
     ...futureShapes(scheduler),
     new Task<unknown>(scheduler, nothing, {}, nothing)
   ])

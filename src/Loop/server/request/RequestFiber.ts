@@ -119,9 +119,11 @@ export class RequestFiber implements Serving {
     this.request._end(this.#reason)
   }
 
-  #start(effect: Served, onEnd: (exit: Exit.Exit<void, unknown>) => void): void {
+  #start(effect: Served, ended: (exit: Exit.Exit<void, unknown>) => void): void {
     const { loop, state } = this.handling
-    this.#running = startIn(loop, this, effect, state, this.#context as Context<never>, undefined, onEnd)
+    this.#running = startIn(loop, this, effect, state, this.#context as Context<never>, undefined, {
+      ended
+    })
   }
 
   readonly #program: Served = Effect.suspend(() => {
