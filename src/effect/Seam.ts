@@ -27,8 +27,6 @@ type Key4<I, S> = Context.Key<I, S>
 type Fiber3<A, E> = Fiber.RuntimeFiber<A, E>
 /** @ts-ignore Effect 3 only */
 type State3 = import("effect/FiberRefs").FiberRefs
-/** @ts-ignore Effect 3 only */
-type End3<E> = import("effect/Option").Option<E>
 /** @ts-ignore Effect 4 only */
 type End4<E> = E | Cause.Done
 /** @ts-ignore Effect 3 only */
@@ -60,8 +58,13 @@ export type OpenScope = OfLine<Scope3, Scope4>
 /** A fiber's local state: its Context, FiberRefs or References, span and log annotations. Immutable. */
 export type FiberState = OfLine<State3, Context.Context<never>>
 
+/** The end of a stream, on line 3, where a pull of it fails with that. */
+export interface PullEnded {
+  readonly _tag: "PullEnded"
+}
+
 /** How a pull fails: the stream's own failure, or its end. */
-export type PullEnd<E> = OfLine<End3<E>, End4<E>>
+export type PullEnd<E> = OfLine<E | PullEnded, End4<E>>
 
 /** What `yield*` of an Effect hands to whoever runs the generator. */
 export type YieldedEffect<E, R> = OfLine<Yielded3<E, R>, Effect.Effect<unknown, E, R>>
@@ -100,9 +103,9 @@ export type LogLevel = "info" | "warning" | "error"
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
-  readonly callback: <A, E = never>(
-    register: (resume: (effect: Effect.Effect<A, E>) => void) => Effect.Effect<void> | void
-  ) => Effect.Effect<A, E>
+  readonly callback: <A, E = never, R = never>(
+    register: (resume: (effect: Effect.Effect<A, E, R>) => void) => Effect.Effect<void> | void
+  ) => Effect.Effect<A, E, R>
 
   /** A service tag: `class Loop extends Tag<Loop, EventLoop>()("key") {}`. */
   readonly Tag: <Self, Service>() => <const Id extends string>(id: Id) => ServiceTag<Self, Id, Service>

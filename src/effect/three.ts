@@ -9,7 +9,7 @@ import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { Context } from "effect/Context"
-import type { Both, FiberState, OpenScope, RunningFiber, Seam, ServiceKey } from "./Seam.js"
+import type { Both, FiberState, OpenScope, PullEnded, RunningFiber, Seam, ServiceKey } from "./Seam.js"
 import { threeWait } from "./threeWait.js"
 
 /** A fiber of this line, the field behind `getFiberRefs()`, and its flags as they are now. */
@@ -34,7 +34,7 @@ const currentFiberKey = "effect/FiberCurrent"
 
 /** The seam on this line. Nothing is touched before: on the other one half of these modules are not there. */
 export const three = (): Seam => {
-  const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable } = All
+  const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable, Either } = All
   const { Exit, Fiber, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
   const { Runtime, RuntimeFlags, Scope, Sink, Stream, Tracer, Utils } = All
 
@@ -151,6 +151,10 @@ export const three = (): Seam => {
     }
   }
   Object.setPrototypeOf(LikeFirst.prototype, Object.getPrototypeOf(firstScope) as object)
+
+  const pullEnded: PullEnded = { _tag: "PullEnded" }
+  const ended = Effect.fail(pullEnded)
+  const isPullEnded = (end: unknown): end is PullEnded => end === pullEnded
 
   // The clock of the default services is the live one.
   const liveClock = Effect.runSync(Effect.clock)
@@ -354,11 +358,17 @@ export const three = (): Seam => {
     isStream: (u): u is Stream.Stream<unknown, unknown, unknown> =>
       prefersStream(u) || (typeof u === "object" && u !== null && Stream.StreamTypeId in u),
 
+    // `Stream.toPull` gives the same in three operations more for each pull.
     withPull: (stream, use) =>
       Effect.scoped(
-        Effect.flatMap(Stream.toPull(stream), (pull) =>
-          Effect.catchAll(use(Effect.map(pull, Chunk.toReadonlyArray)), (end) =>
-            Option.isSome(end) ? Effect.fail(end.value) : Effect.void
+        Effect.flatMap(Channel.toPull(Stream.toChannel(stream)), (pull) =>
+          Effect.catchAll(
+            use(
+              Effect.flatMap(pull, (given) =>
+                Either.isRight(given) ? Effect.succeed(Chunk.toReadonlyArray(given.right)) : ended
+              )
+            ),
+            (end) => (isPullEnded(end) ? Effect.void : Effect.fail(end))
           )
         )
       ),

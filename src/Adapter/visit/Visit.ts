@@ -107,13 +107,13 @@ export class Visit {
   }
 
   /**
-   * In the fiber: waits until `wake`, unless `wanted` says that it has work. A fiber may yield at any point before it is
-   * parked, and a `wake` that comes then finds nobody: hence the look at the last moment.
+   * In the fiber: waits until `wake`, unless `wanted` says that it has work, and goes on with `then`. A fiber may yield at any
+   * point before it is parked, and a `wake` that comes then finds nobody: hence the look at the last moment.
    */
-  park(wanted: () => boolean): Effect.Effect<void> {
-    return callback<void>((resume) => {
-      if (wanted()) resume(Effect.void)
-      else this.#parked = new Waiting(this.#loop, () => resume(Effect.void))
+  park<A, E, R>(wanted: () => boolean, then: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return callback<A, E, R>((resume) => {
+      if (wanted()) resume(then)
+      else this.#parked = new Waiting(this.#loop, () => resume(then))
     })
   }
 
@@ -157,7 +157,7 @@ export class Visit {
 export class VisitCall<A> extends Future<A> {
   #asked: { readonly message: unknown } | undefined
 
-  constructor(loop: Home, onCancel?: (call: VisitCall<A>, message: unknown) => void) {
+  constructor(loop: object, onCancel?: (call: VisitCall<A>, message: unknown) => void) {
     super(loop, (message) => {
       this.#asked ??= { message }
       onCancel?.(this, message)

@@ -44,7 +44,7 @@ class OpenResource<A> implements AioDisposable<A> {
 
   /** In the fiber: waits until aio code disposes of the resource. */
   use(): Effect.Effect<void> {
-    return this.#visit.park(() => this.#calls.length > 0)
+    return this.#visit.park(() => this.#calls.length > 0, Effect.void)
   }
 
   [Symbol.asyncDispose](): Future<void> {

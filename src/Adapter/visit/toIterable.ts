@@ -2,10 +2,12 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { withPull } from "../../effect.js"
+import { dyingStream, withPull } from "../../effect.js"
+import { keepsShape } from "../../Loop/fiber/shapes.js"
 import { Future } from "../../Loop/kernel/Future.js"
 import { Queue } from "../../Loop/kernel/Queue.js"
 import type { Loop } from "../../Loop/Loop.js"
+import type { Home } from "../../Loop/ports.js"
 import type { Starter } from "./capture.js"
 import { captureFor } from "./owned.js"
 import { givenName } from "../task/options.js"
@@ -89,23 +91,29 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
 
   next(): Future<IteratorResult<A, undefined>> {
     const { loop } = this.#starter
-    if (this.#ended) return this.#afterEnd()
-    if (loop.isClosed()) return failed(loop, this.#closedError())
-    if (this.#at < this.#items.length && this.#signal?.aborted !== true) {
+    if (this.#at < this.#items.length && this.#signal?.aborted !== true && !loop.isClosed()) {
       return finished(loop, { done: false, value: this.#items[this.#at++] as A })
     }
+    return this.#ask(loop)
+  }
+
+  /** No item is there: waits for one. */
+  #ask(loop: Home): Future<IteratorResult<A, undefined>> {
+    if (this.#ended) return this.#afterEnd()
+    if (loop.isClosed()) return failed(loop, this.#closedError())
     try {
       this.#visit ??= this.#begin()
     } catch (error) {
       return failed(loop, error)
     }
-    const next = new VisitCall<IteratorResult<A, undefined>>(loop, (call, message) =>
-      this.#leave({ call, finish: () => call.answer(endResult) }, message)
-    )
+    const next = new VisitCall<IteratorResult<A, undefined>>(loop, this.#cancelNext)
     this.#waiting.push(next)
     this.#visit.wake()
     return next
   }
+
+  readonly #cancelNext = (call: VisitCall<IteratorResult<A, undefined>>, message: unknown): void =>
+    this.#leave({ call, finish: () => call.answer(endResult) }, message)
 
   return<V = undefined>(value?: V): Future<IteratorReturnResult<V>> {
     return this.#close((call) => call.answer({ done: true, value: value as V }))
@@ -130,7 +138,7 @@ class StreamIterator<A, E, R> implements AioIterator<A> {
       (visit) =>
         withPull(this.#stream, (pull) => {
           const wanted = (): boolean => this.#waiting.size > 0
-          const idle = Effect.as(visit.park(wanted), noItems)
+          const idle = visit.park(wanted, pull)
           return Effect.whileLoop({
             while: () => true,
             body: () => (wanted() ? pull : idle),
@@ -227,6 +235,24 @@ const failureOf = ({ left, life, taken }: Visit): TellFailure | undefined => {
   const failed = outcome === "error" || (outcome === "cancelled" && !left && !taken)
   return failed ? (future) => future._settleAs(life) : undefined
 }
+
+const nothing = (): void => {}
+
+/** For the objects that are kept: it starts nothing. */
+const idleStarter = (loop: Home): Starter<never> => ({ loop, start: () => new Future<never>(loop) })
+
+keepsShape(
+  (loop) => new StreamIterator<unknown, never, never>(idleStarter(loop), dyingStream(nothing), "", undefined)
+)
+keepsShape((loop) =>
+  Visit.begin(idleStarter(loop), () => Effect.void, {
+    what: "iterator",
+    name: "",
+    signal: undefined,
+    onEnd: () => true
+  })
+)
+keepsShape((loop) => new VisitCall(loop))
 
 /** `toAio` for a Stream. */
 export const toIterable = <A, E, R>(

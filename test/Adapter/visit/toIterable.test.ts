@@ -41,6 +41,7 @@ import {
 } from "../../../src/index.js"
 import { outcome } from "../../support/border.js"
 import { collecting, open, scoped, settle } from "../../support/scopedLoops.js"
+import { isKept } from "../../support/layout.js"
 import { perLine } from "../../support/effect/line.js"
 
 const item = <A>(value: A) => ({ done: false, value })
@@ -196,6 +197,19 @@ describe("toAio(stream)", () => {
         yield* waitingFor(() => next.done())
         expect(log).toEqual(["open", "pull a", "callback", "pull b"])
         yield* runAioFuture(iterator.return())
+      })
+    )
+  )
+
+  it.live("iterators and their calls have the layout of those that are kept", () =>
+    scoped(
+      Effect.gen(function* () {
+        const made = start(yield* toAio(Stream.make(1)))
+        expect(isKept(made)).toBe(true)
+        const next = made.next()
+        expect(isKept(next)).toBe(true)
+        yield* runAioFuture(next)
+        yield* runAioFuture(made.return())
       })
     )
   )

@@ -2,7 +2,8 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Chunk, Effect, Exit, Fiber } from "effect"
 import { type Future, Loop, LoopClosedError, QueueFullError } from "../../../src/index.js"
-import { awaitDone, awaitFuture, oncePassed } from "../../../src/Loop/fiber/Wait.js"
+import { awaitDone, awaitFuture, oncePassed, Waiting } from "../../../src/Loop/fiber/Wait.js"
+import { isKept } from "../../support/layout.js"
 import { scoped, settle } from "../../support/scopedLoops.js"
 
 const defectsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<unknown> =>
@@ -10,6 +11,12 @@ const defectsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<unknown> =>
 
 const failuresOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<unknown> =>
   Exit.isFailure(exit) ? Chunk.toArray(Cause.failures(exit.cause)) : []
+
+describe("Waiting", () => {
+  it.live("has the layout of the one that is kept", () =>
+    scoped(Effect.map(Loop, (loop) => expect(isKept(new Waiting(loop, () => {}))).toBe(true)))
+  )
+})
 
 describe("awaitFuture", () => {
   it.live("begins when it runs, and says what the end means when the Future is done", () =>

@@ -1,14 +1,8 @@
-import { setFlagsFromString } from "node:v8"
 import { describe, expect, it } from "vitest"
 import { keepShapes } from "../../../src/Loop/kernel/shapes.js"
 import { Mark } from "../../../src/Loop/host/Mark.js"
 import { nodeLoop } from "../../support/closedLoops.js"
-
-setFlagsFromString("--allow-natives-syntax")
-const haveSameLayout = new Function("a", "b", "return %HaveSameMap(a, b)") as (
-  a: object,
-  b: object
-) => boolean
+import { haveSameLayout } from "../../support/layout.js"
 
 type Six = [object, object, object, object, object, object]
 
