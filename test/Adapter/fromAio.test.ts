@@ -53,6 +53,35 @@ describe("fromAio of a function", () => {
       )
   )
 
+  it.live(
+    "J9 L1 is called at once in a fiber that the last callback of a pass has started, and else after what is queued",
+    () =>
+      scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const log: Array<string> = []
+          const say = fromAio((what: string) => void log.push(`${what} on ${String(currentFlavor())}`))
+          const effect = yield* toAio(() =>
+            Effect.zipRight(
+              Effect.sync(() => {
+                log.push("effect")
+                queueMicrotask(() => log.push("microtask"))
+              }),
+              say("call")
+            )
+          )
+          yield* fromAio(async () => {
+            await effect()
+            expect(log.splice(0)).toEqual(["effect", "call on aio", "microtask"])
+            const later = effect()
+            loop.callSoon(() => log.push("queued"))
+            await later
+            expect(log.splice(0)).toEqual(["effect", "microtask", "queued", "call on aio"])
+          })()
+        })
+      )
+  )
+
   it.live("L1 lets timers and I/O have their turn, however many calls come one after the other", () =>
     scoped(
       Effect.gen(function* () {

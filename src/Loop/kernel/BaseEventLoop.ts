@@ -8,7 +8,7 @@
  * their docs. What each method needs is a noun beside it: Passes, Timers, TaskList, UnretrievedLog.
  */
 import { isThenable } from "./adopt.js"
-import { abandonedCaller, local, noRunningLoop } from "./current.js"
+import { abandonedCaller, local, noRunningLoop, slot } from "./current.js"
 import { bounded, describeValue, functionName, isClass, textOf } from "./describe.js"
 import { beginDebugging, rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, isLoopClosedError, LoopClosedError, QueueFullError } from "./errors.js"
@@ -225,24 +225,27 @@ export class BaseEventLoop implements Scheduler {
   }
 
   /**
-   * @internal `createTask` for a fiber that waits for the task: where the loop is idle it starts here and now, in a pass of its
-   * own, as an eager task of asyncio's (3.12) does. What the fiber has done before has happened, and the next that it does is
-   * to wait: so that can be told from the next pass by the order of fibers only.
+   * @internal `createTask` for a fiber that waits for the task: it starts here and now, as an eager task of asyncio's (3.12)
+   * does, where the loop is idle, or nothing is queued behind the callback that has resumed the fiber. What the fiber has done
+   * before has happened, and the next that it does is to wait: so that can be told from the next pass by the order of fibers only.
    */
   _startTask(coroutine: Coroutine<unknown>, options: TaskOptions): Task<unknown> {
     this._start()
-    if (this.#taskFactory !== undefined || !this.#passes.beginTurn())
-      return this.createTask(coroutine, options)
+    if (this.#taskFactory !== undefined) return this.createTask(coroutine, options)
+    const begins = this.#passes.beginTurn()
+    // Code of a callback or of a task goes on after the fiber that it runs.
+    const goesOn = !begins && slot.loop === undefined && this.#passes.isNext()
+    if (!begins && !goesOn) return this.createTask(coroutine, options)
     let task: Task<unknown>
     try {
       this._refuse("createTask")
       task = new Task(this, coroutine, options, this.#forgetTask)
     } catch (error) {
-      this.#passes.endTurn()
+      if (begins) this.#passes.endTurn()
       throw error
     }
     this.#tasks.add(task)
-    this.host.outsideFibers(this.#runNow, task)
+    this.host.outsideFibers(begins ? this.#runNow : this.#runHere, task)
     return task
   }
 
@@ -257,6 +260,7 @@ export class BaseEventLoop implements Scheduler {
   }
 
   readonly #runNow = (task: Task<unknown>): void => this.#passes.runNow(task)
+  readonly #runHere = (task: Task<unknown>): void => this.#passes.runHere(task)
 
   /** The task factory, or `null` for the loop's own. */
   getTaskFactory(): TaskFactory | null {

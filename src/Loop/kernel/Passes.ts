@@ -69,6 +69,8 @@ export class Passes {
   }
   /** A turn has been asked for, or is on the stack. */
   #awake = false
+  /** A pass of a turn is on the stack. */
+  #onStack = false
   #closed = false
   /** How many callbacks and steps the pass has still to run; 0 between passes. */
   #left = 0
@@ -128,14 +130,27 @@ export class Passes {
    * for what it starts, the reaction of a promise that a task follows.
    */
   beginTurn(): boolean {
-    if (this.#awake || !this.running || this.debug) return false
-    // Left over: the next wake leaves room for I/O.
+    if (this.#awake || !this.running || this.debug || !this.#hasTime()) return false
+    this.#awake = true
+    return true
+  }
+
+  /**
+   * Whether what is queued here is the next that runs: the callback that is on the stack is the last one that was queued. For a
+   * fiber that such a callback has started or resumed, and that waits for what it starts.
+   */
+  isNext(): boolean {
+    if (!this.#onStack || this.#left > 0 || this.#queue.size > 0) return false
+    return this.running && !this.debug && !this.#stopping && this.#hasTime()
+  }
+
+  /** Counts a pass, where the slice is not over. What is left over then is the next wake's, which leaves room for I/O. */
+  #hasTime(): boolean {
     if (this.#sinceLook + CALLBACKS_OF_A_PASS >= CALLBACKS_PER_LOOK) {
       if (this.#host.now() - this.#sliceStart >= SLICE) return false
       this.#sinceLook = 0
     }
     this.#sinceLook += CALLBACKS_OF_A_PASS
-    this.#awake = true
     return true
   }
 
@@ -147,13 +162,18 @@ export class Passes {
   /** Runs `runnable` in a pass of its own, after `beginTurn` gave true. What it queues, and timers, wait for the next one. */
   runNow(runnable: Runnable): void {
     this.count++
+    this.runHere(runnable)
+    this.#endPass(runnable.resumes)
+  }
+
+  /** Runs `runnable` in the pass that is on the stack, after `isNext` gave true: the end of that one is its own. */
+  runHere(runnable: Runnable): void {
     this.callbacks++
     try {
       runnable.run()
     } catch (error) {
       this.#onThrown(runnable, error)
     }
-    this.#endPass(runnable.resumes)
   }
 
   addTimer(timer: TimerHandle): void {
@@ -227,6 +247,7 @@ export class Passes {
     }
     if (this.#measured !== undefined) this.#measure()
     if (this.#left === 0) this.#beginPass()
+    this.#onStack = true
     const queue = this.#queue
     while (this.#left > 0) {
       let next = none
@@ -274,6 +295,7 @@ export class Passes {
   }
 
   #endPass(stepped: boolean): void {
+    this.#onStack = false
     if (!this.running) {
       this.#awake = false
     } else if (this.#stopping) {
@@ -293,6 +315,7 @@ export class Passes {
   }
 
   #putAside(how: "hop" | "drain" | "yield"): void {
+    this.#onStack = false
     this.#host[how](this.#turn)
   }
 
