@@ -11,6 +11,7 @@ import type { Both, Seam } from "./effect/Seam.js"
 export type {
   DurationInput,
   FiberState,
+  Forks,
   LogLevel,
   Held,
   LoopClock,
@@ -54,7 +55,7 @@ export const mergeContext: Seam["mergeContext"] = line.mergeContext
 export const withServices: Seam["withServices"] = line.withServices
 export const openScope: Seam["openScope"] = line.openScope
 export const closeOf: Seam["closeOf"] = line.closeOf
-export const forkWith: Seam["forkWith"] = line.forkWith
+export const forksIn: Seam["forksIn"] = line.forksIn
 export const runSyncIn: Seam["runSyncIn"] = line.runSyncIn
 export const poll: Seam["poll"] = line.poll
 export const spanName: Seam["spanName"] = line.spanName

@@ -30,6 +30,7 @@ import {
 } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
 import { aioError, fromFuture, thrownFor } from "../Loop/fiber/Outcome.js"
+import { originOf } from "../Loop/fiber/Fibers.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
 import { watchHeld } from "./task/held.js"
 import { cancelAndJoin } from "./task/join.js"
@@ -124,7 +125,7 @@ class Program {
     private readonly initial: FiberState
   ) {
     this.state = initial
-    this.origin = { home: loop, contextFor: () => context, state: loop._base }
+    this.origin = originOf(loop, () => context)
   }
 
   /** Hands to the caller what the Effects have changed in the fiber-local state. */

@@ -5,7 +5,7 @@
  */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { FiberState, LoopClock } from "../effect.js"
+import type { FiberState, Forks, LoopClock } from "../effect.js"
 import type { BaseEventLoop } from "./kernel/BaseEventLoop.js"
 import type { LoopCrash } from "./errors.js"
 import type { LoopClosedError } from "./kernel/errors.js"
@@ -49,9 +49,8 @@ export type ContextFor = (caller: FiberState | undefined) => Context.Context<nev
 /** Where the fibers of one wrapped function come from. */
 export interface Origin {
   readonly home: Home
-  readonly contextFor: ContextFor
-  /** What a fiber starts with where no fiber has called the aio code. */
-  readonly state: FiberState
+  /** What starts a fiber for aio code that the fiber with this state has called, if one did. */
+  forksFor(caller: FiberState | undefined): Forks
 }
 
 /** What has a row of its own in a report. */

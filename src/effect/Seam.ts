@@ -100,6 +100,9 @@ export type Held = "nothing" | "told" | "closing" | "work"
 /** The levels at which the library logs. */
 export type LogLevel = "info" | "warning" | "error"
 
+/** Starts a fiber. */
+export type Forks = <A, E>(effect: Effect.Effect<A, E>) => RunningFiber<A, E>
+
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
@@ -233,12 +236,8 @@ export interface Seam {
   /** Closes a Scope of `openScope`; `undefined` where nothing was registered with it, and nothing more will be. */
   readonly closeOf: (scope: OpenScope, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void> | undefined
 
-  /** Starts a fiber with the given state and context. It is interruptible, wherever the state was captured. */
-  readonly forkWith: <A, E>(
-    effect: Effect.Effect<A, E>,
-    state: FiberState,
-    context: Context.Context<never>
-  ) => RunningFiber<A, E>
+  /** What starts fibers with the given state and context. They are interruptible, wherever the state was captured. */
+  readonly forksIn: (state: FiberState, context: Context.Context<never>) => Forks
 
   /** Runs an Effect that does not wait, in the given state. */
   readonly runSyncIn: <A>(effect: Effect.Effect<A>, state: FiberState) => A

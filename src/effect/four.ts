@@ -288,12 +288,8 @@ const seam = () => {
     closeOf: (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined =>
       Scope.closeUnsafe(scope, exit),
 
-    forkWith: <A, E>(
-      effect: Effect.Effect<A, E>,
-      state: Context.Context<never>,
-      context: Context.Context<never>
-    ): Fiber.Fiber<A, E> =>
-      Effect.runForkWith(asynchronous(state === context ? context : Context.merge(state, context)))(effect),
+    forksIn: (state: Context.Context<never>, context: Context.Context<never>) =>
+      Effect.runForkWith(asynchronous(state === context ? context : Context.merge(state, context))),
 
     runSyncIn: <A>(effect: Effect.Effect<A>, state: Context.Context<never>): A =>
       Effect.runSyncWith(state)(effect),

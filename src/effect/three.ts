@@ -273,11 +273,14 @@ export const three = (): Seam => {
     closeOf: (scope, exit) =>
       LikeFirst.closeUnused(scope as unknown as LikeFirst, exit) ? undefined : Scope.close(scope, exit),
 
-    forkWith: (effect, state, context) =>
-      Runtime.runFork(
-        Runtime.make({ context, runtimeFlags: Runtime.defaultRuntimeFlags, fiberRefs: state }),
-        effect
-      ),
+    forksIn: (state, context) => {
+      const runtime = Runtime.make({
+        context,
+        runtimeFlags: Runtime.defaultRuntimeFlags,
+        fiberRefs: state
+      })
+      return (effect) => Runtime.runFork(runtime, effect)
+    },
 
     runSyncIn: (effect, state) =>
       Runtime.runSync(

@@ -2,9 +2,10 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { contextOf, type FiberState, fiberState, mergeContext } from "../../effect.js"
+import { originOf } from "../../Loop/fiber/Fibers.js"
 import { Loop } from "../../Loop/Loop.js"
 import type { Future } from "../../Loop/kernel/Future.js"
-import type { EffectOptions, Home, Origin } from "../../Loop/ports.js"
+import type { EffectOptions, Home } from "../../Loop/ports.js"
 
 /** Starts Effects in a fiber of their own, with what was captured. */
 export interface Starter<R> {
@@ -30,7 +31,7 @@ export const capture = <R>(): Effect.Effect<Starter<R>, never, R | Loop> =>
       if (last?.callers !== callers) last = { callers, merged: mergeContext(callers, captured) }
       return last.merged
     }
-    const origin: Origin = { home: loop, contextFor, state }
+    const origin = originOf(loop, contextFor, state)
     return {
       loop,
       start: <A, E>(effect: Effect.Effect<A, E, R>, options: EffectOptions): Future<A> =>

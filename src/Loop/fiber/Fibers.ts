@@ -2,10 +2,17 @@
  * Effects started from aio code: the fibers that belong to a loop. Each is listed while it runs, so that closing finds
  * it, and starts from the ready queue, so that one that is cancelled before never runs.
  */
-import type { Context } from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { contextOf, forkWith, interruptFork, observe, poll, type FiberState } from "../../effect.js"
+import {
+  contextOf,
+  forksIn,
+  interruptFork,
+  observe,
+  poll,
+  type FiberState,
+  type Forks
+} from "../../effect.js"
 import { otherCopy } from "../../effect/otherCopy.js"
 import { runDetached } from "../host/AsyncContext.js"
 import { manyListeners } from "../host/manyListeners.js"
@@ -16,7 +23,7 @@ import { Future } from "../kernel/Future.js"
 import { Handle } from "../kernel/Handle.js"
 import type { Context as AsyncContext } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
-import type { Home, Leftover, LoopFiber, Origin } from "../ports.js"
+import type { ContextFor, Home, Leftover, LoopFiber, Origin } from "../ports.js"
 import { backgroundFailure, isOurs, settleWithExit } from "./Outcome.js"
 import { keepsShape } from "./shapes.js"
 import { Waiting } from "./Wait.js"
@@ -116,36 +123,36 @@ export class RunningEffect implements LoopFiber {
   }
 }
 
-/** For an Effect that was wrapped nowhere: the Context is that of the fiber that called, or the loop's own. */
-export const originOf = (home: Home): Origin => ({
-  home,
-  contextFor: (caller) => contextOf(caller ?? home._base),
-  state: home._base
-})
-
-/** Forks in the state of the fiber that called the aio code, or in that of the origin: `startIn`. */
-const start = <A, E>(
-  { contextFor, home, state }: Origin,
-  named: Named,
-  effect: Effect.Effect<A, E>,
-  future: Future<unknown> | undefined,
-  owner: Owner<A, E>
-): RunningEffect | undefined => {
-  const caller = slot.owner as FiberState | undefined
-  const context = home._provide(contextFor(caller))
-  return startIn(home, named, effect, caller ?? state, context, future, owner)
+/**
+ * The origin of fibers of `home`. Where no fiber has called they start in `state`; `contextFor` says in what Context, which by
+ * default is that of the fiber that called, or the loop's own.
+ */
+export const originOf = (
+  home: Home,
+  contextFor: ContextFor = (caller) => contextOf(caller ?? home._base),
+  state: FiberState = home._base
+): Origin => {
+  // Most calls come from where the last one came from.
+  let last: { readonly caller: FiberState | undefined; readonly forks: Forks } | undefined
+  return {
+    home,
+    forksFor: (caller) => {
+      if (last === undefined || last.caller !== caller) {
+        last = { caller, forks: forksIn(caller ?? state, home._provide(contextFor(caller))) }
+      }
+      return last.forks
+    }
+  }
 }
 
 /**
- * Forks in a state and a Context that are given, whoever calls; tells its owner of its end, and gives what can be interrupted,
- * or nothing if it has ended already.
+ * Starts a fiber; tells its owner of its end, and gives what can be interrupted, or nothing if it has ended already.
  */
 export const startIn = <A, E>(
   home: Home,
   named: Named,
   effect: Effect.Effect<A, E>,
-  state: FiberState,
-  context: Context<never>,
+  forks: Forks,
   future: Future<unknown> | undefined,
   owner: Owner<A, E>
 ): RunningEffect | undefined => {
@@ -153,7 +160,7 @@ export const startIn = <A, E>(
   const running = new RunningEffect(home, named, future)
   let interrupting: Waiting | undefined
   const fiber = runDetached(home, () => {
-    const forked = forkWith(effect, state, context)
+    const forked = forks(effect)
     if (poll(forked) === undefined) interrupting = new Waiting(home, () => interruptFork(forked))
     return forked
   })
@@ -169,6 +176,16 @@ export const startIn = <A, E>(
   running.began(interrupting)
   return running
 }
+
+/** `startIn` for the aio code that is running now. */
+const start = <A, E>(
+  origin: Origin,
+  named: Named,
+  effect: Effect.Effect<A, E>,
+  future: Future<unknown> | undefined,
+  owner: Owner<A, E>
+): RunningEffect | undefined =>
+  startIn(origin.home, named, effect, origin.forksFor(slot.owner as FiberState | undefined), future, owner)
 
 /** That nobody has cancelled: `undefined` may be what a cancel says. */
 const NOT_CANCELLED = Symbol("not cancelled")

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import {
   contextOf,
-  forkWith,
+  forksIn,
   hasLogger,
   logAt,
   observe,
@@ -45,7 +45,7 @@ export const logAs = (
   cause: Cause.Cause<unknown> | undefined
 ): void => {
   try {
-    observe(forkWith(logAt(level, message, annotations, cause), state, contextOf(state)), (exit) => {
+    observe(forksIn(state, contextOf(state))(logAt(level, message, annotations, cause)), (exit) => {
       if (Exit.isFailure(exit)) toStderr(message, cause, Cause.pretty(exit.cause))
       else if (outputIsBroken()) toStderr(message, cause)
     })

@@ -8,6 +8,8 @@ import {
   closeOf,
   currentFiber,
   type FiberState,
+  type Forks,
+  forksIn,
   isInterruptedOnly,
   openScope,
   type OpenScope,
@@ -56,7 +58,7 @@ export interface Handling {
 export class RequestFiber implements Serving {
   /** Its fiber, from its first step on, to tell it from others. */
   fiber: object | undefined
-  #context: Context<never> | undefined
+  #forks: Forks | undefined
   #running: RunningEffect | undefined
   #reason: RequestEnd | undefined
   #done = false
@@ -89,14 +91,15 @@ export class RequestFiber implements Serving {
    * and not in a pass of the loop: nobody can have cancelled it before, and nobody else waits for its turn.
    */
   begin(): void {
-    const { closed, context, loop } = this.handling
+    const { closed, context, loop, state } = this.handling
     if (closed || loop.isClosed() || isStranger(loop, this.response)) return this.#refuse()
     this.handling.began(this)
     const scope = openScope()
-    this.#context = withServices(context, [
+    const services = withServices(context, [
       [Request.key, this.request],
       [Scope.Scope.key, scope]
     ])
+    this.#forks = forksIn(state, services)
     this.#start(this.#program, (exit) => this.#close(scope, exit))
     if (this.#done) return
     this.request._remember()
@@ -120,10 +123,7 @@ export class RequestFiber implements Serving {
   }
 
   #start(effect: Served, ended: (exit: Exit.Exit<void, unknown>) => void): void {
-    const { loop, state } = this.handling
-    this.#running = startIn(loop, this, effect, state, this.#context as Context<never>, undefined, {
-      ended
-    })
+    this.#running = startIn(this.handling.loop, this, effect, this.#forks as Forks, undefined, { ended })
   }
 
   readonly #program: Served = Effect.suspend(() => {
