@@ -4,9 +4,11 @@
 //   jobWorker.mjs           what the threads of executors run
 //   Loop/kernel/sites.js    knows by where it lies which frames are the library's
 import { execFileSync } from "node:child_process"
-import { rmSync } from "node:fs"
+import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import { leanImports } from "./leanImports.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true })
@@ -28,8 +30,9 @@ for (const part of ["three", "three.d.ts", "three.d.ts.map", "four.effect3.d.ts"
 
 const sites = "Loop/kernel/sites"
 
-await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
+  write: false,
   entryPoints: { index: "src/index.ts", "platform/index": "src/platform/index.ts" },
   outdir: "dist",
   // What both doors stand on must be there once, and beside index.js, from which the files of their own are found.
@@ -54,6 +57,10 @@ await build({
     }
   ]
 })
+for (const { contents, path, text } of outputFiles) {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, path.endsWith(".js") ? leanImports(text) : contents)
+}
 await build({
   absWorkingDir: root,
   entryPoints: { [sites]: `src/${sites}.ts` },

@@ -1,5 +1,6 @@
 /** The arguments of what connects and listens, checked: whatever is wrong is thrown before anything is opened. */
-import { createSecureContext, type SecureContextOptions, type TlsOptions } from "node:tls"
+import { getBuiltinModule } from "node:process"
+import type { SecureContextOptions, TlsOptions } from "node:tls"
 import { type DurationInput, toMillis } from "../../effect.js"
 import { describeValue } from "../kernel/describe.js"
 import { LONGEST_PATH } from "./listening/unixSocket.js"
@@ -117,7 +118,7 @@ export const checkServerSsl = (what: string, ssl: unknown): TlsOptions | undefin
 /** Throws for what OpenSSL does not take. */
 export const checkSecure = (what: string, options: SecureContextOptions): void => {
   try {
-    createSecureContext(options)
+    getBuiltinModule("node:tls").createSecureContext(options)
   } catch (cause) {
     throw new TypeError(
       `${what}: ssl is refused: ${cause instanceof Error ? cause.message : String(cause)}`,

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { createServer as createNetServer, type Server as NetServer, type Socket } from "node:net"
-import { createServer as createTlsServer, type TlsOptions } from "node:tls"
+import { getBuiltinModule } from "node:process"
+import type { TlsOptions } from "node:tls"
 import { describeValue } from "../kernel/describe.js"
 import { isLoopClosedError } from "../kernel/errors.js"
 import type { Future } from "../kernel/Future.js"
@@ -87,7 +88,7 @@ export class ConnectionServer<E, R> {
     this.server =
       ssl === undefined
         ? createNetServer(options, (socket) => this.#serve(socket))
-        : createTlsServer({ ...options, ...ssl }, (socket) => this.#serve(socket))
+        : getBuiltinModule("node:tls").createServer({ ...options, ...ssl }, (socket) => this.#serve(socket))
     // A handshake that failed has cost its connection, and nobody else.
     this.server.on("tlsClientError", () => {})
   }

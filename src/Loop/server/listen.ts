@@ -1,6 +1,6 @@
 /** Making a server of Node listen: one try, which ends listening, with a typed error, or cancelled and closed again. */
-import { lookup } from "node:dns"
 import { isIP } from "node:net"
+import { getBuiltinModule } from "node:process"
 import { BindError } from "../errors.js"
 import { pathTooLong } from "../network/checks.js"
 import { bindError } from "../network/failures.js"
@@ -90,7 +90,7 @@ export const listenAt = (
       let waits = true
       stopLooking = () => void (waits = false)
       // Not left to `listen`, which cannot be told to stop while it waits for an answer.
-      lookup(host, (error, address) => {
+      getBuiltinModule("node:dns").lookup(host, (error, address) => {
         if (!waits) return
         if (error === null) return ask({ ...at, host: address })
         const { code = "ENOTFOUND" } = error

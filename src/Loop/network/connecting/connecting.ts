@@ -2,7 +2,7 @@
 import type { LookupAddress } from "node:dns"
 import type { Socket } from "node:net"
 import { connect as netConnect, type LookupFunction, type NetConnectOpts } from "node:net"
-import { TLSSocket } from "node:tls"
+import type { TLSSocket } from "node:tls"
 import { ConnectError, ResolveError } from "../../errors.js"
 import { hostPort } from "../Address.js"
 import { pathTooLong } from "../checks.js"
@@ -43,6 +43,9 @@ export const targetText = (target: Target): string =>
     : target.kind === "path"
       ? target.path
       : target.text
+
+/** Whether it has TLS, by the mark that Node gives for that: to ask for the class would load all of TLS for any connection. */
+const hasTls = (socket: Socket): socket is TLSSocket => "encrypted" in socket && socket.encrypted === true
 
 /**
  * One connection that is being made. `done` is called once, later; not after `abort`.
@@ -204,7 +207,7 @@ export class Connecting {
     if (tls === undefined) {
       // One that was given may have TLS.
       const { socket } = source
-      return this.#finish({ source, tls: socket instanceof TLSSocket ? socket : undefined })
+      return this.#finish({ source, tls: hasTls(socket) ? socket : undefined })
     }
     this.#handshake(source, tls)
   }

@@ -1,12 +1,7 @@
 /** The TLS handshake on a connection that is there, of either end. Nothing of the loop's is told here. */
 import { isIP, type Socket } from "node:net"
-import {
-  connect,
-  type ConnectionOptions as TlsConnectionOptions,
-  createServer,
-  type TlsOptions,
-  type TLSSocket
-} from "node:tls"
+import { getBuiltinModule } from "node:process"
+import type { ConnectionOptions as TlsConnectionOptions, TlsOptions, TLSSocket } from "node:tls"
 
 /** TLS on a connection, with everything checked. */
 export type TlsPlan = {
@@ -71,6 +66,7 @@ const asClient = (
   servername: string | undefined,
   end: Done
 ): void => {
+  const { connect } = getBuiltinModule("node:tls")
   const socket = connect({ ...options, socket: raw, ...nameOptions(servername) })
   const failed = (error: Error): void => end(undefined, error)
   socket.on("error", failed)
@@ -82,6 +78,7 @@ const asClient = (
 
 /** A server of Node's that does not listen: only that checks the certificate of a client, where one is asked for. */
 const asServer = (raw: Socket, options: TlsOptions, end: Done): void => {
+  const { createServer } = getBuiltinModule("node:tls")
   const server = createServer({ allowHalfOpen: true, ...options })
   server.once("secureConnection", (socket) => end(socket))
   server.once("tlsClientError", (error) => end(undefined, error))

@@ -5,7 +5,8 @@ import {
   type Server as NetServer,
   type Socket
 } from "node:net"
-import { createServer as tlsServer, type TlsOptions, type TLSSocket } from "node:tls"
+import { getBuiltinModule } from "node:process"
+import type { TlsOptions, TLSSocket } from "node:tls"
 import { addressOf, addressText, type SocketAddress } from "../Address.js"
 import { bindError } from "../failures.js"
 import { kindOfFd, pathOfFd } from "../connecting/givenFd.js"
@@ -39,7 +40,7 @@ const nodeServer = ({ handshake, keepAlive, ssl }: Acceptance): NetServer => {
   const options = { allowHalfOpen: true, noDelay: true, keepAlive }
   return ssl === undefined
     ? netServer({ ...options, pauseOnConnect: true })
-    : tlsServer({ ...ssl, ...options, handshakeTimeout: handshake })
+    : getBuiltinModule("node:tls").createServer({ ...ssl, ...options, handshakeTimeout: handshake })
 }
 
 /** Legal states: made, opening, open, closed. */

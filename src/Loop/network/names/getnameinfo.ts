@@ -1,6 +1,6 @@
 /** The names of a host and of a service: asyncio's `getnameinfo`, by the system's resolver. */
-import { lookupService } from "node:dns"
 import { isIP } from "node:net"
+import { getBuiltinModule } from "node:process"
 import { describeValue } from "../../kernel/describe.js"
 import { ResolveError } from "../../errors.js"
 import { Future } from "../../kernel/Future.js"
@@ -32,7 +32,7 @@ export const getnameinfo = (
   const future = new Future<NameInfo>(loop)
   if (loop._parks(what)) return future
   loop._refuse(what)
-  lookupService(host, port, (error, name, service) => {
+  getBuiltinModule("node:dns").lookupService(host, port, (error, name, service) => {
     if (future.done() || loop.isClosed()) return
     if (error === null) return future._settleValue({ host: name, service })
     const { code = "UNKNOWN", message } = error

@@ -1,6 +1,7 @@
 /** Names of hosts as addresses, by the system's resolver. */
-import { lookup as systemLookup, type LookupAddress } from "node:dns"
+import type { LookupAddress } from "node:dns"
 import { isIP, type LookupFunction } from "node:net"
+import { getBuiltinModule } from "node:process"
 import { ResolveError } from "../../errors.js"
 
 const reasons: Readonly<Record<string, string>> = {
@@ -41,7 +42,7 @@ export const resolveHost = (
     if (addresses.length === 0) return fail("ENOTFOUND", "the resolver gave no address of it")
     done(addresses)
   }
-  const resolve: LookupFunction = lookup ?? (systemLookup as LookupFunction)
+  const resolve: LookupFunction = lookup ?? (getBuiltinModule("node:dns").lookup as LookupFunction)
   try {
     resolve(host, { all: true, family }, answered)
   } catch (error) {
