@@ -42,8 +42,12 @@ const begin = (loop: Home): void => {
     releaseCapabilities(loop)
     loop._afterQueued(() => loop.host.hop(close))
   }
-  loop._afterQueued(() => new Sweep(loop, quiet).next())
+  loop._afterQueued(() => (isEmpty(loop) ? quiet() : new Sweep(loop, quiet).next()))
 }
+
+/** Nothing is there that a phase could hold: most loops have ended their work when they are closed. */
+const isEmpty = (loop: Home): boolean =>
+  !loop._hasTasks && loop._effects.size + loop._crossings.size + loop._capabilities.size === 0
 
 /** Steps 3 to 7, one generation after the other: what a cleanup starts may finish with it, and is ended after it. */
 class Sweep {

@@ -56,8 +56,13 @@ const ended = (loop: Home, fiber: RunningFiber<unknown, unknown>, end: BodyEnd):
       off()
       waiting.run()
     })
-    // A fiber without children has ended by then.
-    end.then(() => loop.host.yield(() => waiting.run()))
+    // A fiber without children has ended by then, most of them by the next microtask: a turn of Node's keeps the loop until it
+    // comes, and loops that follow each other come before it.
+    end.then(() =>
+      loop.host.hop(() => {
+        if (poll(fiber) === undefined) loop.host.yield(() => waiting.run())
+      })
+    )
     return Effect.sync(off)
   })
 

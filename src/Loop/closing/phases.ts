@@ -73,6 +73,7 @@ export const phasesOf = (loop: Home): ReadonlyArray<Phase> =>
 
 /** Step 8, and the end of a loop that is closed at once. */
 export const releaseCapabilities = (loop: Home): void => {
+  if (loop._capabilities.size === 0) return
   for (const at of order) {
     if (typeof at !== "string") continue
     for (const capability of new Capabilities(loop, at).all()) capability.release()

@@ -330,6 +330,11 @@ export class BaseEventLoop implements Scheduler {
     return future
   }
 
+  /** @internal Whether some task of this loop is not done. */
+  get _hasTasks(): boolean {
+    return this.#tasks.size > 0
+  }
+
   /** The tasks of this loop that are not done. A snapshot. */
   allTasks(): Set<Task<unknown>> {
     return new Set(this.#tasks)
@@ -505,18 +510,14 @@ export class BaseEventLoop implements Scheduler {
     if (this.#closed) return
     this.#closing = true
     this.#closeCause ??= cause
-    const error = this._closedError("the loop was closed before this was done")
+    // An error takes its stack: most loops have nobody any more who would get it.
+    const error =
+      this.#tasks.size + this.#watched.size > 0
+        ? this._closedError("the loop was closed before this was done")
+        : undefined
     this.#closed = true
     const queued = this.#passes.close()
-    // Tasks that are none of the loop's list, the closes of resources, are among what is watched.
-    for (const future of [...this.#tasks, ...this.#watched.keys()]) {
-      const giveUp = future instanceof Task && !future.done()
-      future._closed(error)
-      if (giveUp && future._mayGoOn) {
-        this.#abandoned++
-        neverEnds.register(future, this, future)
-      }
-    }
+    if (error !== undefined) this.#giveUp(error)
     for (const runnable of queued) {
       if (runnable instanceof Handle) runnable.cancel()
       else this.host.hop(() => runnable.run())
@@ -526,6 +527,19 @@ export class BaseEventLoop implements Scheduler {
     // A coroutine that goes on is known by its async-local state: that is kept until the last of them has ended, or waits for
     // what never comes, and is collected.
     if (this.#abandoned === 0) this.host.close()
+  }
+
+  /** Whatever has not settled is settled now. */
+  #giveUp(error: LoopClosedError): void {
+    // Tasks that are none of the loop's list, the closes of resources, are among what is watched.
+    for (const future of [...this.#tasks, ...this.#watched.keys()]) {
+      const giveUp = future instanceof Task && !future.done()
+      future._closed(error)
+      if (giveUp && future._mayGoOn) {
+        this.#abandoned++
+        neverEnds.register(future, this, future)
+      }
+    }
   }
 
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */

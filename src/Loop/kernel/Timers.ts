@@ -73,12 +73,18 @@ export class TimerHandle extends Handle {
   }
 }
 
+/** Of a heap that is empty: loops that time nothing have no memory of their own for it. */
+const noKeys = new Float64Array(0)
+
+/** How many slots of the first one that is not. */
+const FIRST = 16
+
 /** How many slots of the heap may hold nothing: cancelled timers, or keys left of a burst. */
 const KEEP = 1024
 
 /** @internal */
 export class Timers {
-  #keys = new Float64Array(16)
+  #keys = noKeys
   #handles: Array<TimerHandle> = []
   #seq = 0
   #dead = 0
@@ -97,7 +103,7 @@ export class Timers {
   add(handle: TimerHandle): boolean {
     const index = this.#handles.length
     if (index === this.#keys.length) {
-      const keys = new Float64Array(index * 2)
+      const keys = new Float64Array(Math.max(FIRST, index * 2))
       keys.set(this.#keys)
       this.#keys = keys
     }

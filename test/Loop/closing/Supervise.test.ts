@@ -40,6 +40,16 @@ const quietly = (): LoopOptions => ({
   }
 })
 
+describe("a body that has ended", () => {
+  it("leaves no turn of Node's behind that would keep its loop until then", async () => {
+    const turns = (): number =>
+      process.getActiveResourcesInfo().filter((resource) => resource === "Immediate").length
+    const before = turns()
+    for (let i = 0; i < 20; i++) await Effect.runPromise(Loop.scoped(Loop))
+    expect(turns() - before).toBeLessThan(5)
+  })
+})
+
 describe("a crash under Loop.scoped", () => {
   it.live("interrupts the body, awaits its finalizers, then fails with the error nobody owned (C1)", () =>
     Effect.gen(function* () {
