@@ -1,7 +1,7 @@
 // Builds dist: the declarations file by file, and the JavaScript in one file, because Node takes longer to find and read a
 // hundred modules than to run them. The platform's door stands on the same file; its parts for one line of Effect are files
 // that are loaded where they are wanted. Beside it lie the two that must be files of their own:
-//   jobWorker.mjs           what the threads of executors run
+//   jobWorker.cjs           what the threads of executors run
 //   Loop/kernel/sites.js    knows by where it lies which frames are the library's
 import { execFileSync } from "node:child_process"
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
@@ -74,12 +74,11 @@ await build({
   absWorkingDir: root,
   entryPoints: { jobWorker: "src/Loop/executor/jobWorker.mjs" },
   outdir: "dist",
-  outExtension: { ".js": ".mjs" },
+  outExtension: { ".js": ".cjs" },
   bundle: true,
-  format: "esm",
+  format: "cjs",
   platform: "node",
   target: "node20",
   sourcemap: true,
-  sourcesContent: false,
-  external: ["piscina"]
+  sourcesContent: false
 })

@@ -195,6 +195,14 @@ const compile = async (): Promise<void> => {
       banner: withRequire,
       external: ["koffi", "piscina", "vitest"],
       plugins: [ownUrls, ofLine]
+    }),
+    // What threads load is put together as it is in the package.
+    build({
+      ...options,
+      entryPoints: ["src/Loop/executor/jobWorker.mjs"],
+      outExtension: { ".js": ".cjs" },
+      bundle: true,
+      format: "cjs"
     })
   ])
   for (const file of all) {

@@ -7,7 +7,8 @@ import type * as Scope from "effect/Scope"
 import type { DurationInput } from "../../effect.js"
 import { executorSettings, type ExecutorOptions, type ExecutorSettings } from "./ExecutorOptions.js"
 import { closeMoved } from "./closeMoved.mjs"
-import { Job } from "./Job.js"
+import { Job, type JobGiver } from "./Job.js"
+import { JobQueue } from "./JobQueue.js"
 import { packArguments, shipmentOf } from "./shipment.js"
 import { inRealTime, type Timer, timerOf } from "./Timer.js"
 import { errorText } from "../kernel/describe.js"
@@ -16,7 +17,8 @@ import { tableOf } from "../closing/Leftovers.js"
 import { millis } from "../Settings.js"
 import { tellIfSlow } from "../fiber/SlowJoin.js"
 import { checkThreadFiles } from "./threadFiles.js"
-import { type Ending, Workers } from "./Workers.js"
+import type { Ending } from "./JobLine.js"
+import { Workers } from "./Workers.js"
 import { unpackError } from "../parcel/unpackError.js"
 import type { Home } from "../ports.js"
 
@@ -66,21 +68,20 @@ export interface ExecutorStatistics {
 export class Executor {
   readonly #settings: ExecutorSettings
   readonly #workers: Workers
+  /** The jobs for which no thread is free and which the threads have been given, to take them when they are; before `#queue`. */
+  readonly #line = new JobQueue()
   /** The jobs for which no thread is free, in the order in which they were given. */
-  readonly #queue = new Set<Job>()
-  /** The jobs that have a slot, and wait for a permit of the limiter. */
+  readonly #queue = new JobQueue()
+  /** The jobs for which a thread is free, and that wait for a permit of the limiter. */
   readonly #waiting = new Set<Job>()
   readonly #running = new Set<Job>()
-  /** The slots that no job has. */
-  readonly #slots: Array<number>
   #closing: Promise<void> | undefined
   #closed = false
   #onIdle: Array<() => void> = []
 
   private constructor(settings: ExecutorSettings) {
     this.#settings = settings
-    this.#slots = Array.from({ length: settings.maxWorkers }, (_, i) => settings.maxWorkers - 1 - i)
-    this.#workers = new Workers(settings)
+    this.#workers = new Workers(settings, (job, ending) => this.#ended(job, ending))
   }
 
   /**
@@ -146,7 +147,7 @@ export class Executor {
       workers: this.#workers.size,
       maxWorkers: this.#settings.maxWorkers,
       running: this.#running.size,
-      queued: this.#queue.size + this.#waiting.size
+      queued: this.#line.size + this.#queue.size + this.#waiting.size
     }
   }
 
@@ -171,24 +172,18 @@ export class Executor {
 
   /** @internal The jobs that have not ended, of every loop. */
   _jobs(): ReadonlyArray<Job> {
-    return [...this.#running, ...this.#waiting, ...this.#queue]
+    return [...this.#running, ...this.#waiting, ...this.#line, ...this.#queue]
   }
 
   /** @internal Queues a job. Throws for what cannot be run; nothing is queued then. */
-  _submit(
-    what: string,
-    loop: Home,
-    work: unknown,
-    args: ReadonlyArray<unknown>,
-    onEnd: (job: Job) => void
-  ): Job {
+  _submit(what: string, loop: Home, work: unknown, args: ReadonlyArray<unknown>, giver: JobGiver): Job {
     if (this.#closing !== undefined) {
       throw new ExecutorClosedError(`${what}(): ${this.name} was shut down, and takes no more jobs`)
     }
     const shipment = shipmentOf(what, work)
     checkThreadFiles(shipment.name)
-    const job = new Job(this, loop, shipment, packArguments(shipment.name, args), onEnd)
-    this.#queue.add(job)
+    const job = new Job(this, loop, shipment, packArguments(shipment.name, args), giver)
+    this.#queue.push(job)
     this.#pump()
     return job
   }
@@ -197,32 +192,43 @@ export class Executor {
   _cancel(job: Job, reason: unknown): boolean {
     switch (job.state) {
       case "queued":
-        this.#queue.delete(job)
+        if (job.slot < 0) this.#queue.remove(job)
+        else {
+          this.#line.remove(job)
+          if (!this.#workers.takeBack(job)) {
+            // A thread has begun with it, and its reply to the job before is on its way.
+            this.#running.add(job)
+            return this.#stop(job, reason)
+          }
+        }
         this.#forget(job)
         return false
       case "waiting":
         this.#waiting.delete(job)
         this.#settings.limiter?._withdraw(job.granted)
-        this.#slots.push(job.slot)
         this.#forget(job)
         this.#pump()
         return false
       case "running":
-        job.state = "cancelling"
-        job.reason = reason
-        this.#workers.raise(job.slot)
-        this.#awaitGrace(job)
-        return true
+        return this.#stop(job, reason)
       default:
         return true
     }
+  }
+
+  #stop(job: Job, reason: unknown): true {
+    job.state = "cancelling"
+    job.reason = reason
+    this.#workers.raise(job)
+    this.#awaitGrace(job)
+    return true
   }
 
   /** @internal Where a job is, for reports. */
   _place(job: Job): string {
     if (job.state === "queued") return `a thread of ${this.name}`
     if (job.state === "waiting") return `a permit of the limiter of ${this.name}`
-    return `worker ${this.#workers.threadOf(job.slot) || "that is starting"}`
+    return `worker ${this.#workers.threadOf(job) || "that is starting"}`
   }
 
   /** @internal Lets go of a job at once: its thread is terminated, and nobody waits for that. */
@@ -263,7 +269,7 @@ export class Executor {
   }
 
   get #busy(): boolean {
-    return this.#queue.size + this.#waiting.size + this.#running.size > 0
+    return this.#line.size + this.#queue.size + this.#waiting.size + this.#running.size > 0
   }
 
   /** The deadline of a shutdown has passed: reports what is left, and terminates it. */
@@ -281,36 +287,54 @@ export class Executor {
     this._terminate(new ExecutorClosedError(`${this.name} was shut down before this was done`))
   }
 
-  /** Gives the first jobs to the threads and permits that are free. */
+  /** Gives the first jobs to the threads and permits that are free, and the next ones to threads that will be. */
   #pump(): void {
-    const { limiter } = this.#settings
-    for (const job of this.#queue) {
-      const slot = this.#slots.pop()
-      if (slot === undefined) return
-      this.#queue.delete(job)
-      this.#waiting.add(job)
-      job.state = "waiting"
-      job.slot = slot
-      job.granted = () => this.#start(job)
+    const { limiter, maxWorkers } = this.#settings
+    while (
+      this.#running.size + this.#waiting.size < maxWorkers &&
+      (this.#line.size > 0 || this.#workers.room > this.#waiting.size)
+    ) {
+      const given = this.#line.first
+      if (given !== undefined) {
+        this.#line.remove(given)
+        this.#start(given)
+        continue
+      }
+      const job = this.#queue.first
+      if (job === undefined) return
+      this.#queue.remove(job)
       if (limiter === undefined) this.#start(job)
-      else limiter._acquire(job.granted)
+      else {
+        job.state = "waiting"
+        this.#waiting.add(job)
+        job.granted = () => this.#start(job)
+        limiter._acquire(job.granted)
+      }
+    }
+    // A permit is for a job that runs.
+    if (limiter !== undefined) return
+    for (let job = this.#queue.first; job !== undefined && this.#workers.ahead > 0; job = this.#queue.first) {
+      this.#queue.remove(job)
+      this.#workers.give(job)
+      this.#line.push(job)
     }
   }
 
   #start(job: Job): void {
-    const { loop, name, shipment, slot } = job
-    const { args, list } = job.unpack()
     this.#waiting.delete(job)
     this.#running.add(job)
     job.state = "running"
-    this.#workers.run(loop, { slot, name, job: shipment.job, args, moved: list }, list, (ending) => {
-      this.#settle(job, ending)
-      this.#running.delete(job)
-      this.#slots.push(slot)
-      this.#forget(job)
-      this.#settings.limiter?._release()
-      this.#pump()
-    })
+    this.#workers.run(job)
+  }
+
+  /** The threads say that a job has ended. One in the line was begun and ended before that was known here. */
+  #ended(job: Job, ending: Ending): void {
+    if (job.state === "queued") this.#line.remove(job)
+    this.#settle(job, ending)
+    this.#running.delete(job)
+    this.#forget(job)
+    this.#settings.limiter?._release()
+    this.#pump()
   }
 
   /** The job has ended, or never began. */
@@ -319,7 +343,7 @@ export class Executor {
     job.disarm()
     // Only what never began has them still.
     closeMoved(job.unpack().list)
-    job.onEnd(job)
+    job.giver._ended(job)
     if (this.#busy) return
     for (const idle of this.#onIdle.splice(0)) idle()
   }
@@ -350,7 +374,7 @@ export class Executor {
     if (job.terminated || job.state !== "cancelling") return
     job.terminated = true
     job.disarm()
-    this.#workers.terminate(job.slot)
+    this.#workers.terminate(job)
     if (job.loop.isClosed()) return
     job.disarm = tellIfSlow(job.loop, () => ({
       message:

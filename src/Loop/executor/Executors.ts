@@ -1,7 +1,7 @@
 /** The jobs of one loop in all executors, and its default executor. */
 import type { DurationInput } from "../../effect.js"
 import { Executor } from "./Executor.js"
-import type { Job } from "./Job.js"
+import type { Job, JobGiver } from "./Job.js"
 import { timerOf } from "./Timer.js"
 import { describeValue } from "../kernel/describe.js"
 import { ExecutorClosedError } from "../errors.js"
@@ -20,7 +20,7 @@ export interface JobNumbers {
  * Legal states of the default executor: none yet, made or set, shut down. What was set and is replaced goes back to its
  * owner; what was made here is shut down.
  */
-export class Executors extends Capability {
+export class Executors extends Capability implements JobGiver {
   /** The numbers of a loop that has had no jobs. */
   static readonly none: JobNumbers = { jobs: 0 }
   readonly step = "executors"
@@ -39,12 +39,15 @@ export class Executors extends Capability {
     if (this.loop._parks(what)) return new Future<unknown>(this.loop)
     this.loop._refuse(what)
     const target = executor === null ? this.#defaultFor(what) : checked(what, executor, ", or null")
-    const job = target._submit(what, this.loop, work, args, (ended) => {
-      this.#jobs.delete(ended)
-      if (this.#jobs.size === 0) for (const empty of this.#onEmpty.splice(0)) empty()
-    })
+    const job = target._submit(what, this.loop, work, args, this)
     this.#jobs.add(job)
     return job.future
+  }
+
+  /** @internal For the executor: a job has ended. */
+  _ended(job: Job): void {
+    this.#jobs.delete(job)
+    if (this.#jobs.size === 0) for (const empty of this.#onEmpty.splice(0)) empty()
   }
 
   setDefault(executor: Executor): void {

@@ -13,6 +13,11 @@ export interface JobOwner {
   _place(job: Job): string
 }
 
+/** Who has given a job, and is told of its end. */
+export interface JobGiver {
+  _ended(job: Job): void
+}
+
 /**
  * One run of a job.
  *
@@ -22,8 +27,11 @@ export interface JobOwner {
 export class Job {
   state: "queued" | "waiting" | "running" | "cancelling" | "ended" = "queued"
   readonly future: Future<unknown>
-  /** The job's slot in the executor's memory, from when it is waiting until it has ended. */
+  /** The job's slot in the memory of the threads, from when it was given to them until it has ended. */
   slot = -1
+  /** Its neighbours in the queue that it is in. */
+  before: Job | undefined
+  after: Job | undefined
   /** The reason that its cancel was given. */
   reason: unknown = undefined
   /** The thread was terminated because of this job. */
@@ -40,7 +48,7 @@ export class Job {
     readonly loop: Home,
     readonly shipment: Shipment,
     packed: PackedArguments,
-    readonly onEnd: (job: Job) => void
+    readonly giver: JobGiver
   ) {
     this.#since = loop.time()
     this.#packed = packed
@@ -50,6 +58,16 @@ export class Job {
 
   get name(): string {
     return this.shipment.name
+  }
+
+  /** The arguments, which are still to be sent. */
+  get args(): ReadonlyArray<unknown> {
+    return this.#packed.args
+  }
+
+  /** Whether parts of the arguments move. */
+  get moves(): boolean {
+    return this.#packed.list.length > 0
   }
 
   /** The arguments, to be sent and not kept. */

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What runs in the worker threads of an executor: takes one job after the other from the pool, and answers with plain
+ * What runs in the worker threads of an executor: takes one job after the other from the line, and answers with plain
  * data. Plain JavaScript, because worker threads load this file without a compiler.
  */
 import { writeFileSync } from "node:fs"
@@ -8,18 +8,18 @@ import { createRequire } from "node:module"
 import { pathToFileURL } from "node:url"
 import { threadId, workerData } from "node:worker_threads"
 import { closeMoved } from "./closeMoved.mjs"
-import { flagOf, threadOf, threads } from "./jobSlots.mjs"
+import { cancelled, JobSlots } from "./jobSlots.mjs"
 import { packError } from "../parcel/packError.mjs"
 
 /**
- * A job, as it is sent: the source of a function, or the export of a module.
+ * A job, as it is sent where its slot has no room for it.
  *
- * @typedef {{ readonly source: string }} Source
- * @typedef {{ readonly module: string, readonly export: string }} Export
+ * @typedef {import("./jobSlots.mjs").Export} Export
+ * @typedef {import("./jobSlots.mjs").JobKind} JobKind
  * @typedef {object} JobMessage
  * @property {number} slot
  * @property {string} name
- * @property {Source | Export} job
+ * @property {JobKind["job"]} job
  * @property {ReadonlyArray<unknown>} args
  * @property {ReadonlyArray<unknown>} moved What of the arguments was moved here.
  */
@@ -34,13 +34,18 @@ import { packError } from "../parcel/packError.mjs"
  *   | { readonly kind: "cancelled" }
  *   | { readonly kind: "refused", readonly why: string, readonly error: PackedError | undefined }
  * )} JobReply
+ *
+ * A reply that is sent, because its slot has no room for it.
+ *
+ * @typedef {{ readonly slot: number, readonly reply: JobReply }} SentReply
  */
 
-/** @type {{ readonly name: string, readonly slots: Int32Array }} */
-const { name: executor, slots } = workerData
+/** @type {{ readonly name: string, readonly memory: import("./jobSlots.mjs").JobMemory }} */
+const { name: executor, memory } = workerData
+const slots = new JobSlots(memory)
 
 /** The thread's own name. The pool cannot name its threads, so the system is told from here. */
-const suffix = `-${Atomics.add(slots, threads, 1) + 1}`
+const suffix = `-${slots.countThread() + 1}`
 const worker = executor + suffix
 if (process.platform === "linux") {
   try {
@@ -68,17 +73,19 @@ class Context {
   /** @type {number} */ #slot
   #ended = false
 
-  /** @param {JobMessage} message */
-  constructor({ name, slot }) {
+  /**
+   * @param {number} slot
+   * @param {string} name
+   */
+  constructor(slot, name) {
     this.name = name
     this.worker = worker
     this.threadId = threadId
     this.#slot = slot
-    Atomics.store(slots, threadOf(slot), threadId)
   }
 
   cancelled() {
-    return Atomics.load(slots, flagOf(this.#slot)) === 1
+    return slots.isTold(this.#slot)
   }
 
   /** @returns {object} An AbortSignal. */
@@ -88,7 +95,7 @@ class Context {
       const stop = () => {
         if (!this.#ended && this.cancelled()) controller.abort()
       }
-      const told = waitAsync(slots, flagOf(this.#slot), 0)
+      const told = waitAsync(...slots.flagOf(this.#slot))
       if (told.async) void told.value.then(stop)
       else stop()
     }
@@ -113,11 +120,13 @@ class Context {
     }
   }
 
-  /** The slot is the next job's. */
+  /** The slot is the next job's. False where the thread is being terminated because of this one. */
   end() {
     this.#ended = true
+    const free = slots.ends(this.#slot)
     // Wakes the wait of its own signal.
-    if (this.#controller !== undefined) Atomics.notify(slots, flagOf(this.#slot))
+    if (this.#controller !== undefined) Atomics.notify(...slots.flagOf(this.#slot))
+    return free
   }
 }
 
@@ -228,65 +237,161 @@ const unbound = (/** @type {JobMessage} */ { job }, /** @type {unknown} */ throw
 const isPlain = (value) =>
   value === null || (typeof value !== "object" && typeof value !== "function" && typeof value !== "symbol")
 
-/** @type {(value: unknown) => unknown} */
-const answer = (value) => {
-  if (isPlain(value)) return { kind: "value", value }
-  try {
-    // The pool would lose the thread over what it cannot clone. Its clone can be cloned again, whatever getters it had.
-    if (typeof value === "symbol" || !(transferred in /** @type {object} */ (value))) {
-      return { kind: "value", value: structuredClone(value) }
-    }
-    const { list, value: inner } = /** @type {any} */ (value)
-    const [copy, ports] = structuredClone([inner, list], { transfer: list })
-    const piscina = createRequire(import.meta.url)("piscina")
-    return piscina.move({
-      [piscina.transferableSymbol]: ports,
-      [piscina.valueSymbol]: { kind: "value", value: copy }
-    })
-  } catch (error) {
-    return { kind: "refused", why: "its result cannot be cloned", error: packError(error) }
+/** What a job has thrown. @type {(context: Context, message: JobMessage, thrown: unknown) => JobReply} */
+const failure = (context, message, thrown) => {
+  if (context.heeded(thrown)) return { kind: "cancelled" }
+  const name = unbound(message, thrown)
+  if (name === undefined) return { kind: "error", error: packError(thrown) }
+  return {
+    kind: "refused",
+    why:
+      `it uses ${name}, which is not there: only its source is sent, so it may use its parameters, globals and ` +
+      `import() alone. Pass ${name} as an argument, or use the form { module, export }`,
+    error: packError(thrown)
   }
 }
 
+/** Why a job cannot be run. @type {(error: unknown) => JobReply} */
+const refusal = (error) =>
+  error instanceof Refusal
+    ? {
+        kind: "refused",
+        why: error.message,
+        error: error.cause === undefined ? undefined : packError(error.cause)
+      }
+    : { kind: "refused", why: "its source does not compile there", error: packError(error) }
+
+/** The executor's end of this thread's channel. @type {import("node:worker_threads").MessagePort} */
+let port
+/** The thread's seat in the memory. */
+let seat = 0
+/** The slot of the job whose parcel it has asked for, or -1. */
+let asked = -1
+
+/** What was written of the kinds of jobs. @type {Array<JobKind>} */
+const kinds = []
+
+/** @type {ReadonlyArray<never>} */
+const none = []
+
+const tell = (/** @type {number} */ slot) => {
+  if (slots.tells(slot)) port.postMessage(0)
+}
+
 /**
- * Runs one job. Never throws: what the pool sees fail is the thread.
+ * Sends a reply for which its slot has no room.
  *
- * @type {(message: JobMessage) => Promise<unknown>}
+ * @type {(slot: number, reply: JobReply, list?: ReadonlyArray<any>) => void}
  */
-export const runJob = async (message) => {
-  const context = new Context(message)
+const send = (slot, reply, list = none) =>
+  port.postMessage(/** @type {SentReply} */ ({ slot, reply }), [...list])
+
+/** Sends a result. The value is looked at once: by whatever getters it has. @type {(slot: number, value: unknown) => void} */
+const sendValue = (slot, value) => {
+  try {
+    if (typeof value !== "object" || value === null || !(transferred in value)) {
+      return send(slot, { kind: "value", value })
+    }
+    const { list, value: inner } = /** @type {any} */ (value)
+    send(slot, { kind: "value", value: inner }, list)
+  } catch (error) {
+    send(slot, { kind: "refused", why: "its result cannot be cloned", error: packError(error) })
+  }
+}
+
+/** A job has ended: the executor is told, and the thread looks for the next one. @type {(context: Context, slot: number, reply: JobReply) => void} */
+const finish = (context, slot, reply) => {
+  if (!context.end()) return
+  if (reply.kind === "value" && slots.answer(slot, reply.value)) tell(slot)
+  else if (reply.kind === "value") sendValue(slot, reply.value)
+  else if (reply.kind === "cancelled") {
+    slots.answerWith(slot, cancelled)
+    tell(slot)
+  } else send(slot, reply)
+  slots.rests(seat)
+  // What the job has left behind comes first, and what that throws is not the next one's failure.
+  setImmediate(next)
+}
+
+/** Runs a job, which is this thread's. @type {(message: JobMessage) => Promise<void>} */
+const run = async (message) => {
+  const { args, moved, name, slot } = message
+  const context = new Context(slot, name)
   /** @type {Body} */
   let body
   try {
-    body = await bodyOf(message)
+    const found = bodyOf(message)
+    body = typeof found === "function" ? found : await found
   } catch (error) {
-    closeMoved(message.moved)
-    return error instanceof Refusal
-      ? {
-          kind: "refused",
-          why: error.message,
-          error: error.cause === undefined ? undefined : packError(error.cause)
-        }
-      : { kind: "refused", why: "its source does not compile there", error: packError(error) }
+    closeMoved(moved)
+    return finish(context, slot, refusal(error))
   }
   if (context.cancelled()) {
-    closeMoved(message.moved)
-    return { kind: "cancelled" }
+    closeMoved(moved)
+    return finish(context, slot, { kind: "cancelled" })
   }
+  /** @type {unknown} */
+  let value
   try {
-    return answer(await body.apply(context, [...message.args]))
+    value = body.apply(context, [...args])
+    if (!isPlain(value)) value = await value
   } catch (thrown) {
-    if (context.heeded(thrown)) return { kind: "cancelled" }
-    const name = unbound(message, thrown)
-    if (name === undefined) return { kind: "error", error: packError(thrown) }
-    return {
-      kind: "refused",
-      why:
-        `it uses ${name}, which is not there: only its source is sent, so it may use its parameters, globals and ` +
-        `import() alone. Pass ${name} as an argument, or use the form { module, export }`,
-      error: packError(thrown)
-    }
-  } finally {
-    context.end()
+    return finish(context, slot, failure(context, message, thrown))
   }
+  finish(context, slot, { kind: "value", value })
+}
+
+/** Takes the first job of the line. */
+const next = () => {
+  while (slots.rises(seat)) {
+    const slot = slots.take(seat)
+    if (slot >= 0) return begin(slot)
+    if (slots.parks(seat)) return
+  }
+}
+
+/** Begins with a job, or asks for what it takes. @type {(slot: number) => void} */
+const begin = (slot) => {
+  const number = slots.kindOf(slot)
+  if (number === undefined) {
+    asked = slot
+    return tell(slot)
+  }
+  const { job, name } = (kinds[number] ??= slots.readKind(number))
+  const args = /** @type {ReadonlyArray<unknown>} */ (slots.read(slot))
+  void run({ slot, name, job, args, moved: none })
+}
+
+/**
+ * What the executor sends: the parcel of a job, which this thread has asked for, or is given; or nothing, when it is to look
+ * for itself.
+ *
+ * @type {(message: JobMessage | 0) => void}
+ */
+const onMessage = (message) => {
+  const asker = asked >= 0
+  asked = -1
+  if (message === 0) {
+    // There is no parcel after all.
+    if (asker) slots.rests(seat)
+    return next()
+  }
+  if (asker) return void run(message)
+  // Who is being terminated has no use for it.
+  if (slots.rises(seat)) void run(message)
+}
+
+/**
+ * Takes a seat. Never throws: what the pool sees fail is the thread.
+ *
+ * @type {(place: { readonly port: import("node:worker_threads").MessagePort, readonly seat: number }) => number}
+ */
+export const serve = (place) => {
+  port = place.port
+  seat = place.seat
+  slots.sits(seat, threadId)
+  port.on("message", onMessage)
+  // The pool hears first that it is there.
+  setImmediate(next)
+  return threadId
 }

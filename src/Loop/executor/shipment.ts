@@ -2,17 +2,14 @@
 import { isAbsolute } from "node:path"
 import { pathToFileURL } from "node:url"
 import * as vm from "node:vm"
-import type { JobMessage } from "./jobWorker.mjs"
+import type { JobKind } from "./jobSlots.mjs"
 import { functionName, describeValue } from "../kernel/describe.js"
 import { JobRefusedError } from "../errors.js"
 import type { ModuleJob } from "./ModuleJob.js"
 import { isTransfer, type Transferred } from "./transfer.js"
 
 /** A job as it is sent, and its name in reports. */
-export interface Shipment {
-  readonly name: string
-  readonly job: JobMessage["job"]
-}
+export type Shipment = JobKind
 
 const shipments = new WeakMap<object, Shipment>()
 
@@ -35,8 +32,18 @@ export const shipmentOf = (what: string, job: unknown): Shipment => {
     throw new TypeError(`the export of a job is a string, not ${describeValue(name)}`)
   }
   const href = hrefOf(module)
+  const known = shipments.get(job)
+  // What the object says may have changed since.
+  if (known !== undefined && "module" in known.job) {
+    if (known.job.module === href && known.job.export === name) return known
+  }
   const last = href.split("/").at(-1) ?? href
-  return { name: name === "default" ? last : `${name} of ${last}`, job: { module: href, export: name } }
+  const shipment = {
+    name: name === "default" ? last : `${name} of ${last}`,
+    job: { module: href, export: name }
+  }
+  shipments.set(job, shipment)
+  return shipment
 }
 
 const hrefOf = (module: unknown): string => {

@@ -1,5 +1,5 @@
 // Jobs in worker threads: what can be run, what comes back, and who has a permit.
-// Covers: ExecutorOptions, Executors, Job, Limiter, jobSlots, jobWorker, shipment, transfer
+// Covers: ExecutorOptions, Executors, Job, JobQueue, Limiter, jobSlots, jobWorker, shipment, transfer
 import { availableParallelism } from "node:os"
 import threads, {
   MessageChannel,
@@ -84,6 +84,42 @@ describe("runInExecutor", () => {
       expect(await loop.runInExecutor(executor, count)).toBe(1)
       const ten = await Promise.all(Array.from({ length: 10 }, () => loop.runInExecutor(executor, count)))
       expect(ten).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    })
+  })
+
+  it("starts jobs in the order in which they were given, whatever they are given", async () => {
+    await withOne(async (loop, executor) => {
+      const count: ModuleJob<(what: unknown) => number> = { module: jobs, export: "count" }
+      const before = await loop.runInExecutor(executor, count, 0)
+      const given = [1, "text", { an: "object" }, "long ".repeat(1_000), undefined, new Uint8Array(8), -0]
+      const futures = Array.from({ length: 400 }, (_, n) =>
+        loop.runInExecutor(executor, count, given[n % given.length])
+      )
+      expect(await Promise.all(futures)).toEqual(futures.map((_, n) => before + n + 1))
+    })
+  })
+
+  it("jobs behind a long one are not its prisoners: a thread that is free takes them", async () => {
+    await onLoop(async (loop) => {
+      await using executor = Executor.make({ maxWorkers: 2, name: "aio-test" })
+      const gate = new Gate()
+      const long = loop.runInExecutor(executor, hold, gate.cells)
+      await gate.entered()
+      const echo = (what: unknown) => what
+      const given = (n: number) => (n % 3 === 0 ? { n } : n)
+      const futures = Array.from({ length: 500 }, (_, n) => loop.runInExecutor(executor, echo, given(n)))
+      expect(await Promise.all(futures)).toEqual(futures.map((_, n) => given(n)))
+      expect(long.done()).toBe(false)
+      gate.open()
+      expect(await long).toBe("let go")
+    })
+  })
+
+  it("what JSON would change comes through as it is", async () => {
+    await withOne(async (loop, executor) => {
+      const given = [-0, NaN, Infinity, undefined, 1n, "\ud800", "é", null, "x".repeat(600), 1e21]
+      const echo = (...what: ReadonlyArray<unknown>) => what.at(-1)
+      for (const one of given) expect(await loop.runInExecutor(executor, echo, 1, one)).toBe(one)
     })
   })
 

@@ -1,5 +1,5 @@
 // Jobs that are cancelled, and threads that end under them.
-// Covers: Run, Workers
+// Covers: JobLine, Start, Thread, Workers
 import { execFileSync } from "node:child_process"
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
@@ -91,6 +91,27 @@ describe("cancelling a job", () => {
       expect(future.done()).toBe(false)
       expect(await settled(future)).toMatchObject({ name: "AbortError", reason: "early" })
       expect(gate.hasEntered).toBe(false)
+      expect(await loop.runInExecutor(executor, worker)).toBe("aio-test-1")
+    })
+  })
+
+  it("that a thread has begun with, before the loop could hear of the job before, is told to stop", async () => {
+    await onLoop(async (loop) => {
+      await using executor = Executor.make({ maxWorkers: 1, name: "aio-test", grace: never })
+      await loop.runInExecutor(executor, worker)
+      const before = loop.runInExecutor(executor, (n: number) => n, 1)
+      const future = loop.runInExecutor(executor, function (this: JobContext) {
+        return new Promise((_, reject) => {
+          this.signal.addEventListener("abort", () => reject(this.signal.reason as Error))
+        })
+      })
+      // The thread goes on by itself, while nothing is heard of it here.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+      expect(executor.statistics()).toMatchObject({ running: 1, queued: 1 })
+      future.cancel("enough")
+      expect(future.done()).toBe(false)
+      expect(await before).toBe(1)
+      expect(await settled(future)).toMatchObject({ _tag: "CancelledError", reason: "enough" })
       expect(await loop.runInExecutor(executor, worker)).toBe("aio-test-1")
     })
   })
