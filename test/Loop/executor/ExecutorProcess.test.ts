@@ -18,9 +18,13 @@ const run = (program: string, signal?: NodeJS.Signals, limits = "") =>
       env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }
     })
     let output = ""
+    let due = signal
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString()
-      if (signal !== undefined && output.includes("ready")) child.kill(signal)
+      if (due === undefined || !output.includes("ready")) return
+      child.kill(due)
+      // A second one may come when nobody handles it any more.
+      due = undefined
     })
     child.on("close", (code) => resolve({ code, said: output.split("\n").filter((line) => line !== "") }))
   })
