@@ -13,6 +13,8 @@ export interface FiberWait<A, E> {
   wait(resume: () => void): void
   /** It has ended, and not with a value: what it ended with is then asked for in the fiber, where what maps it is called. */
   readonly failed: boolean
+  /** A value is not to be lost, either: where the fiber was told to end before it has come to that, `interrupted` is run. */
+  readonly owned: boolean
   /** What it has ended with. */
   outcome(): Exit.Exit<A, E>
   /**

@@ -24,6 +24,7 @@ interface FiberWait<A, E> {
   begin(): boolean
   wait(resume: () => void): void
   readonly failed: boolean
+  readonly owned: boolean
   outcome(): Exit.Exit<A, E>
   interrupted(): Effect.Effect<void>
 }
@@ -231,11 +232,11 @@ const seam = () => {
         )
       return Effect.callback<A, E>((resume) => {
         if (!wait.begin()) {
-          // A fiber that has waited runs the finalizer, whatever it is told then.
+          // A fiber that has waited runs the finalizer, whatever it is told then, until it goes on with what it is given.
           wait.wait(() => resume(wait.failed ? failure(Effect.void) : wait.outcome()))
-        } else if (!wait.failed) return void resume(wait.outcome())
+        } else if (!wait.failed && !(wait.owned && isTold(fiber))) return void resume(wait.outcome())
         // One that was told to end meanwhile is not resumed: it would not come so far as to look.
-        else if (fiber._interruptedCause === undefined) return void resume(failure(interrupted))
+        else if (!isTold(fiber)) return void resume(failure(interrupted))
         return interrupted
       })
     },

@@ -65,8 +65,14 @@ export const threeWait = (current: () => object | undefined): Seam["waitFor"] =>
     return Effect.suspend(() => look(wait.outcome()))
   }
 
+  /** The same for a value, with which no code of the program comes between. */
+  const owned = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
+    mask(fiber)
+    return Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? wait.outcome() : interrupted(fiber, wait)))
+  }
+
   const outcome = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
-    wait.failed ? failure(fiber, wait) : wait.outcome()
+    wait.failed ? failure(fiber, wait) : wait.owned ? owned(fiber, wait) : wait.outcome()
 
   const suspended = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
     // Told as it began: it would end before the operation, and nobody would own what has begun.

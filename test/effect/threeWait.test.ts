@@ -13,6 +13,7 @@ class ByHand implements FiberWait<string, string> {
   readonly log: Array<string> = []
   resume = (): void => {}
   failed = false
+  owned = false
   constructor(private readonly ended: boolean) {}
   begin(): boolean {
     this.log.push("begin")
@@ -47,11 +48,16 @@ describe("a wait of a fiber in one operation", () => {
 
   it.live("J3 gives a value and a failure that come later, and asks for a failure in the fiber", () =>
     Effect.gen(function* () {
-      for (const failed of [false, true]) {
+      for (const [failed, owned] of [
+        [false, false],
+        [false, true],
+        [true, false]
+      ] as const) {
         const wait = new ByHand(false)
         const fiber = yield* Effect.fork(Effect.exit(waiting(wait)))
         yield* turn
         wait.failed = failed
+        wait.owned = owned
         wait.resume()
         expect(yield* Fiber.join(fiber)).toEqual(failed ? Exit.fail("no") : Exit.succeed("yes"))
         expect(wait.log).toEqual(["begin", "wait", "outcome"])
@@ -100,14 +106,17 @@ describe("a wait of a fiber in one operation", () => {
     })
   )
 
-  it.live("J4 an interruption that comes with the failure, or before it, finds it", () =>
+  it.live("J4 an interruption that comes with a failure or an owned value, or before it, finds it", () =>
     Effect.gen(function* () {
-      for (const order of [
-        ["resume", "interrupt"],
-        ["interrupt", "resume"]
-      ]) {
+      for (const [failed, ...order] of [
+        [true, "resume", "interrupt"],
+        [true, "interrupt", "resume"],
+        [false, "resume", "interrupt"],
+        [false, "interrupt", "resume"]
+      ] as const) {
         const wait = new ByHand(false)
-        wait.failed = true
+        wait.failed = failed
+        wait.owned = !failed
         const fiber = yield* Effect.fork(waiting(wait))
         yield* turn
         for (const what of order) {
@@ -122,17 +131,20 @@ describe("a wait of a fiber in one operation", () => {
     }).pipe((test) => (line === 3 ? test : Effect.void))
   )
 
-  it.live("J4 the fiber that interrupts itself as it begins is told of what it has begun", () =>
+  it.live("J4 the fiber that interrupts itself as it begins is told of what it has begun, or owns", () =>
     Effect.gen(function* () {
-      const wait = new ByHand(false)
-      wait.begin = () => {
-        wait.log.push("begin")
-        interruptFork(currentFiber() as RunningFiber<unknown, unknown>)
-        return false
+      for (const ended of [false, true]) {
+        const wait = new ByHand(ended)
+        wait.owned = ended
+        wait.begin = () => {
+          wait.log.push("begin")
+          interruptFork(currentFiber() as RunningFiber<unknown, unknown>)
+          return ended
+        }
+        const exit = yield* Fiber.await(yield* Effect.fork(waiting(wait)))
+        expect(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)).toBe(true)
+        expect(wait.log.at(-1)).toBe("interrupted")
       }
-      const exit = yield* Fiber.await(yield* Effect.fork(waiting(wait)))
-      expect(Exit.isFailure(exit) && Cause.isInterrupted(exit.cause)).toBe(true)
-      expect(wait.log.at(-1)).toBe("interrupted")
     })
   )
 

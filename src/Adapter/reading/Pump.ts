@@ -77,8 +77,10 @@ export class Pump<E> implements Consumer, Settleable {
   readonly #wait: FiberWait<ReadonlyArray<unknown> | undefined, E | AioInterrupted> = ((pump) => ({
     begin: () => pump.#ready,
     wait: (resume) => pump.#park(resume),
-    // Neither items nor the end are to be overtaken by an interruption.
-    failed: true,
+    get failed() {
+      return pump.#reading.items.length === 0
+    },
+    owned: true,
     outcome: () => pump.#take(),
     interrupted: () => pump.#interrupted
   }))(this)

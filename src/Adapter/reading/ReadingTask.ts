@@ -93,7 +93,7 @@ export class ReadingTask implements Runnable, Living {
 
   /** The consumer waits from now on. */
   ask(): void {
-    if (this.#state === "idle") this.loop._push(this)
+    if (this.#state === "idle") this.loop._runFor(this)
   }
 
   /** The iterator has come to its end, and so has the task. */

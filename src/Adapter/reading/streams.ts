@@ -5,6 +5,7 @@ import { pulled } from "../../effect.js"
 import { describeValue } from "../../Loop/kernel/describe.js"
 import { Loop } from "../../Loop/Loop.js"
 import { aioError } from "../../Loop/fiber/Outcome.js"
+import { keepsShape } from "../../Loop/fiber/shapes.js"
 import { refused } from "../../Loop/fiber/Wait.js"
 import { mapping } from "../task/mistakes.js"
 import {
@@ -12,12 +13,13 @@ import {
   type AioOptions,
   checkFunctionOptions,
   givenName,
+  joinAlways,
   onInterruptOf,
   stopsOf
 } from "../task/options.js"
 import { Pump, type PumpOptions } from "./Pump.js"
 import type { Opening } from "./ReadingTask.js"
-import { type AsyncItems, type CloseItems, itemsName, Source } from "./Source.js"
+import { type AsyncItems, type CloseItems, itemsName, type Reader, Source } from "./Source.js"
 
 /**
  * How a Stream reads an async iterable.
@@ -72,6 +74,24 @@ export const closeOf = ({ close }: IterableOptions): CloseItems | undefined => {
   checkFunctionOptions("a Stream", { close })
   return close
 }
+
+/** Nothing is read of it. */
+const unread = { next: () => Promise.resolve({ done: true as const, value: undefined }) }
+const unreadReader = (): Reader => new Source("", unread, undefined).open()
+
+keepsShape(unreadReader)
+keepsShape(
+  (loop) =>
+    new Pump<unknown>(loop, {
+      name: "",
+      body: unread,
+      opening: () => ({ reader: unreadReader() }),
+      chunkSize: 1,
+      mapError: (error) => error,
+      onInterrupt: joinAlways,
+      stops: { cancel: undefined, cancelled: undefined }
+    })
+)
 
 /** A Stream whose every run is one Pump. */
 export const pumpedStream = <A, E>(options: PumpOptions<E>): Stream.Stream<A, E | AioInterrupted, Loop> =>

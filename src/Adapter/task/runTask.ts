@@ -57,6 +57,7 @@ export const awaitJoined = <A, E>(
  */
 class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
   readonly resumes = true
+  readonly owned = false
   #task: Task<unknown> | undefined
   #refusal: Exit.Exit<never, AioInterrupted> | undefined
   #context: Context | undefined

@@ -217,10 +217,15 @@ export class BaseEventLoop implements Scheduler {
       if (options.name !== undefined && task.getName() !== nameOf(options.name)) task.setName(options.name)
       return task as Task<CoroutineValue<R>>
     }
-    const task = new Task<CoroutineValue<R>>(this, coroutine, options, this.#forgetTask)
+    const task = this.#newTask(coroutine, options)
     if (this.#passes.debug) rememberSite(task, this.createTask)
-    this.#tasks.add(task as Task<unknown>)
     this.#passes.push(task)
+    return task
+  }
+
+  #newTask<R>(coroutine: Coroutine<R>, options: TaskOptions): Task<CoroutineValue<R>> {
+    const task = new Task<CoroutineValue<R>>(this, coroutine, options, this.#forgetTask)
+    this.#tasks.add(task as Task<unknown>)
     return task
   }
 
@@ -231,22 +236,19 @@ export class BaseEventLoop implements Scheduler {
    */
   _startTask(coroutine: Coroutine<unknown>, options: TaskOptions): Task<unknown> {
     this._start()
-    if (this.#taskFactory !== undefined) return this.createTask(coroutine, options)
-    const begins = this.#passes.beginTurn()
-    // Code of a callback or of a task goes on after the fiber that it runs.
-    const goesOn = !begins && slot.loop === undefined && this.#passes.isNext()
-    if (!begins && !goesOn) return this.createTask(coroutine, options)
-    let task: Task<unknown>
-    try {
-      this._refuse("createTask")
-      task = new Task(this, coroutine, options, this.#forgetTask)
-    } catch (error) {
-      if (begins) this.#passes.endTurn()
-      throw error
-    }
-    this.#tasks.add(task)
-    this.host.outsideFibers(begins ? this.#runNow : this.#runHere, task)
+    if (this.#taskFactory !== undefined || this.#passes.debug) return this.createTask(coroutine, options)
+    this._refuse("createTask")
+    const task = this.#newTask(coroutine, options)
+    this._runFor(task)
     return task
+  }
+
+  /** @internal `_push` for work that a fiber waits for from now on, and that runs here and now where `_startTask` does. */
+  _runFor(runnable: Runnable): void {
+    if (this.#passes.beginTurn()) this.host.outsideFibers(this.#runNow, runnable)
+    // Code of a callback or of a task goes on after the fiber that it runs.
+    else if (slot.loop === undefined && this.#passes.isNext()) this.host.outsideFibers(this.#runHere, runnable)
+    else this._push(runnable)
   }
 
   /** @internal See `Scheduler`. */
@@ -259,8 +261,8 @@ export class BaseEventLoop implements Scheduler {
     this.#passes.endTurn()
   }
 
-  readonly #runNow = (task: Task<unknown>): void => this.#passes.runNow(task)
-  readonly #runHere = (task: Task<unknown>): void => this.#passes.runHere(task)
+  readonly #runNow = (runnable: Runnable): void => this.#passes.runNow(runnable)
+  readonly #runHere = (runnable: Runnable): void => this.#passes.runHere(runnable)
 
   /** The task factory, or `null` for the loop's own. */
   getTaskFactory(): TaskFactory | null {

@@ -2,7 +2,20 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import * as fc from "fast-check"
-import { fromAio, type Future, isCancelledError, Loop, runAioGenerator } from "../../../src/index.js"
+import { Pump } from "../../../src/Adapter/reading/Pump.js"
+import { Source } from "../../../src/Adapter/reading/Source.js"
+import { joinAlways } from "../../../src/Adapter/task/options.js"
+import {
+  currentTask,
+  fromAio,
+  type Future,
+  getRunningLoop,
+  isCancelledError,
+  Loop,
+  runAioGenerator
+} from "../../../src/index.js"
+import { keepFiberShapes } from "../../../src/Loop/fiber/shapes.js"
+import { haveSameLayout, isKept, madeAlready } from "../../support/layout.js"
 import { collecting, scoped, settle } from "../../support/scopedLoops.js"
 import { all, chunksOf, defectsOf, end, failureOf, item } from "../../support/streams.js"
 import { perLine } from "../../support/effect/line.js"
@@ -236,6 +249,59 @@ describe("chunks", () => {
             { numRuns: 60 }
           )
         )
+      })
+    )
+  )
+})
+
+describe("a pull", () => {
+  it.live("L1 calls next() at once where the loop is idle, and after what is queued where it is not", () =>
+    scoped(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const log: Array<unknown> = []
+          async function* numbers() {
+            for (let n = 1; ; n++) {
+              log.push(n, getRunningLoop() === loop, currentTask() !== undefined)
+              await Promise.resolve()
+              yield n
+            }
+          }
+          const pull = yield* Stream.toPull(runAioGenerator(numbers))
+          yield* pull
+          yield* settle
+          log.length = 0
+          queueMicrotask(() => log.push("microtask"))
+          yield* pull
+          expect(log).toEqual([2, true, true, "microtask"])
+          yield* settle
+          log.length = 0
+          loop.callSoon(() => log.push("callback"))
+          yield* pull
+          expect(log).toEqual(["callback", 3, true, true])
+        })
+      )
+    )
+  )
+
+  it.live("the objects behind it have the layout of those that are kept", () =>
+    scoped(
+      Effect.gen(function* () {
+        const loop = yield* Loop
+        const reader = new Source("numbers", (async function* () {})(), undefined).open()
+        const pump = new Pump(loop, {
+          name: "numbers",
+          body: undefined,
+          opening: () => ({ reader }),
+          chunkSize: 1,
+          mapError: (error) => error,
+          onInterrupt: joinAlways,
+          stops: { cancel: undefined, cancelled: undefined }
+        })
+        expect(isKept(pump)).toBe(true)
+        expect(keepFiberShapes(madeAlready).some((one) => haveSameLayout(one, reader))).toBe(true)
+        yield* pump.close(Exit.void)
       })
     )
   )
