@@ -247,7 +247,8 @@ export class BaseEventLoop implements Scheduler {
   _runFor(runnable: Runnable): void {
     if (this.#passes.beginTurn()) this.host.outsideFibers(this.#runNow, runnable)
     // Code of a callback or of a task goes on after the fiber that it runs.
-    else if (slot.loop === undefined && this.#passes.isNext()) this.host.outsideFibers(this.#runHere, runnable)
+    else if (slot.loop === undefined && this.#passes.isNext())
+      this.host.outsideFibers(this.#runHere, runnable)
     else this._push(runnable)
   }
 
