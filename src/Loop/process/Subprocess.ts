@@ -54,24 +54,12 @@ export class Subprocess {
   readonly pid: number
   /** The program and its arguments, shortened, for reports. */
   readonly command: string
-  /**
-   * Writes what the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when
-   * the Stream that was run into it has ended, however; where that was for an error or an interruption that leaves the
-   * Scope of the process as well, the child is ended before. Fails with {@link BrokenPipeError} where the child has closed
-   * it or ended before it had been given everything. Used once.
-   */
-  readonly stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError>
-  /**
-   * Reads what the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early
-   * closes the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something
-   * unread (Node's pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the
-   * child end.
-   */
-  readonly stdout: Stream.Stream<Uint8Array, LoopClosedError>
-  /** The same of stderr, where `stderr: "pipe"` was asked for. */
-  readonly stderr: Stream.Stream<Uint8Array, LoopClosedError>
   readonly #scoped: ScopedChild
   readonly #child: Child
+  // Made when they are asked for: each is some kilobytes, and most programs use one of them.
+  #stdin: Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> | undefined
+  #stdout: Stream.Stream<Uint8Array, LoopClosedError> | undefined
+  #stderr: Stream.Stream<Uint8Array, LoopClosedError> | undefined
   readonly #extra = new Map<number, SubprocessPipe>()
 
   /** @internal `Loop.subprocess` makes one. */
@@ -86,9 +74,31 @@ export class Subprocess {
     for (const fd of child.pipes.keys()) {
       if (fd > 2) this.#extra.set(fd, { sink: this.#sink(fd), stream: this.#stream(fd) })
     }
-    this.stdin = this.#sink(0)
-    this.stdout = this.#stream(1)
-    this.stderr = this.#stream(2)
+  }
+
+  /**
+   * Writes what the child reads. Takes bytes and strings (as UTF-8), waits while the pipe is full, and closes it when
+   * the Stream that was run into it has ended, however; where that was for an error or an interruption that leaves the
+   * Scope of the process as well, the child is ended before. Fails with {@link BrokenPipeError} where the child has closed
+   * it or ended before it had been given everything. Used once.
+   */
+  get stdin(): Sink.Sink<void, Uint8Array | string, never, BrokenPipeError | LoopClosedError> {
+    return (this.#stdin ??= this.#sink(0))
+  }
+
+  /**
+   * Reads what the child writes, in chunks as they come, until all that have the pipe have closed it. Leaving it early
+   * closes the pipe, as `head` does: whoever writes to it next gets SIGPIPE, or ECONNRESET where it left something
+   * unread (Node's pipes are sockets). Read once. Fails with LoopClosedError where the loop has closed it, or made the
+   * child end.
+   */
+  get stdout(): Stream.Stream<Uint8Array, LoopClosedError> {
+    return (this.#stdout ??= this.#stream(1))
+  }
+
+  /** The same of stderr, where `stderr: "pipe"` was asked for. */
+  get stderr(): Stream.Stream<Uint8Array, LoopClosedError> {
+    return (this.#stderr ??= this.#stream(2))
   }
 
   /** The exit code as `exitCode` gives it, once the process has exited; `null` before. */
