@@ -3,8 +3,8 @@
  * once, so that each may use the other while it unwinds. What lives in a crossing is ended by that.
  */
 import { lives } from "./Crossing.js"
-import type { LoopClosedError } from "../kernel/errors.js"
 import { tellToStop } from "../kernel/Follower.js"
+import { Plain } from "../kernel/Plain.js"
 import type { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
 import { guardedRow } from "./row.js"
@@ -20,9 +20,21 @@ const rowOf = (task: Task<unknown>): Leftover => ({
   blamed: true
 })
 
+/** A task that nobody looks at, and that has failed while it was told to stop. */
+const reportUnowned = (task: Task<unknown>): void => {
+  const loop = task._scheduler
+  if (task._passedOn || loop.isClosed()) return
+  loop.callExceptionHandler({
+    kind: "late",
+    message: `unhandled exception during loop shutdown in ${task._name}`,
+    exception: task._error(),
+    task
+  })
+}
+
 export class Work implements Phase {
-  /** What was told to end is not told again: it may be cleaning up. */
-  readonly #told = new WeakSet<object>()
+  /** The fibers that were told to end are not told again: they may be cleaning up. Tasks know that themselves. */
+  readonly #told = new WeakSet<LoopFiber>()
   #begun = false
 
   constructor(private readonly loop: Home) {}
@@ -41,7 +53,18 @@ export class Work implements Phase {
     }
     // Whoever waits for one of them in Effect fails with the reason.
     const reason = this.loop._closing.reason()
-    for (const task of tasks) this.#cancel(task, reason, settled)
+    for (const task of tasks) {
+      if (!task._tellOnce()) task._add(new Plain(settled))
+      else {
+        const unowned = !task._wasRetrieved
+        const ended = (): void => {
+          if (unowned && task._peek() === "error") reportUnowned(task)
+          settled()
+        }
+        task._add(new Plain(ended))
+        tellToStop(task, reason)
+      }
+    }
     for (const effect of effects) {
       effect.onEnd(settled)
       if (this.#isNew(effect)) effect.interrupt()
@@ -62,37 +85,17 @@ export class Work implements Phase {
   }
 
   #here(): { readonly tasks: ReadonlyArray<Task<unknown>>; readonly effects: ReadonlyArray<LoopFiber> } {
-    const later = lives(this.loop)
+    const { loop } = this
+    const later = lives(loop)
     return {
-      tasks: [...this.loop.allTasks()].filter((task) => !later.has(task) && !task._graceIsOver),
-      effects: [...this.loop._effects].filter(({ future }) => future === undefined || !later.has(future))
+      tasks: loop._tasksNow().filter((task) => !task._graceIsOver && !later.has(task)),
+      effects: [...loop._effects].filter(({ future }) => future === undefined || !later.has(future))
     }
   }
 
-  #isNew(work: object): boolean {
-    const known = this.#told.has(work)
-    this.#told.add(work)
+  #isNew(fiber: LoopFiber): boolean {
+    const known = this.#told.has(fiber)
+    this.#told.add(fiber)
     return !known
-  }
-
-  #cancel(task: Task<unknown>, reason: LoopClosedError, settled: () => void): void {
-    const { loop } = this
-    if (!this.#isNew(task)) return task._add({ resumes: false, run: settled })
-    const unowned = !task._wasRetrieved
-    task._add({
-      resumes: false,
-      run: () => {
-        if (unowned && task._peek() === "error" && !task._passedOn && !loop.isClosed()) {
-          loop.callExceptionHandler({
-            kind: "late",
-            message: `unhandled exception during loop shutdown in ${task._name}`,
-            exception: task._error(),
-            task
-          })
-        }
-        settled()
-      }
-    })
-    tellToStop(task, reason)
   }
 }

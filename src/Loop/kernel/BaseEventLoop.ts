@@ -38,6 +38,7 @@ import {
 } from "./Task.js"
 import { keepShapes } from "./shapes.js"
 import { TimerHandle } from "./Timers.js"
+import { Plain } from "./Plain.js"
 import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
 import { isOwnFuture, wrapFuture, type WrapOptions } from "./wrapFuture.js"
@@ -340,7 +341,12 @@ export class BaseEventLoop implements Scheduler {
 
   /** The tasks of this loop that are not done. A snapshot. */
   allTasks(): Set<Task<unknown>> {
-    return new Set(this.#tasks)
+    return new Set(this.#tasks.all())
+  }
+
+  /** @internal The same for the closing, which asks often. */
+  _tasksNow(): ReadonlyArray<Task<unknown>> {
+    return this.#tasks.all()
   }
 
   /** The handler set by the program, or `null`. */
@@ -535,7 +541,7 @@ export class BaseEventLoop implements Scheduler {
   /** Whatever has not settled is settled now. */
   #giveUp(error: LoopClosedError): void {
     // Tasks that are none of the loop's list, the closes of resources, are among what is watched.
-    for (const future of [...this.#tasks, ...this.#watched.keys()]) {
+    for (const future of [...this.#tasks.all(), ...this.#watched.keys()]) {
       const giveUp = future instanceof Task && !future.done()
       future._closed(error)
       if (giveUp && future._mayGoOn) {
@@ -631,7 +637,7 @@ export class BaseEventLoop implements Scheduler {
   _fiberWaits(): number {
     let waits = 0
     for (const [future, byFiber] of this.#watched) if (byFiber && future._idle !== true) waits++
-    for (const task of this.#tasks) if (task._fiberWaits) waits++
+    for (const task of this.#tasks.all()) if (task._fiberWaits) waits++
     return waits
   }
 
@@ -762,14 +768,6 @@ export class BaseEventLoop implements Scheduler {
 
 /** The loops that were closed, by the coroutines that they have given up and that nobody can resume any more. */
 const neverEnds = new FinalizationRegistry<BaseEventLoop>((loop) => loop._goesOnNoMore())
-
-/** A function of the library's own as a Runnable; what it does resumes no coroutine. */
-class Plain implements Runnable {
-  constructor(readonly run: () => void) {}
-  get resumes(): boolean {
-    return false
-  }
-}
 
 /**
  * The loop whose callback or task is running. Throws {@link NoRunningLoopError} outside of every loop.

@@ -71,6 +71,8 @@ const PASSED_ON = 8
 const SHARED = 16
 /** Its failure was handed to somebody. */
 const HEARD = 32
+/** The closing of its loop has told it to stop. */
+const TOLD = 64
 
 /**
  * How a Future is cancelled when its value comes from elsewhere. Returns true if the Future stays pending until the
@@ -387,6 +389,13 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal Whether the outcome was read, or somebody is registered to be told. */
   get _wasRetrieved(): boolean {
     return (this.#flags & RETRIEVED) !== 0
+  }
+
+  /** @internal True for the first caller: the closing of its loop, which tells it to stop once. It may be cleaning up then. */
+  _tellOnce(): boolean {
+    const first = (this.#flags & TOLD) === 0
+    this.#flags |= TOLD
+    return first
   }
 
   /** @internal Registers what is queued when this Future is done; it is queued at once if that is so already. */

@@ -13,7 +13,7 @@ export interface Listed<Self> {
 }
 
 /** @internal */
-export class TaskList<T extends Listed<T>> implements Iterable<T> {
+export class TaskList<T extends Listed<T>> {
   size = 0
   #first: T | undefined
   #last: T | undefined
@@ -39,7 +39,10 @@ export class TaskList<T extends Listed<T>> implements Iterable<T> {
     this.size--
   }
 
-  *[Symbol.iterator](): Iterator<T> {
-    for (let task = this.#first; task !== undefined; task = task._next) yield task
+  /** Those that are here now, for who changes the list on the way. */
+  all(): Array<T> {
+    const tasks: Array<T> = []
+    for (let task = this.#first; task !== undefined; task = task._next) tasks.push(task)
+    return tasks
   }
 }

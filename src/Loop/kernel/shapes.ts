@@ -4,10 +4,13 @@
  * case; after a few of those V8 takes the class for one of many layouts, and each field of each new object is then defined
  * by a search: a task cost ten times as much from then on (Node 20 to 26).
  */
+import { CancelledError, LoopClosedError } from "./errors.js"
 import { futureShapes } from "./Future.js"
 import { Handle } from "./Handle.js"
 import type { Context } from "./Context.js"
 import type { Contexts, Host, Scheduler } from "./ports.js"
+import { Passes } from "./Passes.js"
+import { Plain } from "./Plain.js"
 import { Task } from "./Task.js"
 import { TimerHandle } from "./Timers.js"
 
@@ -71,5 +74,9 @@ export const keepShapes = (): ReadonlyArray<object> =>
     new Handle(scheduler, nothing, undefined, undefined),
     new TimerHandle(scheduler, idleHost.now(), nothing, undefined, undefined),
     ...futureShapes(scheduler),
-    new Task<unknown>(scheduler, nothing, {}, nothing)
+    new Task<unknown>(scheduler, nothing, {}, nothing),
+    new Plain(nothing),
+    new CancelledError(),
+    new CancelledError(new LoopClosedError("shapes")),
+    new Passes(idleHost, false, nothing, nothing)
   ])

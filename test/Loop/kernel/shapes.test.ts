@@ -4,12 +4,12 @@ import { Mark } from "../../../src/Loop/host/Mark.js"
 import { nodeLoop } from "../../support/closedLoops.js"
 import { haveSameLayout } from "../../support/layout.js"
 
-type Six = [object, object, object, object, object, object]
+type Kept = [object, object, object, object, object, object, object, object, object]
 
 describe("one object of each class, kept", () => {
   it("callbacks, timers, Futures, reactions and tasks of a loop have the layout of those that are kept", async () => {
     const { loop } = nodeLoop()
-    const [handle, timer, future, awaits, reaction, task] = keepShapes() as Six
+    const [handle, timer, future, awaits, reaction, task, , cancelled, forReason] = keepShapes() as Kept
     expect(keepShapes()).toBe(keepShapes())
     const made = loop.createFuture<void>()
     expect(haveSameLayout(made, future)).toBe(true)
@@ -48,6 +48,10 @@ describe("one object of each class, kept", () => {
         task
       )
     ).toBe(true)
+    const dropped = loop.createFuture<void>()
+    dropped.cancel("not needed")
+    expect(haveSameLayout(dropped._error() as object, cancelled)).toBe(true)
+    expect(haveSameLayout(forReason, cancelled)).toBe(true)
     expect(haveSameLayout(new Mark(undefined, loop, made, made), Mark.kept)).toBe(true)
     expect(haveSameLayout(made, task)).toBe(false)
     await loop.sleep(2)
