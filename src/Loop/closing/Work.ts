@@ -4,7 +4,7 @@
  */
 import { lives } from "./Crossing.js"
 import { tellToStop } from "../kernel/Follower.js"
-import { Plain } from "../kernel/Plain.js"
+import { Plain } from "../kernel/Handle.js"
 import type { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
 import { guardedRow } from "./row.js"

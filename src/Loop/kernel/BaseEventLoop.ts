@@ -14,7 +14,7 @@ import { beginDebugging, rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, isLoopClosedError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
 import { Future, isFuture } from "./Future.js"
-import { checkCallback, Handle } from "./Handle.js"
+import { checkCallback, Handle, Plain } from "./Handle.js"
 import {
   DEFAULT_SLOW_JOIN,
   type EventLoopOptions,
@@ -38,7 +38,6 @@ import {
 } from "./Task.js"
 import { keepShapes } from "./shapes.js"
 import { TimerHandle } from "./Timers.js"
-import { Plain } from "./Plain.js"
 import { TaskList } from "./TaskList.js"
 import { UnretrievedLog } from "./Unretrieved.js"
 import { isOwnFuture, wrapFuture, type WrapOptions } from "./wrapFuture.js"

@@ -215,3 +215,11 @@ export class Handle implements Runnable {
     return this.toString()
   }
 }
+
+/** @internal A step of the library's own in the ready queue: it resumes no coroutine. */
+export class Plain implements Runnable {
+  constructor(readonly run: () => void) {}
+  get resumes(): boolean {
+    return false
+  }
+}

@@ -6,11 +6,10 @@
  */
 import { CancelledError, LoopClosedError } from "./errors.js"
 import { futureShapes } from "./Future.js"
-import { Handle } from "./Handle.js"
+import { Handle, Plain } from "./Handle.js"
 import type { Context } from "./Context.js"
 import type { Contexts, Host, Scheduler } from "./ports.js"
 import { Passes } from "./Passes.js"
-import { Plain } from "./Plain.js"
 import { Task } from "./Task.js"
 import { TimerHandle } from "./Timers.js"
 

@@ -1,5 +1,5 @@
 // The loop as programs see it: order, passes, stop and what it is given.
-// Covers: LoopOptions, Passes, Plain, TaskList, ports
+// Covers: LoopOptions, Passes, TaskList, ports
 import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { QueueFullError } from "../../../src/Loop/kernel/errors.js"
