@@ -15,6 +15,6 @@ const builtin = (/** @type {string} */ _all, /** @type {string} */ clause, /** @
 export const leanImports = (bundle) =>
   bundle
     .replaceAll(/^import (\{[^}]*\}|\* as \w+|\w+) from "(node:[\w/]+)";$/gm, builtin)
-    .replaceAll(/^import \* as (\w+) from "effect\/(\w+)";$/gm, (_all, name, module) =>
+    .replaceAll(/^import \* as (\w+) from "effect\/([A-Z]\w*)";$/gm, (_all, name, module) =>
       name === module ? `import { ${name} } from "effect";` : `import { ${module} as ${name} } from "effect";`
     )

@@ -25,6 +25,8 @@ describe("leanImports", () => {
     ` * import { createServer } from "node:http"`,
     `import * as All from "effect";`,
     `import * as Worker from "effect/workers/Worker";`,
+    // A folder of modules, which "effect" does not have.
+    `import * as Processes from "effect/process";`,
     `import { createTag } from "effect/Context";`,
     `import { a } from "./chunk.js";`
   ])("leaves %j", (line) => {

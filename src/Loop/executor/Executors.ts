@@ -44,7 +44,7 @@ export class Executors extends Capability implements JobGiver {
     return job.future
   }
 
-  /** @internal For the executor: a job has ended. */
+  /** For the executor: a job has ended. */
   _ended(job: Job): void {
     this.#jobs.delete(job)
     if (this.#jobs.size === 0) for (const empty of this.#onEmpty.splice(0)) empty()
