@@ -785,23 +785,27 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /**
    * A plain function returned a Future: the task awaits it as an async function would, and ends as that would, by
-   * `#finish` and `#fail`. `_settleAs` would miss a cancel that the task has kept.
+   * `#finish` and `#fail`. `_settleAs` would miss a cancel that the task has kept. One that is done is not waited for.
    */
   #endAs(future: Future<unknown>): void {
     const refusal = this._wait(future)
     if (refusal !== undefined) return this.#fail(refusal)
-    future._add({
-      resumes: false,
-      run: () => {
-        const cancel = this._resume(future, future.cancelled())
-        if (cancel !== undefined) {
-          future._overtaken()
-          this.#fail(cancel)
-        } else if (future._peek() === "value") this.#finish(future._value())
-        else this.#fail(future._error())
-      }
-    })
+    if (future.done() && this._scheduler._mayAnswer()) {
+      future._markRetrieved()
+      return this.#endWith(future)
+    }
+    future._add({ resumes: false, run: () => this.#endWith(future) })
     this._deliver(future)
+  }
+
+  /** The Future is done that a plain function has returned. */
+  #endWith(future: Future<unknown>): void {
+    const cancel = this._resume(future, future.cancelled())
+    if (cancel !== undefined) {
+      future._overtaken()
+      this.#fail(cancel)
+    } else if (future._peek() === "value") this.#finish(future._value())
+    else this.#fail(future._error())
   }
 
   /** One step of a generator: resumes it with the awaited outcome, and waits for what it yields next. */

@@ -302,6 +302,27 @@ describe("Task: what may be one", () => {
     expect(called).toBe(false)
   })
 
+  it("L1 ends at once with a Future that its function gives and that is done, as an await of that would", () => {
+    const { loop, host } = manualLoop()
+    const failure = new Error("no")
+    const done = loop.createFuture<number>()
+    const failed = loop.createFuture<number>()
+    const cancelled = loop.createFuture<number>()
+    done.setResult(1)
+    failed.setException(failure)
+    cancelled.cancel("gone")
+    const tasks = [done, failed, cancelled].map((future) => loop.createTask(() => future))
+    const inTheSamePass: Array<boolean> = []
+    loop.callSoon(() => inTheSamePass.push(...tasks.map((task) => task.done())))
+    host.runUntilIdle()
+    expect(inTheSamePass).toEqual([true, true, true])
+    const [value, error, cancel] = tasks.map((task) =>
+      task.cancelled() ? "cancelled" : (task.exception() ?? task.result())
+    )
+    expect([value, error, cancel]).toEqual([1, failure, "cancelled"])
+    expect(String(thrown(() => tasks[2]?.result()))).toContain("gone")
+  })
+
   it("runs a plain function, also one that throws, and one that answers with a thenable", async () => {
     const { loop, host } = trackingLoop()
     const error = new Error("mine")
