@@ -1,18 +1,18 @@
 /**
  * Effect 3: a wait in one operation of the fiber, in place of a mask, an `Effect.async` and a match, which are nine.
  *
- * The fiber is suspended where it can be interrupted, and hears of an interruption by `_asyncInterruptor`: that is what it calls
- * when it is told to end while it is suspended (`fiberRuntime.ts` of 3.22, `evaluateMessageWhileSuspended`). Effect's own, which
- * this one replaces, resumes with the interruption at once; here it resumes with what is to be done first. Whatever is not to be
- * overtaken by an interruption is run behind a mask, made as the operation does that makes one (`OP_UPDATE_RUNTIME_FLAGS`). A
- * value needs none: to a fiber that is interrupted as it gets it, it is lost in any case.
+ * The fiber is suspended, and hears of an interruption by `_asyncInterruptor`: that is what it calls when it is told to end while
+ * it is suspended, whether it can be interrupted there or not (`fiberRuntime.ts` of 3.22, `evaluateMessageWhileSuspended`).
+ * Effect's own resumes with the interruption at once; here it resumes with what is to be done first. Whatever is not to be
+ * overtaken by an interruption is run behind a mask, made as the operation does that makes one (`OP_UPDATE_RUNTIME_FLAGS`): the
+ * wait itself from its beginning on, because a fiber may be made to yield before any operation. A value that has come at once
+ * needs none: to a fiber that is interrupted as it gets it, it is lost in any case.
  *
  * A fiber that has not these fields waits by the operations that everybody may use.
  */
 import * as All from "effect"
 import type * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type { Seam } from "./Seam.js"
@@ -23,8 +23,6 @@ type Current = Fiber.RuntimeFiber<unknown, unknown> & {
   currentRuntimeFlags: RuntimeFlags.RuntimeFlags
   _asyncInterruptor?: ((exit: unknown) => void) | null
   pushStack?: (frame: unknown) => void
-  /** What it was told, and has not looked at. */
-  readonly _queue?: ReadonlyArray<unknown>
 }
 
 /** An operation of a fiber, as its constructors fill it in. */
@@ -57,35 +55,34 @@ export const threeWait = (current: () => object | undefined): Seam["waitFor"] =>
       onFailure: (more) => Effect.failCause(Cause.sequential(reason(fiber), more))
     })
 
-  /** A last look: the failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect. */
-  const failure = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
-    mask(fiber)
-    const look = (exit: Exit.Exit<unknown, unknown>): AnyEffect =>
-      Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? exit : interrupted(fiber, wait)))
-    return Effect.suspend(() => look(wait.outcome()))
-  }
+  /** Behind a mask. A last look: the failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect. */
+  const look = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
+    Effect.suspend(() => {
+      // What asks for a failure is code of the program, which may interrupt the fiber.
+      const failed = wait.failed ? wait.outcome() : undefined
+      return Cause.isEmpty(reason(fiber)) ? (failed ?? wait.outcome()) : interrupted(fiber, wait)
+    })
 
-  /** The same for a value, with which no code of the program comes between. */
-  const owned = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
-    mask(fiber)
-    return Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? wait.outcome() : interrupted(fiber, wait)))
-  }
-
+  /** Behind a mask. */
   const outcome = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
-    wait.failed ? failure(fiber, wait) : wait.owned ? owned(fiber, wait) : wait.outcome()
+    wait.failed || wait.owned ? look(fiber, wait) : wait.outcome()
+
+  const atOnce = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
+    if (wait.failed || wait.owned) mask(fiber)
+    return outcome(fiber, wait)
+  }
 
   const suspended = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
-    // Told as it began: it would end before the operation, and nobody would own what has begun.
-    const told = fiber._queue?.length !== 0
-    if (told) mask(fiber)
+    // From here on, and not from where it waits: told as it began, or while Effect has it yield before the operation, it would
+    // end there, and nobody would own what has begun.
+    mask(fiber)
     const operation = new Primitive("Async")
     operation.effect_instruction_i0 = (resume: (effect: AnyEffect) => void): void => {
-      if (told && !Cause.isEmpty(reason(fiber))) return resume(interrupted(fiber, wait))
+      if (!Cause.isEmpty(reason(fiber))) return resume(interrupted(fiber, wait))
       let resumed = false
       fiber._asyncInterruptor = () => {
         if (resumed) return
         resumed = true
-        mask(fiber)
         resume(interrupted(fiber, wait))
       }
       wait.wait(() => {
@@ -102,6 +99,6 @@ export const threeWait = (current: () => object | undefined): Seam["waitFor"] =>
     const fiber = current() as Current | undefined
     if (fiber?._asyncInterruptor === undefined || fiber.pushStack === undefined) return undefined
     if (!interruptible(fiber.currentRuntimeFlags)) return undefined
-    return (wait.begin() ? outcome(fiber, wait) : suspended(fiber, wait)) as Effect.Effect<A, E>
+    return (wait.begin() ? atOnce(fiber, wait) : suspended(fiber, wait)) as Effect.Effect<A, E>
   }
 }

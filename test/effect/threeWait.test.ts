@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import { currentFiber, type FiberWait, interruptFork, type RunningFiber, waitFor } from "../../src/effect.js"
 import { line } from "../support/effect/line.js"
 
@@ -131,6 +132,36 @@ describe("a wait of a fiber in one operation", () => {
     }).pipe((test) => (line === 3 ? test : Effect.void))
   )
 
+  it.live(
+    "J4 a fiber that is made to yield before it waits, and interrupted there, owns what has begun",
+    () =>
+      Effect.gen(function* () {
+        let asked = false
+        const { defaultScheduler } = Scheduler
+        const scheduler: Scheduler.Scheduler = {
+          scheduleTask: (task, priority, fiber) => defaultScheduler.scheduleTask(task, priority, fiber),
+          shouldYield: (fiber) => {
+            if (!asked) return defaultScheduler.shouldYield(fiber)
+            asked = false
+            wait.log.push("yields")
+            return 0
+          }
+        }
+        const wait = new ByHand(false)
+        wait.begin = () => {
+          wait.log.push("begin")
+          asked = true
+          const fiber = currentFiber() as RunningFiber<unknown, unknown>
+          queueMicrotask(() => interruptFork(fiber))
+          return false
+        }
+        const exit = yield* Fiber.await(yield* Effect.fork(Effect.withScheduler(waiting(wait), scheduler)))
+        expect(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)).toBe(true)
+        expect(wait.log).toEqual(["begin", "yields", "interrupted"])
+        // On Effect 4 a wait begins where it is registered: nothing comes between.
+      }).pipe((test) => (line === 3 ? test : Effect.void))
+  )
+
   it.live("J4 the fiber that interrupts itself as it begins is told of what it has begun, or owns", () =>
     Effect.gen(function* () {
       for (const ended of [false, true]) {
@@ -158,9 +189,15 @@ describe("a wait of a fiber in one operation", () => {
         failing.failed = true
         expect(yield* Effect.exit(waiting(failing))).toEqual(Exit.fail("no"))
         // Interruptible again: a mask that stayed would hold it here for ever.
-        const fiber = yield* Effect.fork(Effect.zipRight(Effect.exit(waiting(failing)), Effect.never))
-        yield* turn
-        expect(Exit.isFailure(yield* Fiber.interrupt(fiber))).toBe(true)
+        const later = new ByHand(false)
+        for (const wait of [failing, later]) {
+          const fiber = yield* Effect.fork(Effect.zipRight(Effect.exit(waiting(wait)), Effect.never))
+          yield* turn
+          wait.resume()
+          yield* turn
+          expect(Exit.isFailure(yield* Fiber.interrupt(fiber))).toBe(true)
+          expect(wait.log).not.toContain("interrupted")
+        }
       })
   )
 })
