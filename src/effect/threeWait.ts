@@ -56,16 +56,20 @@ export const threeWait = (current: () => object | undefined): Seam["waitFor"] =>
     })
 
   /** Behind a mask. A last look: the failure of a fiber that is to be interrupted as soon as it leaves here is dropped by Effect. */
-  const look = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
+  const failure = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
     Effect.suspend(() => {
-      // What asks for a failure is code of the program, which may interrupt the fiber.
-      const failed = wait.failed ? wait.outcome() : undefined
-      return Cause.isEmpty(reason(fiber)) ? (failed ?? wait.outcome()) : interrupted(fiber, wait)
+      const exit = wait.outcome()
+      // In the next operation: what asks for a failure is code of the program, and may have interrupted the fiber.
+      return Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? exit : interrupted(fiber, wait)))
     })
+
+  /** The same for a value, with which no code of the program comes between. */
+  const owned = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
+    Effect.suspend(() => (Cause.isEmpty(reason(fiber)) ? wait.outcome() : interrupted(fiber, wait)))
 
   /** Behind a mask. */
   const outcome = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect =>
-    wait.failed || wait.owned ? look(fiber, wait) : wait.outcome()
+    wait.failed ? failure(fiber, wait) : wait.owned ? owned(fiber, wait) : wait.outcome()
 
   const atOnce = (fiber: Current, wait: FiberWait<unknown, unknown>): AnyEffect => {
     if (wait.failed || wait.owned) mask(fiber)

@@ -96,7 +96,17 @@ export class Subprocess {
     return (this.#stdout ??= this.#stream(1))
   }
 
-  /** The same of stderr, where `stderr: "pipe"` was asked for. */
+  /**
+   * The same of stderr, where `stderr: "pipe"` was asked for.
+   *
+   * @example
+   * const program = Effect.gen(function* () {
+   *   const shell = yield* Loop.subprocess("sh", ["-c", "echo careful >&2"], { stderr: "pipe" })
+   *   return yield* Stream.mkString(Stream.decodeText(shell.stderr))
+   * })
+   * const said = await Effect.runPromise(Loop.scoped(Effect.scoped(program)))
+   * console.log(said.trim()) // => careful
+   */
   get stderr(): Stream.Stream<Uint8Array, LoopClosedError> {
     return (this.#stderr ??= this.#stream(2))
   }
