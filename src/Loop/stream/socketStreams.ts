@@ -100,7 +100,9 @@ export class SocketWriter<E> {
   readonly #waits = new Set<Bell>()
   readonly #events = ["drain", "finish", "close"]
   readonly #ring = (): void => {
-    for (const bell of this.#waits) bell.ring()
+    const waits = [...this.#waits]
+    this.#waits.clear()
+    for (const bell of waits) bell.ring()
   }
 
   constructor(private readonly to: Writing<E>) {
@@ -125,7 +127,7 @@ export class SocketWriter<E> {
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed) return broken()
     return socket.writableNeedDrain
-      ? Effect.flatMap(this.#next, () => (loop.isClosed() ? broken() : this.#drained))
+      ? Effect.flatMap(this.#next(), () => (loop.isClosed() ? broken() : this.#drained))
       : Effect.void
   })
 
@@ -138,18 +140,18 @@ export class SocketWriter<E> {
     const { broken, loop, socket } = this.to
     if (socket.writableFinished) return Effect.void
     if (socket.destroyed || loop.isClosed()) return broken()
-    return Effect.flatMap(this.#next, () => this.#finished)
+    return Effect.flatMap(this.#next(), () => this.#finished)
   })
 
-  /** The next event. */
-  readonly #next: Effect.Effect<void> = Effect.suspend(() => {
+  /** The next event from this call on: the fiber may yield before it waits. */
+  #next(): Effect.Effect<void> {
     const bell = new Bell(this.to.loop)
     this.#waits.add(bell)
     return Effect.ensuring(
       bell.next(),
       Effect.sync(() => this.#waits.delete(bell))
     )
-  })
+  }
 
   off(): void {
     for (const event of this.#events) this.to.socket.off(event, this.#ring)

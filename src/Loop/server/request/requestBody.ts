@@ -15,6 +15,8 @@ import type { ServerRequest } from "./ServerRequest.js"
 class Reading {
   #error: unknown = undefined
   #wake: (() => void) | undefined
+  /** Something has come since it was looked. */
+  #rung = false
 
   constructor(
     private readonly loop: Home,
@@ -30,6 +32,7 @@ class Reading {
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array> | undefined, RequestBodyError> = Effect.suspend(
     () => {
       const { raw } = this.request
+      this.#rung = false
       const bytes = raw.read() as Uint8Array | string | null
       if (bytes !== null) return Effect.succeed([typeof bytes === "string" ? Buffer.from(bytes) : bytes])
       if (raw.readableEnded) return Effect.succeed(undefined)
@@ -48,6 +51,8 @@ class Reading {
   }
 
   readonly #next: Effect.Effect<void> = callback<void>((resume) => {
+    // The fiber may have yielded since it looked.
+    if (this.#rung) return resume(Effect.void)
     const waiting = new Waiting(this.loop, () => resume(Effect.void))
     this.#wake = () => waiting.run()
     return Effect.sync(() => (this.#wake = undefined))
@@ -55,6 +60,7 @@ class Reading {
 
   readonly #told = (): void => {
     const wake = this.#wake
+    this.#rung = true
     this.#wake = undefined
     wake?.()
   }

@@ -1,9 +1,9 @@
 /** The body of an answer that is a Stream: run by the fiber of the request, at the pace of the client. */
 import * as Effect from "effect/Effect"
 import type { Stream } from "effect/Stream"
-import { callback, withPull } from "../../../effect.js"
+import { withPull } from "../../../effect.js"
 import { describeValue } from "../../kernel/describe.js"
-import { Waiting } from "../../fiber/Wait.js"
+import { Bell } from "../../fiber/Bell.js"
 import type { Home } from "../../ports.js"
 import { type Checked, writeHead } from "./answer.js"
 import { isGone } from "./gone.js"
@@ -15,22 +15,22 @@ const checked = (item: unknown): string | Uint8Array => {
   throw new TypeError(`the Stream of an answer gives strings and bytes, not ${describeValue(item)}`)
 }
 
-/** Waits until the client has taken what was written, or has gone: then the fiber is being interrupted. */
-const drained = (loop: Home, response: NodeResponse): Effect.Effect<void> =>
-  callback<void>((resume) => {
-    const waiting = new Waiting(loop, () => {
-      unlisten()
-      resume(Effect.void)
-    })
-    const go = (): void => waiting.run()
-    const unlisten = (): void => {
-      response.off("drain", go)
-      response.off("close", go)
-    }
-    response.on("drain", go)
-    response.on("close", go)
-    return Effect.sync(unlisten)
-  })
+/**
+ * Waits until the client has taken what was written, or has gone: then the fiber is being interrupted. From this call on, because
+ * the fiber may yield before it waits.
+ */
+const drained = (loop: Home, response: NodeResponse): Effect.Effect<void> => {
+  const bell = new Bell(loop)
+  const ring = (): void => {
+    response.off("drain", ring)
+    response.off("close", ring)
+    bell.ring()
+  }
+  const next = bell.next()
+  response.on("drain", ring)
+  response.on("close", ring)
+  return Effect.ensuring(next, Effect.sync(ring))
+}
 
 /**
  * Writes the head with the first items, so that a Stream that fails before it has any can still be answered for. A stream of

@@ -11,8 +11,9 @@ export const whenClosing = (loop: Home, response: object): Effect.Effect<void> =
   Effect.suspend(() => {
     const signal = closingOf(response)
     if (signal === undefined) return Effect.never
-    if (signal.aborted) return Effect.void
     return callback<void>((resume) => {
+      // Here, and not before: the fiber may have yielded in between.
+      if (signal.aborted) return resume(Effect.void)
       const waiting = new Waiting(loop, () => resume(Effect.void))
       const told = (): void => waiting.run()
       manyListeners(signal).addEventListener("abort", told, { once: true })

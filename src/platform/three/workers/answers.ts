@@ -74,6 +74,9 @@ export class ManyAnswers<O, E> implements Answer<O, E> {
   )
 
   readonly #more = Effect.async<Chunk.Chunk<O>, Option.Option<E | WorkerError>>((resume) => {
+    // The fiber may have yielded since it looked.
+    const taken = this.#taken()
+    if (taken !== undefined) return resume(taken)
     this.#waiting = new Waiting(this.loop, () => resume(this.#taken() ?? this.pull))
     return Effect.sync(() => (this.#waiting = undefined))
   })
