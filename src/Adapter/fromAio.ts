@@ -98,7 +98,7 @@ export interface FromAioOptions<This, Args extends Array<unknown>, R, E> extends
  *   outside of the loop, so it has no signal to heed.
  * - an AsyncDisposable or Disposable: a scoped Effect, whose Scope disposes it in the loop and waits.
  *
- * **Flavor** Effect. Starts: once per run, here and now where the loop is idle, else in its next pass. Cancel:
+ * **Flavor** Effect. Starts: once per run, here and now where nothing is queued on the loop, else in its next pass. Cancel:
  * interruption cancels the task, and the fiber ends when that has ended. Loop closed: fails with LoopClosedError.
  *
  * **Gotchas**

@@ -118,7 +118,7 @@ interface AnyCallbackOptions extends Omit<AioOptions, "cancel"> {
 /**
  * Turns a function with an error-first callback into one returning an Effect.
  *
- * **Flavor** Effect. Starts: inside the loop, as a task, here and now where the loop is idle, else in its
+ * **Flavor** Effect. Starts: inside the loop, as a task, here and now where nothing is queued on the loop, else in its
  * next pass. Cancel: interruption calls `cancel`, aborts `currentSignal()`, and waits until the callback has been called. Loop closed: fails with LoopClosedError.
  *
  * **Gotchas**

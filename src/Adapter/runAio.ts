@@ -72,7 +72,7 @@ export const runAioFuture = <A>(
  * Starts a coroutine in the loop, as a task, and waits for it in Effect. The coroutine is called inside the loop with
  * its Task; interrupting the Effect cancels the task and completes when that has ended.
  *
- * **Flavor** Effect. Starts: here and now where the loop is idle, else in its next pass. Cancel: a task that has not
+ * **Flavor** Effect. Starts: here and now where nothing is queued on the loop, else in its next pass. Cancel: a task that has not
  * started never starts; a generator gets CancelledError at its `yield`; an async function has its `signal` aborted and the Future it awaits cancelled;
  * then waits. Loop closed: fails with LoopClosedError.
  *
