@@ -16,6 +16,7 @@ export class TaskAbort implements Abort {
   readonly #controller = new AbortController()
   readonly #spins: () => void
   #looks = 0
+  #isAborted = false
 
   /** `spins` is called each time the signal begins to say that it is not aborted. */
   constructor(spins: () => void) {
@@ -29,11 +30,13 @@ export class TaskAbort implements Abort {
   }
 
   abort(reason: unknown): void {
+    if (this.#isAborted) return
+    this.#isAborted = true
     const { signal } = this.#controller
-    if (signal.aborted) return
     this.#controller.abort(reason)
+    const aborted = { configurable: true, get: () => this.#aborted() }
     Object.defineProperties(signal, {
-      aborted: { configurable: true, get: () => this.#aborted() },
+      aborted,
       throwIfAborted: {
         configurable: true,
         value: () => {
@@ -41,6 +44,9 @@ export class TaskAbort implements Abort {
         }
       }
     })
+    // What `AbortSignal.any` looks at from Node 24.22 on, in place of the getter.
+    const field = Object.getOwnPropertySymbols(signal).find(({ description }) => description === "kAborted")
+    if (field !== undefined) Object.defineProperty(signal, field, { ...aborted, set: () => {} })
   }
 
   #aborted(): boolean {
