@@ -204,16 +204,14 @@ const toFunction = (
     return function (this: unknown, ...args: Array<never>): unknown {
       const effect = Effect.suspend(() => anEffect(name, fn.apply(this, args)))
       const exchange = scoped ? exchangeOf(args) : undefined
-      const called = exchange === undefined ? same : { ...same, name: callName(name, exchange) }
+      const called = callName(name, exchange)
       const future = begin(
         starter,
         scoped ? Effect.scoped(effect) : effect,
-        called,
+        exchange === undefined ? same : { ...same, name: called },
         typeof signal === "function" ? () => signal(...args) : undefined
       )
-      if (exchange !== undefined && interrupt !== undefined) {
-        serveCall(exchange, callName(name, exchange), future, interrupt)
-      }
+      if (exchange !== undefined && interrupt !== undefined) serveCall(exchange, called, future, interrupt)
       return promise ? promiseOf(loop, future, exchange) : future
     }
   })

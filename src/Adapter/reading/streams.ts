@@ -13,10 +13,10 @@ import {
   type AioOptions,
   checkFunctionOptions,
   givenName,
-  joinAlways,
   onInterruptOf,
   stopsOf
 } from "../task/options.js"
+import { idleRunner } from "../task/runTask.js"
 import { Pump, type PumpOptions } from "./Pump.js"
 import type { Opening } from "./ReadingTask.js"
 import { type AsyncItems, type CloseItems, itemsName, type Reader, Source } from "./Source.js"
@@ -83,13 +83,10 @@ keepsShape(unreadReader)
 keepsShape(
   (loop) =>
     new Pump<unknown>(loop, {
+      ...idleRunner,
       name: "",
-      body: unread,
       opening: () => ({ reader: unreadReader() }),
-      chunkSize: 1,
-      mapError: (error) => error,
-      onInterrupt: joinAlways,
-      stops: { cancel: undefined, cancelled: undefined }
+      chunkSize: 1
     })
 )
 

@@ -15,7 +15,7 @@ import type { Home } from "../../Loop/ports.js"
 import { cancelAndJoin } from "./join.js"
 import { watchHeld } from "./held.js"
 import { mistake } from "./mistakes.js"
-import type { AioInterrupted, OnInterrupt } from "./options.js"
+import { type AioInterrupted, joinAlways, type OnInterrupt } from "./options.js"
 import { reportNameOf, type Runner } from "./Runner.js"
 
 /** What aio code returned. Fails where that is an Effect, which would never run. */
@@ -128,7 +128,7 @@ export const idleRunner = {
   name: undefined,
   body: nothing,
   mapError: nothing,
-  onInterrupt: { mode: "join", grace: undefined, stoppable: false },
+  onInterrupt: joinAlways,
   stops: { cancel: undefined, cancelled: undefined }
 } as const
 

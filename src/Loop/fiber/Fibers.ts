@@ -158,22 +158,22 @@ export const startIn = <A, E>(
 ): RunningEffect | undefined => {
   // Listed before its first steps: they may close the loop, or resume somebody who does.
   const running = new RunningEffect(home, named, future)
-  let interrupting: Waiting | undefined
-  const fiber = runDetached(home, () => {
-    const forked = forks(effect)
-    if (poll(forked) === undefined) interrupting = new Waiting(home, () => interruptFork(forked))
-    return forked
-  })
-  if (interrupting === undefined) {
+  const ended = (exit: Exit.Exit<A, E>): void => {
     running.ended()
-    owner.ended(poll(fiber) as Exit.Exit<A, E>)
+    owner.ended(exit)
+  }
+  const begun = runDetached(home, () => {
+    const fiber = forks(effect)
+    const exit = poll(fiber)
+    if (exit !== undefined) return exit
+    observe(fiber, ended)
+    return new Waiting(home, () => interruptFork(fiber))
+  })
+  if (!(begun instanceof Waiting)) {
+    ended(begun)
     return undefined
   }
-  observe(fiber, (end) => {
-    running.ended()
-    owner.ended(end)
-  })
-  running.began(interrupting)
+  running.began(begun)
   return running
 }
 
