@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { describe } from "vitest"
 import { fromAio, Loop, Net, Server } from "../../src/index.js"
 import { line } from "../support/effect/line.js"
-import { OneYield } from "../support/OneYield.js"
+import { OneYield } from "../support/effect/OneYield.js"
 
 const SIZE = 20_000_000
 
