@@ -174,7 +174,7 @@ export class ListeningServer {
   #afterArrivals(f: () => void): void {
     const { connections, opened } = this.#parts
     if (connections === undefined || opened.node === undefined) setImmediate(f)
-    else afterLastArrivals(opened.node, this.times.lameDuck, () => connections.happened, f)
+    else afterLastArrivals(opened.node, this.times.lameDuck, connections, f)
   }
 
   #closeItself(): void {

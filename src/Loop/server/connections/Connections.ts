@@ -65,7 +65,8 @@ export class Connections implements Watcher, Belongs {
   /** The connection whose event is being emitted. */
   #arriving: Connection | undefined
   #said: Said = "nothing"
-  #happened = 0
+  #arrived = 0
+  #over = 0
   #count = { inFlight: 0, answered: 0, gone: 0, cut: 0, conversations: 0 }
 
   constructor(
@@ -126,9 +127,12 @@ export class Connections implements Watcher, Belongs {
     return this.#all.size === 0 && this.#exchanges.size === 0
   }
 
-  /** Counts connections that come, and answers that end. */
+  get arrived(): number {
+    return this.#arrived
+  }
+
   get happened(): number {
-    return this.#happened
+    return this.#arrived + this.#over
   }
 
   get count(): Count {
@@ -176,7 +180,7 @@ export class Connections implements Watcher, Belongs {
   }
 
   over(exchange: Exchange, outcome: Outcome): void {
-    this.#happened++
+    this.#over++
     const connection = this.#exchanges.get(exchange)
     if (connection instanceof HttpConnection) connection.end(exchange as Http1Exchange)
     if (connection instanceof Http2Connection) connection.end(exchange as Http2Exchange)
@@ -219,7 +223,7 @@ export class Connections implements Watcher, Belongs {
   #add(connection: Connection): void {
     const { life } = connection
     const isNew = !this.#all.has(life)
-    this.#happened++
+    if (isNew) this.#arrived++
     this.#all.set(life, connection)
     this.#arriving = connection
     if (this.#said === "nothing") return this.#checkNowAndThen()
