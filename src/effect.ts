@@ -11,6 +11,7 @@ import type { Both, Seam } from "./effect/Seam.js"
 export type {
   DurationInput,
   FiberState,
+  FiberView,
   Forks,
   LogLevel,
   Held,
@@ -59,6 +60,8 @@ export const forksIn: Seam["forksIn"] = line.forksIn
 export const runSyncIn: Seam["runSyncIn"] = line.runSyncIn
 export const poll: Seam["poll"] = line.poll
 export const spanName: Seam["spanName"] = line.spanName
+export const lookAt: Seam["lookAt"] = line.lookAt
+export const rootFibers: Seam["rootFibers"] = line.rootFibers
 export const observe: Seam["observe"] = line.observe
 export const interruptFork: Seam["interruptFork"] = line.interruptFork
 export const unlessTold: Seam["unlessTold"] = line.unlessTold

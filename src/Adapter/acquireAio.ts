@@ -12,6 +12,7 @@ import { rememberGiver } from "../Loop/kernel/sites.js"
 import { type Future, isFuture } from "../Loop/kernel/Future.js"
 import { isGenerator, type Coroutine, type CoroutineValue, type Task } from "../Loop/kernel/Task.js"
 import { Loop } from "../Loop/Loop.js"
+import type { Described, Home } from "../Loop/ports.js"
 import { aioError, fromFuture } from "../Loop/fiber/Outcome.js"
 import { awaitFuture } from "../Loop/fiber/Wait.js"
 import {
@@ -172,7 +173,17 @@ export function acquireAio<R, E = AioError>(
         if (task._peek() === "value") {
           given = true
           return Effect.flatMap(fromFuture(task, mapError), (value) =>
-            Effect.suspend(() => Effect.as(Effect.addFinalizer(closer(value)), value))
+            Effect.suspend(() => {
+              const closing = closer(value)
+              const row = openRow(loop, closingOptions)
+              return Effect.as(
+                Effect.addFinalizer((exit) => {
+                  loop._resources.delete(row)
+                  return closing(exit)
+                }),
+                value
+              )
+            })
           )
         }
         // Somebody else has cancelled the task, or closed the loop under it: what had arrived by then is nobody's.
@@ -192,6 +203,24 @@ export function acquireAio<R, E = AioError>(
       }
     )
   })
+}
+
+/** Lists a resource that has arrived: to be taken off when its Scope closes it. */
+const openRow = (loop: Home, { name, origin }: ClosingOptions): Described => {
+  const since = loop.time()
+  const row: Described = {
+    describe: () => ({
+      what: "resource",
+      name,
+      age: loop.time() - since,
+      state: "open",
+      waitingOn: "its Scope",
+      createdAt: origin(),
+      blamed: false
+    })
+  }
+  loop._resources.add(row)
+  return row
 }
 
 /** The same coroutine, which hands over its result where a cancelled task would drop it. */

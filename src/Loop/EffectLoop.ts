@@ -24,7 +24,7 @@ import { closeIterators } from "./closing/Crossing.js"
 import { leftoversOf, tableOf } from "./closing/Leftovers.js"
 import { releaseCapabilities } from "./closing/phases.js"
 import { remember } from "./closing/told.js"
-import type { EffectOptions, Home, LoopFiber, OpenCrossing, Origin, Registered } from "./ports.js"
+import type { Described, EffectOptions, Home, LoopFiber, OpenCrossing, Origin, Registered } from "./ports.js"
 
 /** What a loop holds of the Effect side, and what the kernel counts. */
 export interface EffectLoopStatistics extends KernelStatistics {
@@ -58,6 +58,8 @@ export class EffectLoop extends BaseEventLoop implements Home {
   /** @internal */ readonly _effects = new Set<LoopFiber>()
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings = new Set<OpenCrossing>()
+  /** @internal Resources that a Scope is to close, while they are open. */
+  readonly _resources = new Set<Described>()
   /** @internal What it holds of the system, one for each kind that was used. */
   readonly _capabilities = new Set<Registered>()
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */

@@ -13,6 +13,7 @@ import { type JobNumbers, Executors, executorsOf } from "./executor/Executors.js
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "./executor/ModuleJob.js"
 import type { Future } from "./kernel/Future.js"
 import { rememberSite } from "./kernel/sites.js"
+import { LoopDump } from "./inspect/LoopDump.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import {
   createSubprocess,
@@ -139,6 +140,22 @@ export class EventLoop
     EndpointMethods,
     StreamMethods
 {
+  /**
+   * What is on the loop now, and who waits for whom: a table as text, a tree, a graph, or JSON. It changes nothing, and may be
+   * asked for inside any callback, also of a loop that is stopped or closed.
+   *
+   * @example
+   * const loop = SyncLoop.make({ name: "main" })
+   * const nap = loop.createTask(() => sleep(60_000), { name: "nap" })
+   * await loop.runUntilComplete(() => loop.sleep(0))
+   * console.log(loop.dump().rows.map(({ name, what }) => `${what} ${name}`).includes("task nap")) // => true
+   * nap.cancel()
+   * await loop.close()
+   */
+  dump(): LoopDump {
+    return new LoopDump(this)
+  }
+
   override statistics(): LoopStatistics {
     return { ...super.statistics(), ...nothingHeld, ...numbersOf(this) }
   }

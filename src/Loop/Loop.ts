@@ -26,6 +26,7 @@ import { describeValue } from "./kernel/describe.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EffectLoop } from "./EffectLoop.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
+import type { LoopDump } from "./inspect/LoopDump.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
 import type { Report, ReportKind } from "./kernel/Report.js"
@@ -518,6 +519,15 @@ export class Loop extends LoopTag {
   /** The loop's numbers. */
   static readonly statistics: Effect.Effect<LoopStatistics, never, Loop> = Effect.suspend(() =>
     Effect.map(Loop, (loop) => loop.statistics())
+  )
+
+  /**
+   * What is on the loop now, and who waits for whom: see {@link LoopDump}.
+   *
+   * **Flavor** Effect. **Starts** at once. **Loop closed** what is left then.
+   */
+  static readonly dump: Effect.Effect<LoopDump, never, Loop> = Effect.suspend(() =>
+    Effect.map(Loop, (loop) => loop.dump())
   )
 }
 

@@ -135,6 +135,8 @@ export interface EndlessWait {
 export interface OpenerState {
   /** When it was found to be told to stop, on the loop's clock, as long as it has not ended. */
   readonly toldAt: number | undefined
+  /** That fiber, unless it has ended. */
+  readonly running: object | undefined
   /** Bounds a wait by the time that the program has to stop; the result takes that back. */
   bound(wait: EndlessWait): () => void
 }
@@ -145,6 +147,10 @@ export interface ClosingState {
   readonly since: number | undefined
   /** The program around which the loop was opened, while it is being stopped. */
   readonly body: Described | undefined
+  /** The fiber of the program around which the loop was opened, or that has opened it, while it runs: for dumps. */
+  readonly program: object | undefined
+  /** The fiber of the program around which the loop was opened: set by who supervises it. */
+  supervised: object | undefined
   /** What the program has named, while it runs: see `closing/Named.ts`. */
   readonly named: Set<NamedRow>
   /** Who has opened the loop, where nobody supervises its program. */
@@ -179,6 +185,8 @@ export interface Home extends BaseEventLoop {
   readonly _effects: Set<LoopFiber>
   /** @internal Iterators and resources of one world that the other uses, in registration order. */
   readonly _crossings: Set<OpenCrossing>
+  /** @internal Resources that a Scope is to close, while they are open: for dumps. */
+  readonly _resources: Set<Described>
   /** @internal What it holds of the system, one for each kind that was used. */
   readonly _capabilities: Set<Registered>
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */

@@ -103,6 +103,26 @@ export type LogLevel = "info" | "warning" | "error"
 /** Starts a fiber. */
 export type Forks = <A, E>(effect: Effect.Effect<A, E>) => RunningFiber<A, E>
 
+/** What a fiber shows: for reports. */
+export interface FiberView {
+  /** Its number, as logs have it: `#12`. */
+  readonly id: string
+  /** When it was started, in milliseconds since 1970, where its line keeps that. */
+  readonly startedAt: number | undefined
+  readonly ended: boolean
+  /** Whether it was told to end. */
+  readonly told: boolean
+  readonly span: string | undefined
+  /** What its log lines are annotated with. */
+  readonly annotations: ReadonlyArray<readonly [key: string, value: unknown]>
+  /** The fibers that it has forked and that have not ended. */
+  readonly children: ReadonlyArray<object>
+  /** The numbers of the fibers that it joins, where its line keeps that. */
+  readonly joins: ReadonlyArray<string>
+  /** The services that it has. */
+  readonly services: ReadonlyMap<string, unknown>
+}
+
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
@@ -247,6 +267,12 @@ export interface Seam {
 
   /** The name of the span that the fiber is in now, if it is in one. */
   readonly spanName: (fiber: RunningFiber<unknown, unknown>) => string | undefined
+
+  /** What can be seen of a fiber from outside, or `undefined` of what is none. Nothing of it is changed, and nothing is made. */
+  readonly lookAt: (fiber: object) => FiberView | undefined
+
+  /** The fibers of the process that are no fiber's children, such as those that were forked into a Scope, where its line keeps them. */
+  readonly rootFibers: () => ReadonlyArray<object>
 
   /** Calls `f` once when the fiber has ended. */
   readonly observe: <A, E>(fiber: RunningFiber<A, E>, f: (exit: Exit.Exit<A, E>) => void) => void

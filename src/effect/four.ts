@@ -302,6 +302,25 @@ const seam = () => {
       return span?._tag === "Span" ? span.name : undefined
     },
 
+    lookAt: (given: object) => {
+      if (!Fiber.isFiber(given)) return undefined
+      const fiber: Fiber.Fiber<unknown, unknown> & { readonly _children?: ReadonlySet<object> } = given
+      const span = Option.getOrUndefined(Context.getOption(fiber.context, Tracer.ParentSpan))
+      return {
+        id: `#${fiber.id}`,
+        startedAt: undefined,
+        ended: fiber.pollUnsafe() !== undefined,
+        told: isTold(fiber),
+        span: span?._tag === "Span" ? span.name : undefined,
+        annotations: Object.entries(Context.get(fiber.context, References.CurrentLogAnnotations)),
+        children: [...(fiber._children ?? [])],
+        joins: [],
+        services: fiber.context.mapUnsafe
+      }
+    },
+
+    rootFibers: () => [],
+
     observe: <A, E>(fiber: Fiber.Fiber<A, E>, f: Parameters<typeof fiber.addObserver>[0]): void =>
       void fiber.addObserver(f),
 

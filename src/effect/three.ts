@@ -5,6 +5,7 @@ import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type * as FiberId from "effect/FiberId"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
@@ -12,10 +13,12 @@ import type { Context } from "effect/Context"
 import type { Both, FiberState, OpenScope, PullEnded, RunningFiber, Seam, ServiceKey } from "./Seam.js"
 import { threeWait } from "./threeWait.js"
 
-/** A fiber of this line, the field behind `getFiberRefs()`, and its flags as they are now. */
+/** A fiber of this line, the fields behind `getFiberRefs()` and `children`, its flags as they are now, and what it joins. */
 type Current = Fiber.RuntimeFiber<unknown, unknown> & {
   readonly _fiberRefs?: FiberState
   readonly currentRuntimeFlags: RuntimeFlags.RuntimeFlags
+  readonly _children?: ReadonlySet<object> | null
+  readonly _asyncBlockingOn?: FiberId.FiberId | null
 }
 
 /** What the type of a Scope does not tell of. */
@@ -35,7 +38,7 @@ const currentFiberKey = "effect/FiberCurrent"
 /** The seam on this line. Nothing is touched before: on the other one half of these modules are not there. */
 export const three = (): Seam => {
   const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable, Either } = All
-  const { Exit, Fiber, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
+  const { Exit, Fiber, FiberId, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
   const { Runtime, RuntimeFlags, Scope, Sink, Stream, Tracer, Utils } = All
 
   // ---- effects that are more than that ----
@@ -299,6 +302,29 @@ export const three = (): Seam => {
       )
       return span?._tag === "Span" ? span.name : undefined
     },
+
+    lookAt: (given) => {
+      if (!Fiber.isFiber(given) || !Fiber.isRuntimeFiber(given)) return undefined
+      const fiber = given as Current
+      const name = (id: FiberId.FiberId): ReadonlyArray<string> =>
+        [...FiberId.ids(id)].map((number) => `#${number}`)
+      const context = contextOf(fiber.getFiberRefs())
+      const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
+      const blockedOn = fiber._asyncBlockingOn
+      return {
+        id: `#${fiber.id().id}`,
+        startedAt: fiber.id().startTimeMillis,
+        ended: fiber.unsafePoll() !== null,
+        told: isTold(fiber),
+        span: span?._tag === "Span" ? span.name : undefined,
+        annotations: [...fiber.getFiberRef(FiberRef.currentLogAnnotations)],
+        children: [...(fiber._children ?? [])],
+        joins: blockedOn === undefined || blockedOn === null ? [] : name(blockedOn),
+        services: context.unsafeMap
+      }
+    },
+
+    rootFibers: () => [...Effect.runSync(Fiber.roots)],
 
     observe: (fiber, f) => fiber.addObserver(f),
 

@@ -1,7 +1,7 @@
 /** One task of the loop, run for a fiber: started when the Effect runs, waited for, and joined on interruption. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import { type FiberWait, isProgram, serviceHere, waitFor } from "../../effect.js"
+import { currentFiber, type FiberWait, isProgram, serviceHere, waitFor } from "../../effect.js"
 import { awaitFuture, refused } from "../../Loop/fiber/Wait.js"
 import { contextOfWait, resumeIn } from "../../Loop/host/AsyncContext.js"
 import type { Context } from "../../Loop/kernel/Context.js"
@@ -58,6 +58,7 @@ export const awaitJoined = <A, E>(
 class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
   readonly resumes = true
   readonly owned = false
+  _fiber: object | undefined = undefined
   #task: Task<unknown> | undefined
   #refusal: Exit.Exit<never, AioInterrupted> | undefined
   #context: Context | undefined
@@ -89,6 +90,7 @@ class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
   wait(resume: () => void): void {
     const task = this.#task as Task<unknown>
     this.#resume = resume
+    this._fiber = currentFiber()
     this.#context = contextOfWait(this.loop.host.contexts)
     // The loop settles those of its list when it closes; one that a task factory has made need not be there.
     if (!task._listed) return task._await(this)

@@ -26,6 +26,7 @@ import type { ClosingState, Described, Home, NamedRow, OpenerState } from "../po
 export class Closing implements ClosingState {
   readonly named = new Set<NamedRow>()
   opener: OpenerState | undefined
+  supervised: object | undefined
   readonly #loop: Home
   #since: number | undefined
   #body: Described | undefined
@@ -46,6 +47,10 @@ export class Closing implements ClosingState {
 
   get body(): Described | undefined {
     return this.#body
+  }
+
+  get program(): object | undefined {
+    return this.supervised ?? this.opener?.running
   }
 
   get begun(): boolean {

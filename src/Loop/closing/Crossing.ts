@@ -9,6 +9,7 @@ import type { Future } from "../kernel/Future.js"
 import { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
 import { guardedRow } from "./row.js"
+import { linked } from "../fiber/links.js"
 import { tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover, OpenCrossing, Phase } from "../ports.js"
 
@@ -52,15 +53,19 @@ export class Crossing implements OpenCrossing {
 
   describe(): Leftover {
     const task = this.life instanceof Task ? this.life : undefined
-    return {
-      what: this.what,
-      name: this.name,
-      age: this.#loop.time() - this.#startedAt,
-      state: this.#closing || this.#left ? "closing" : "open",
-      waitingOn: task === undefined ? "its fiber" : task.waitingOn().join(", ") || "a foreign promise",
-      createdAt: this.#createdAt?.() ?? (task === undefined ? "aio code of this loop" : originOf(task)),
-      blamed: true
-    }
+    return linked(
+      {
+        what: this.what,
+        name: this.name,
+        age: this.#loop.time() - this.#startedAt,
+        state: this.#closing || this.#left ? "closing" : "open",
+        waitingOn: task === undefined ? "its fiber" : task.waitingOn().join(", ") || "a foreign promise",
+        createdAt: this.#createdAt?.() ?? (task === undefined ? "aio code of this loop" : originOf(task)),
+        blamed: true
+      },
+      [this],
+      [this.life]
+    )
   }
 
   /** Its user ends it and is told how that went: then nobody else needs to be. */

@@ -5,6 +5,7 @@
  * guarded, each is one line of bounded length, and there is a bounded number of them.
  */
 import { type RunningFiber, spanName } from "../../effect.js"
+import { linked } from "../fiber/links.js"
 import { oneLine } from "../kernel/describe.js"
 import { phasesOf } from "./phases.js"
 import { guardedRow } from "./row.js"
@@ -20,15 +21,18 @@ export class StoppingBody implements Described {
 
   describe(): Leftover {
     const span = spanName(this.fiber)
-    return {
-      what: "effect",
-      name: span === undefined ? `body of ${this.loop.name}` : `body of ${this.loop.name}, in span ${span}`,
-      age: this.loop.time() - this.startedAt,
-      state: "interrupting",
-      waitingOn: this.#waitingOn(),
-      createdAt: "Loop.scoped or Loop.run",
-      blamed: true
-    }
+    return linked(
+      {
+        what: "effect",
+        name: span === undefined ? `body of ${this.loop.name}` : `body of ${this.loop.name}, in span ${span}`,
+        age: this.loop.time() - this.startedAt,
+        state: "interrupting",
+        waitingOn: this.#waitingOn(),
+        createdAt: "Loop.scoped or Loop.run",
+        blamed: true
+      },
+      [this.fiber]
+    )
   }
 
   #waitingOn(): string {
@@ -64,6 +68,9 @@ export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
 export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
   leftovers.filter(({ blamed }) => blamed).length
 
+/** What a row of a table says. */
+export type TableRow = Omit<Leftover, "age" | "blamed"> & { readonly age: number | undefined }
+
 const columns = ["what", "name", "age", "state", "waiting on", "created at"] as const
 
 /** How many rows a table has; the rest is counted. */
@@ -73,34 +80,35 @@ const MOST_ROWS = 50
 interface Group {
   readonly first: ReadonlyArray<string>
   count: number
-  oldest: number
+  oldest: number | undefined
 }
 
 /** Equal rows are one, in the order of the first of each. */
-const groupsOf = (leftovers: ReadonlyArray<Leftover>): ReadonlyArray<Group> => {
+const groupsOf = (rows: ReadonlyArray<TableRow>): ReadonlyArray<Group> => {
   const groups = new Map<string, Group>()
-  for (const { age, createdAt, name, state, waitingOn, what } of leftovers) {
+  for (const { age, createdAt, name, state, waitingOn, what } of rows) {
     const first = [what, name, state, waitingOn, createdAt].map((cell) => oneLine(String(cell)))
     const key = JSON.stringify(first)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { first, count: 1, oldest: age })
     else {
       group.count++
-      group.oldest = Math.max(group.oldest, age)
+      if (age !== undefined) group.oldest = Math.max(group.oldest ?? age, age)
     }
   }
   return [...groups.values()]
 }
 
 const cellsOf = ({ count, first: [what, name, ...rest], oldest }: Group): ReadonlyArray<string> => {
-  const age = `${Math.round(oldest)}ms`
-  const cells = count === 1 ? [what, name, age] : [what, `${count} x ${name}`, `oldest ${age}`]
+  const age = oldest === undefined ? "" : `${Math.round(oldest)}ms`
+  const cells =
+    count === 1 ? [what, name, age] : [what, `${count} x ${name}`, age === "" ? "" : `oldest ${age}`]
   return [...cells, ...rest].map((cell) => cell ?? "")
 }
 
 /** The table, a line each, columns aligned. */
-export const tableOf = (leftovers: ReadonlyArray<Leftover>): string => {
-  const groups = groupsOf(leftovers)
+export const tableOf = (given: ReadonlyArray<TableRow>): string => {
+  const groups = groupsOf(given)
   const more = groups.slice(MOST_ROWS).reduce((sum, { count }) => sum + count, 0)
   const rows = [[...columns], ...groups.slice(0, MOST_ROWS).map(cellsOf)]
   const widths = columns.map((_, i) => Math.max(...rows.map((row) => (row[i] as string).length)))

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { currentFiber, heldFor, wasTold } from "../../effect.js"
+import { linked } from "../fiber/links.js"
 import { tellIfSlow } from "../fiber/SlowJoin.js"
 import type { Home, Leftover, NamedRow } from "../ports.js"
 
@@ -28,15 +29,19 @@ class Named implements NamedRow {
 
   describe(): Leftover {
     const told = this.#fiber !== undefined && wasTold(this.#fiber)
-    return {
-      what: this.closes ? "finalizer" : "effect",
-      name: this.name,
-      age: this.loop.time() - this.#startedAt,
-      state: this.closes ? "closing" : told ? "interrupting" : "running",
-      waitingOn: "its fiber",
-      createdAt: this.createdAt(),
-      blamed: true
-    }
+    return linked(
+      {
+        what: this.closes ? "finalizer" : "effect",
+        name: this.name,
+        age: this.loop.time() - this.#startedAt,
+        state: this.closes ? "closing" : told ? "interrupting" : "running",
+        waitingOn: "its fiber",
+        createdAt: this.createdAt(),
+        blamed: true
+      },
+      [this],
+      this.#fiber === undefined ? [] : [this.#fiber]
+    )
   }
 }
 

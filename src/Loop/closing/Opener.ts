@@ -30,14 +30,13 @@ export class Opener implements OpenerState {
     this.#fiber = new WeakRef(fiber)
   }
 
-  /** The opener, unless it has ended. */
-  #running(): object | undefined {
+  get running(): object | undefined {
     const fiber = this.#fiber.deref()
     return fiber === undefined || hasEnded(fiber) ? undefined : fiber
   }
 
   get toldAt(): number | undefined {
-    const fiber = this.#running()
+    const fiber = this.running
     if (fiber === undefined || !wasTold(fiber)) return undefined
     this.#toldAt ??= this.#loop.time()
     return this.#toldAt
@@ -58,7 +57,7 @@ export class Opener implements OpenerState {
     const { _closeDeadline: closeDeadline } = this.#loop
     if (closeDeadline === Infinity) return
     const told = this.toldAt
-    const unknown = told === undefined && this.#running() === undefined
+    const unknown = told === undefined && this.running === undefined
     let unbounded = false
     for (const [wait, bound] of this.#waits) {
       if (bound !== undefined) continue

@@ -92,6 +92,7 @@ export const supervise = <L extends Home, A, E, R>(
       const startedAt = loop.time()
       const end = new BodyEnd()
       const fiber = yield* forkChild(end.of(restore(bodyWith(loop))))
+      loop._closing.supervised = fiber
       const watch = yield* Effect.exit(restore(ended(loop, fiber, end)))
       const told = Exit.isFailure(watch) || loop._crash !== undefined
       if (told || poll(fiber) === undefined) {
@@ -103,6 +104,7 @@ export const supervise = <L extends Home, A, E, R>(
         loop._closing.bodyEnded()
       }
       const exit = yield* Fiber.await(fiber)
+      loop._closing.supervised = undefined
       yield* shutdown(loop)
       // As if the body had run in this fiber, however it ended.
       yield* inheritAll(fiber)

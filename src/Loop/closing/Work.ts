@@ -7,18 +7,24 @@ import { tellToStop } from "../kernel/Follower.js"
 import { Plain } from "../kernel/Handle.js"
 import type { Task } from "../kernel/Task.js"
 import { originOf } from "./origin.js"
+import { linked } from "../fiber/links.js"
 import { guardedRow } from "./row.js"
 import type { Home, Leftover, LoopFiber, Phase } from "../ports.js"
 
-const rowOf = (task: Task<unknown>): Leftover => ({
-  what: "task",
-  name: task._name,
-  age: task.age(),
-  state: task._stateWord(),
-  waitingOn: task.waitingOn().join(", ") || "a foreign promise",
-  createdAt: originOf(task),
-  blamed: true
-})
+const rowOf = (task: Task<unknown>): Leftover =>
+  linked(
+    {
+      what: "task",
+      name: task._name,
+      age: task.age(),
+      state: task._stateWord(),
+      waitingOn: task.waitingOn().join(", ") || "a foreign promise",
+      createdAt: originOf(task),
+      blamed: true
+    },
+    [task],
+    task._awaited()
+  )
 
 /** A task that nobody looks at, and that has failed while it was told to stop. */
 const reportUnowned = (task: Task<unknown>): void => {

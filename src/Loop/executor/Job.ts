@@ -1,4 +1,5 @@
 /** One run of a job in another thread. */
+import { linked } from "../fiber/links.js"
 import { tellsItself } from "../fiber/SlowJoin.js"
 import { createdAt } from "../kernel/sites.js"
 import { Future } from "../kernel/Future.js"
@@ -83,14 +84,17 @@ export class Job {
   }
 
   describe(): Leftover {
-    return {
-      what: "job",
-      name: this.name,
-      age: this.loop.time() - this.#since,
-      state: this.state === "waiting" ? "queued" : this.state,
-      waitingOn: this.owner._place(this),
-      createdAt: createdAt(this.future).replace(" created at ", "") || "aio code of this loop",
-      blamed: true
-    }
+    return linked(
+      {
+        what: "job",
+        name: this.name,
+        age: this.loop.time() - this.#since,
+        state: this.state === "waiting" ? "queued" : this.state,
+        waitingOn: this.owner._place(this),
+        createdAt: createdAt(this.future).replace(" created at ", "") || "aio code of this loop",
+        blamed: true
+      },
+      [this.future]
+    )
   }
 }

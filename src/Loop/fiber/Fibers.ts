@@ -11,7 +11,8 @@ import {
   observe,
   poll,
   type FiberState,
-  type Forks
+  type Forks,
+  type RunningFiber
 } from "../../effect.js"
 import { otherCopy } from "../../effect/otherCopy.js"
 import { runDetached } from "../host/AsyncContext.js"
@@ -25,6 +26,7 @@ import type { Context as AsyncContext } from "../kernel/Context.js"
 import type { Runnable } from "../kernel/ports.js"
 import type { ContextFor, Home, Leftover, LoopFiber, Origin } from "../ports.js"
 import { backgroundFailure, isOurs, settleWithExit } from "./Outcome.js"
+import { linked } from "./links.js"
 import { keepsShape } from "./shapes.js"
 import { Waiting } from "./Wait.js"
 
@@ -58,6 +60,7 @@ export interface Owner<A, E> {
 /** One fiber of a loop, while it runs. */
 export class RunningEffect implements LoopFiber {
   #startedAt: number | undefined
+  #fiber: object | undefined
   #listeners: Array<() => void> | undefined
   /** Interrupts the fiber in its own async-local state: its finalizers run in that, and as nobody's task. */
   #interrupting: Waiting | undefined
@@ -77,22 +80,26 @@ export class RunningEffect implements LoopFiber {
   }
 
   describe(): Leftover {
-    return {
-      what: "effect",
-      name: this.name,
-      age: this.#startedAt === undefined ? 0 : this.home.host.now() - this.#startedAt,
-      state: "running",
-      waitingOn: "its fiber",
-      createdAt: "aio code of this loop",
-      blamed: true
-    }
+    return linked(
+      {
+        what: "effect",
+        name: this.name,
+        age: this.#startedAt === undefined ? 0 : this.home.host.now() - this.#startedAt,
+        state: "running",
+        waitingOn: "its fiber",
+        createdAt: "aio code of this loop",
+        blamed: true
+      },
+      [this, this.future, this.#fiber].filter((one) => one !== undefined)
+    )
   }
 
   /** Its first steps were run, which may have had it interrupted. */
-  began(interrupting: Waiting): void {
+  began(fiber: RunningFiber<unknown, unknown>): void {
     this.#startedAt = this.home.host.now()
-    this.#interrupting = interrupting
-    if (this.#asked) interrupting.run()
+    this.#fiber = fiber
+    this.#interrupting = new Waiting(this.home, () => interruptFork(fiber))
+    if (this.#asked) this.#interrupting.run()
   }
 
   /** Whether it was told to end, which its Exit need not say: what was uninterruptible at its end says nothing else. */
@@ -162,19 +169,18 @@ export const startIn = <A, E>(
     running.ended()
     owner.ended(exit)
   }
-  const begun = runDetached(home, () => {
+  const exit = runDetached(home, () => {
     const fiber = forks(effect)
-    const exit = poll(fiber)
-    if (exit !== undefined) return exit
-    observe(fiber, ended)
-    return new Waiting(home, () => interruptFork(fiber))
+    const early = poll(fiber)
+    if (early === undefined) {
+      observe(fiber, ended)
+      running.began(fiber)
+    }
+    return early
   })
-  if (!(begun instanceof Waiting)) {
-    ended(begun)
-    return undefined
-  }
-  running.began(begun)
-  return running
+  if (exit === undefined) return running
+  ended(exit)
+  return undefined
 }
 
 /** `startIn` for the aio code that is running now. */

@@ -5,7 +5,7 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { callback, type Held, heldFor, sequentialCauses, unlessTold } from "../../effect.js"
+import { callback, currentFiber, type Held, heldFor, sequentialCauses, unlessTold } from "../../effect.js"
 import { contextOfWait, resumeIn } from "../host/AsyncContext.js"
 import { LoopClosedError, QueueFullError } from "../kernel/errors.js"
 import type { BaseEventLoop } from "../kernel/BaseEventLoop.js"
@@ -17,6 +17,7 @@ import { keepsShape } from "./shapes.js"
 /** Resumes a fiber from the loop's pass, in the async-local state that the fiber had when it began to wait. */
 export class Waiting implements Runnable {
   readonly resumes = true
+  readonly _fiber = currentFiber()
   readonly #context: Context | undefined
   constructor(
     loop: BaseEventLoop,

@@ -632,6 +632,16 @@ export class BaseEventLoop implements Scheduler {
     this.#watched.delete(future)
   }
 
+  /** @internal What code outside of all tasks waits for, fibers among it. */
+  _watchedNow(): ReadonlyArray<Settleable> {
+    return [...this.#watched.keys()]
+  }
+
+  /** @internal The timers that have not run and were not cancelled, in no order. */
+  _timersNow(): ReadonlyArray<TimerHandle> {
+    return this.#passes.timersNow()
+  }
+
   /** @internal How many of the things that are watched a fiber waits for. */
   _fiberWaits(): number {
     let waits = 0

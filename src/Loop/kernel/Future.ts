@@ -582,6 +582,11 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     return Array.isArray(this.#callbacks) ? this.#callbacks : [this.#callbacks]
   }
 
+  /** @internal The fibers that wait for it. */
+  _waitingFibers(): ReadonlyArray<object> {
+    return this.#runnables().flatMap(({ _fiber }) => _fiber ?? [])
+  }
+
   /** The only way out of pending. The first outcome stays, whoever comes later. */
   #settle(state: number, value: unknown): void {
     if (this.#state !== PENDING) return

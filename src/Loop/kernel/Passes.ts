@@ -119,6 +119,11 @@ export class Passes {
     return this.#timers.size
   }
 
+  /** Those, in no order. */
+  timersNow(): ReadonlyArray<TimerHandle> {
+    return this.#timers.live()
+  }
+
   push(runnable: Runnable): void {
     this.#queue.push(runnable)
     if (!this.#awake && this.running) this.#wake()

@@ -99,6 +99,11 @@ export class Timers {
     return this.#handles.length - this.#dead
   }
 
+  /** Live timers, in no order. */
+  live(): ReadonlyArray<TimerHandle> {
+    return this.#handles.filter((handle) => !handle.cancelled())
+  }
+
   /** Adds a timer; true if it is the earliest now. */
   add(handle: TimerHandle): boolean {
     const index = this.#handles.length

@@ -16,6 +16,7 @@ export interface Runnable {
    * before it runs an ordinary callback, so that a resumed task is never overtaken.
    */
   readonly resumes: boolean
+  /** @internal The fiber that it resumes: who waits, for a dump. */ readonly _fiber?: object | undefined
   /** @internal `run` threw `error`, and nobody else will end this. Where it is missing, the error is reported. */
   _threw?(error: unknown): void
 }

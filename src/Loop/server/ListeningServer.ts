@@ -13,6 +13,7 @@
 import { after, afterGrace } from "../fiber/SlowJoin.js"
 import { logAs } from "../host/Reporter.js"
 import { tableOf } from "../closing/Leftovers.js"
+import { blameless } from "../fiber/links.js"
 import { guardedRow } from "../closing/row.js"
 import type { Home, Leftover } from "../ports.js"
 import type { Connections, Count } from "./connections/Connections.js"
@@ -149,7 +150,7 @@ export class ListeningServer {
       createdAt: this.#parts.createdAt(),
       blamed: closes && rows.length === 0
     }))
-    return [own, ...rows.map((row) => (closes || row.what === "request" ? row : { ...row, blamed: false }))]
+    return [own, ...rows.map((row) => (closes || row.what === "request" ? row : blameless(row)))]
   }
 
   /** Phases 2 and 3. */
