@@ -84,7 +84,7 @@ describe("closing, in order", () => {
               log.push("queued")
               loop.callSoon(() => void log.push("queued by it"))
             })
-            loop.callLater(50, () => void log.push("a timer"))
+            loop.callLater(60_000, () => void log.push("a timer"))
             log.push("body ends")
           })
         )
