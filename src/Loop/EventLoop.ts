@@ -13,7 +13,9 @@ import { type JobNumbers, Executors, executorsOf } from "./executor/Executors.js
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "./executor/ModuleJob.js"
 import type { Future } from "./kernel/Future.js"
 import { rememberSite } from "./kernel/sites.js"
+import { heedEnvironment } from "./inspect/dumpOnSignal.js"
 import { LoopDump } from "./inspect/LoopDump.js"
+import { listLoop } from "./inspect/openLoops.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import {
   createSubprocess,
@@ -140,6 +142,8 @@ export class EventLoop
     EndpointMethods,
     StreamMethods
 {
+  readonly #unlist = (heedEnvironment(), listLoop(this))
+
   /**
    * What is on the loop now, and who waits for whom: a table as text, a tree, a graph, or JSON. It changes nothing, and may be
    * asked for inside any callback, also of a loop that is stopped or closed.
@@ -154,6 +158,12 @@ export class EventLoop
    */
   dump(): LoopDump {
     return new LoopDump(this)
+  }
+
+  /** @internal */
+  override _close(cause: unknown): void {
+    this.#unlist()
+    super._close(cause)
   }
 
   override statistics(): LoopStatistics {

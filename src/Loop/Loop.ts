@@ -26,6 +26,7 @@ import { describeValue } from "./kernel/describe.js"
 import { checkWatchable, type Watchable } from "./readers/fdOf.js"
 import { EffectLoop } from "./EffectLoop.js"
 import { EventLoop, type LoopStatistics } from "./EventLoop.js"
+import { checkDumpSignal, dumpOnSignal } from "./inspect/dumpOnSignal.js"
 import type { LoopDump } from "./inspect/LoopDump.js"
 import type { LoopClosedError, QueueFullError } from "./kernel/errors.js"
 import type { FdError, FdPollUnavailableError, LoopCrash, SignalError, SpawnError } from "./errors.js"
@@ -60,6 +61,12 @@ export type { LoopOptions } from "./Settings.js"
 export interface RunOptions extends LoopOptions {
   /** Decides the exit code. */
   readonly teardown?: Teardown | undefined
+  /**
+   * A signal on which the process prints what is on its loops, on standard error, while the program runs: SIGUSR2 or another that
+   * means nothing else, else SignalError is thrown. `EFFECT_AIO_DUMP=SIGUSR2` in the environment does the same for any program.
+   * Default: none.
+   */
+  readonly dumpOn?: NodeJS.Signals | undefined
 }
 
 /**
@@ -556,9 +563,11 @@ const runProgram = <A, E>(
   if (!Effect.isEffect(effect)) throw noProgram(what, effect)
   const settings = settingsOf(options)
   checkOption("teardown", options.teardown, "function")
+  const dumpOn = options.dumpOn === undefined ? undefined : checkDumpSignal("dumpOn", options.dumpOn)
+  const quiet = dumpOn === undefined ? undefined : dumpOnSignal(dumpOn)
   return runMain(`${what}()`, (opened) => around(openAround(Effect.scoped(effect), settings, opened)), {
     ...settings,
     teardown: options.teardown,
     reportsErrors
-  })
+  }).finally(quiet)
 }

@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly stdio?: StdioOptions
   /** A shell command instead, in which `"$@"` is the program. */
   readonly shell?: string
+  /** Variables beside those of this process. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** How to start a program of a fixture by its name. */
@@ -35,13 +37,13 @@ export const programsOf = (source: string) => {
     for (const child of children) child.kill("SIGKILL")
   })
 
-  return (program: string, { shell, stdio, unread }: StartOptions = {}) => {
+  return (program: string, { env, shell, stdio, unread }: StartOptions = {}) => {
     const command = [process.execPath, fixture, program]
     const [file = "", ...args] = shell === undefined ? command : ["sh", "-c", shell, "sh", ...command]
     const child = spawn(file, args, {
       cwd: root,
       stdio: stdio ?? ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "" }
+      env: { ...process.env, NODE_OPTIONS: "", EFFECT_AIO_DEBUG: "", EFFECT_AIO_DUMP: "", ...env }
     })
     children.add(child)
     let output = ""
