@@ -62,7 +62,7 @@ class CloseTask extends Task<unknown> {
   #loopIsClosed: Error | undefined
 
   constructor(loop: Home, name: string, body: unknown, coroutine: Coroutine<unknown>) {
-    super(loop, coroutine, { name: `close ${name}`, body }, () => {})
+    super(loop, coroutine, { name: `close ${name}`, body })
     this.#loop = loop
     loop._push(this)
   }

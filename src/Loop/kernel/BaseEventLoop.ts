@@ -210,7 +210,7 @@ export class BaseEventLoop implements Scheduler {
           `() => new ${functionName(coroutine)}()`
       )
     }
-    if (this._parks("createTask")) return new Task(this, coroutine, options, () => {})
+    if (this._parks("createTask")) return new Task(this, coroutine, options)
     this._refuse("createTask")
     if (this.#taskFactory !== undefined) {
       const task = this.#taskFactory(this, coroutine, options)
@@ -224,7 +224,7 @@ export class BaseEventLoop implements Scheduler {
   }
 
   #newTask<R>(coroutine: Coroutine<R>, options: TaskOptions): Task<CoroutineValue<R>> {
-    const task = new Task<CoroutineValue<R>>(this, coroutine, options, this.#forgetTask)
+    const task = new Task<CoroutineValue<R>>(this, coroutine, options)
     this.#tasks.add(task as Task<unknown>)
     return task
   }
@@ -555,6 +555,11 @@ export class BaseEventLoop implements Scheduler {
     this.#late++
   }
 
+  /** @internal See `Scheduler`. */
+  _left(task: Task<unknown>): void {
+    this.#tasks.delete(task)
+  }
+
   /** @internal A coroutine that was given up has ended. */
   _endedLate(coroutine: object): void {
     if (neverEnds.unregister(coroutine)) this._goesOnNoMore()
@@ -748,10 +753,6 @@ export class BaseEventLoop implements Scheduler {
   #dropped<H extends Handle>(handle: H): H {
     handle.cancel()
     return handle
-  }
-
-  readonly #forgetTask = (task: Task<unknown>): void => {
-    this.#tasks.delete(task)
   }
 
   /** Something settled after the loop was closed. Waits still end; callbacks are told of, and dropped. */

@@ -13,7 +13,7 @@
  *     close() of the loop --------+       |                        +--> nothing: a failure goes to the log of those that
  *                                         |                             were never retrieved
  *     task, fiber, foreign work <---------+
- *                              #onCancel    cancel(): of a caller, of the task that awaits this, for a fiber that is
+ *                              onCancel     cancel(): of a caller, of the task that awaits this, for a fiber that is
  *                                           interrupted, by an AbortSignal
  *
  * A cancel goes against the arrows, to what will settle the Future, and leaves it pending until that has ended: what
@@ -54,25 +54,32 @@ import type { Cancellable, Runnable, Scheduler, Settleable, Unretrieved, Waiter 
  */
 export const FutureTypeId: unique symbol = Symbol.for("effect-aio/Future")
 
+/** The bits of `#flags` that are the state. */
+const STATE = 3
 const PENDING = 0
 const FINISHED = 1
 const FAILED = 2
 const CANCELLED = 3
 
 /** The outcome was read, or somebody is registered to be told: a failure is no longer for the loop to report. */
-const RETRIEVED = 1
+const RETRIEVED = 4
 /** The loop settles this Future when it closes: code outside of all tasks waits for it. */
-const WATCHED = 2
+const WATCHED = 8
 /** The Future's `onCancel` is on the stack. */
-const CANCELLING = 4
+const CANCELLING = 16
 /** Somebody else tells of the failure, such as a task group of which it is a part, or has told of it. */
-const PASSED_ON = 8
+const PASSED_ON = 32
 /** Several were registered to be told when it settled. */
-const SHARED = 16
+const SHARED = 64
 /** Its failure was handed to somebody. */
-const HEARD = 32
+const HEARD = 128
 /** The closing of its loop has told it to stop. */
-const TOLD = 64
+const TOLD = 256
+/** It is in `unretrieved`. */
+const LISTED = 512
+
+/** The failures that nobody has looked at, beside the Futures: few have one, and there is a Future for every wait. */
+const unretrieved = new WeakMap<Future<unknown>, Unretrieved>()
 
 /**
  * How a Future is cancelled when its value comes from elsewhere. Returns true if the Future stays pending until the
@@ -115,13 +122,15 @@ const isEngineMade = (f: unknown, other: unknown): boolean =>
 export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   declare readonly [FutureTypeId]: typeof FutureTypeId
   /** @internal */ readonly _scheduler: Scheduler
-  #state = PENDING
-  #flags = 0
-  /** The value, the error, or the cancel message until somebody asks for the CancelledError made of it. */
-  #value: unknown = undefined
+  #flags = PENDING
+  /**
+   * While pending, the {@link OnCancel} if there is one. Then the value, the error, or the cancel message until somebody asks
+   * for the CancelledError made of it.
+   */
+  #value: unknown
   #callbacks: Runnable | Array<Runnable> | undefined = undefined
-  #onCancel: OnCancel | undefined
-  #unretrieved: Unretrieved | undefined = undefined
+
+  // What is private is static: with private methods each Future would carry a mark of its class.
 
   /**
    * Makes a pending Future of `loop`, or of the running loop where none is named.
@@ -132,7 +141,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
     if (scheduler === undefined) throw noRunningLoop("new Future()")
     if (typeof scheduler._push !== "function") throw new TypeError("new Future(loop) takes an EventLoop")
     this._scheduler = scheduler
-    this.#onCancel = onCancel
+    this.#value = onCancel
     if (scheduler.getDebug()) rememberSite(this, new.target)
   }
 
@@ -143,17 +152,17 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** Whether it has a value, an error, or was cancelled. */
   done(): boolean {
-    return this.#state !== PENDING
+    return (this.#flags & STATE) !== PENDING
   }
 
   /** Whether it was cancelled. */
   cancelled(): boolean {
-    return this.#state === CANCELLED
+    return (this.#flags & STATE) === CANCELLED
   }
 
   /** Finishes with a value, as it is: thenables are not followed. Throws {@link InvalidStateError} when done. */
   setResult(value: A): void {
-    this.#refuseSettled("setResult")
+    Future.#refuseSettled(this, "setResult")
     this._settleValue(value)
   }
 
@@ -164,7 +173,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * Differs: asyncio makes an instance of a class, and takes nothing but exceptions. In JavaScript anything can be thrown.
    */
   setException(error: unknown): void {
-    this.#refuseSettled("setException")
+    Future.#refuseSettled(this, "setException")
     if (typeof error === "function" && (error === Error || error.prototype instanceof Error)) {
       throw new TypeError(
         `setException takes an error, not the class ${error.name}: pass new ${error.name}()`
@@ -178,7 +187,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * task, an Effect) stays pending until that has ended, and may still get a value or an error from it.
    */
   cancel(message?: unknown): boolean {
-    if (this.#state !== PENDING) {
+    if ((this.#flags & STATE) !== PENDING) {
       this._markRetrieved()
       return false
     }
@@ -197,7 +206,8 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal For a Future whose value comes from elsewhere: see {@link OnCancel}. */
   protected _askToEnd(message: unknown): boolean {
-    return this.#onCancel !== undefined && this.#onCancel(message)
+    const onCancel = this.#value as OnCancel | undefined
+    return onCancel !== undefined && onCancel(message)
   }
 
   /**
@@ -205,8 +215,8 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    */
   result(): A {
     this._markRetrieved()
-    if (this.#state === FINISHED) return this.#value as A
-    if (this.#state === PENDING)
+    if ((this.#flags & STATE) === FINISHED) return this.#value as A
+    if ((this.#flags & STATE) === PENDING)
       throw new InvalidStateError(`result() of ${textOf(this)}: it is not done yet`)
     throw this._error()
   }
@@ -217,9 +227,9 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    */
   exception(): unknown {
     this._markRetrieved()
-    if (this.#state === FINISHED) return undefined
-    if (this.#state === FAILED) return this._error()
-    if (this.#state === CANCELLED) throw this._error()
+    if ((this.#flags & STATE) === FINISHED) return undefined
+    if ((this.#flags & STATE) === FAILED) return this._error()
+    if ((this.#flags & STATE) === CANCELLED) throw this._error()
     throw new InvalidStateError(`exception() of ${textOf(this)}: it is not done yet`)
   }
 
@@ -236,7 +246,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** Takes every registration of `callback` back and counts them. Without effect once this is done. */
   removeDoneCallback(callback: (future: this) => unknown): number {
-    const before = this.#runnables()
+    const before = Future.#runnables(this)
     const kept = before.filter((other) => !(other instanceof Handle && other._callback === callback))
     if (kept.length !== before.length) this.#callbacks = kept.length === 0 ? undefined : kept
     return before.length - kept.length
@@ -254,18 +264,22 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   ): Future<B | C> {
     if (!isEngineMade(onFulfilled, onRejected)) {
       const reaction = new Reaction<B | C>(this, onFulfilled, onRejected)
-      if (this.#parks("then")) return reaction
+      if (Future.#parks(this, "then")) return reaction
       reaction._context = this._scheduler.host.contexts.capture()
       this._await(reaction)
       return reaction
     }
-    if (this.#state !== PENDING && typeof onFulfilled === "function" && typeof onRejected === "function") {
-      this.#answer(onFulfilled, onRejected)
+    if (
+      (this.#flags & STATE) !== PENDING &&
+      typeof onFulfilled === "function" &&
+      typeof onRejected === "function"
+    ) {
+      Future.#answer(this, onFulfilled, onRejected)
       // The engine does not look at what it gets, and functions of its own answer with nothing.
-      return (this._scheduler._nothing ??= this.#nothing()) as Future<B | C>
+      return (this._scheduler._nothing ??= Future.#nothing(this)) as Future<B | C>
     }
     const reaction = new Await<B | C>(this, onFulfilled, onRejected)
-    if (this.#parks("then")) return reaction
+    if (Future.#parks(this, "then")) return reaction
     const waiter = local()?.task as (Waiter & Future<unknown>) | undefined
     // What outlives its task waits on its own account: nobody cancels it, and closing must not leave it hanging.
     if (waiter === undefined || waiter.done()) this._await(reaction)
@@ -336,17 +350,21 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal */
   _stateWord(): string {
-    return this.#state === PENDING ? "pending" : this.#state === CANCELLED ? "cancelled" : "finished"
+    return (this.#flags & STATE) === PENDING
+      ? "pending"
+      : (this.#flags & STATE) === CANCELLED
+        ? "cancelled"
+        : "finished"
   }
 
   /** @internal State, callbacks and outcome for the text form. */
   protected _describe(): string {
-    if (this.#state === FINISHED) return `finished result=${describeValue(this.#value)}`
-    if (this.#state === FAILED) return `finished exception=${describeValue(this.#value)}`
-    const names = this.#runnables().flatMap((runnable) =>
+    if ((this.#flags & STATE) === FINISHED) return `finished result=${describeValue(this.#value)}`
+    if ((this.#flags & STATE) === FAILED) return `finished exception=${describeValue(this.#value)}`
+    const names = Future.#runnables(this).flatMap((runnable) =>
       runnable instanceof Handle ? [`${functionName(runnable._callback)}()`] : []
     )
-    if (this.#state === CANCELLED || names.length === 0) return this._stateWord()
+    if ((this.#flags & STATE) === CANCELLED || names.length === 0) return this._stateWord()
     const shown =
       names.length <= 2 ? names : [names[0] as string, `<${names.length - 2} more>`, names.at(-1) as string]
     return `pending cb=[${shown.join(", ")}]`
@@ -354,15 +372,15 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal The error to throw; for a cancelled Future always the same CancelledError. */
   _error(): unknown {
-    if (this.#state === FAILED) this.#flags |= HEARD
-    if (this.#state !== CANCELLED) return this.#value
+    if ((this.#flags & STATE) === FAILED) this.#flags |= HEARD
+    if ((this.#flags & STATE) !== CANCELLED) return this.#value
     if (!isCancelledError(this.#value)) this.#value = new CancelledError(this.#value)
     return this.#value
   }
 
   /** @internal The outcome, for `Outcome` and the classes of this room: no copy, no throw. */
   _peek(): "pending" | "value" | "error" | "cancelled" {
-    const state = this.#state
+    const state = this.#flags & STATE
     return state === PENDING
       ? "pending"
       : state === FINISHED
@@ -380,10 +398,10 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal The outcome was read, or somebody will be told of it. */
   _markRetrieved(): void {
     this.#flags |= RETRIEVED
-    if (this.#unretrieved !== undefined) {
-      this.#unretrieved.retrieved()
-      this.#unretrieved = undefined
-    }
+    if ((this.#flags & LISTED) === 0) return
+    this.#flags &= ~LISTED
+    unretrieved.get(this)?.retrieved()
+    unretrieved.delete(this)
   }
 
   /** @internal Whether the outcome was read, or somebody is registered to be told. */
@@ -401,7 +419,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal Registers what is queued when this Future is done; it is queued at once if that is so already. */
   _add(runnable: Runnable): void {
     this._markRetrieved()
-    if (this.#state !== PENDING) this._scheduler._push(runnable)
+    if ((this.#flags & STATE) !== PENDING) this._scheduler._push(runnable)
     else if (this.#callbacks === undefined) this.#callbacks = runnable
     else if (Array.isArray(this.#callbacks)) this.#callbacks.push(runnable)
     else this.#callbacks = [this.#callbacks, runnable]
@@ -422,24 +440,24 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    */
   _forgo(runnable: Runnable): void {
     this._remove(runnable)
-    if (this.#state !== PENDING || this.#runnables().length > 0) return
+    if ((this.#flags & STATE) !== PENDING || Future.#runnables(this).length > 0) return
     this.#callbacks = undefined
     this.#flags &= ~RETRIEVED
   }
 
   /** @internal */
   _settleValue(value: unknown): void {
-    this.#settle(FINISHED, value)
+    Future.#settle(this, FINISHED, value)
   }
 
   /** @internal */
   _settleError(error: unknown): void {
-    this.#settle(FAILED, error)
+    Future.#settle(this, FAILED, error)
   }
 
   /** @internal `reason` is the cancel message, or the CancelledError itself. */
   _settleCancelled(reason: unknown): void {
-    this.#settle(CANCELLED, reason)
+    Future.#settle(this, CANCELLED, reason)
   }
 
   /** @internal Ends as `other` has ended, which is done. What closing did to that is nobody's to look at here, either. */
@@ -454,20 +472,20 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal Whether it failed because its loop was closed under it, and not by anything of its own. */
   get _closedUnder(): boolean {
-    return this.#state === FAILED && this._scheduler.isClosed() && isLoopClosedError(this.#value)
+    return (this.#flags & STATE) === FAILED && this._scheduler.isClosed() && isLoopClosedError(this.#value)
   }
 
   /** @internal The loop is closed and nobody will settle this Future any more. */
   _closed(error: Error): void {
-    if (this.#state !== PENDING) return
+    if ((this.#flags & STATE) !== PENDING) return
     this.#flags |= RETRIEVED
-    this.#settle(FAILED, error)
+    Future.#settle(this, FAILED, error)
   }
 
   /** @internal A cancel took this outcome's place with whoever awaited it: an error must not be lost in silence. */
   _overtaken(): void {
-    const tell = (): void => this.#tellLate("what awaited it was cancelled before it knew")
-    if (this.#state !== FAILED || (this.#flags & SHARED) === 0) return tell()
+    const tell = (): void => Future.#tellLate(this, "what awaited it was cancelled before it knew")
+    if ((this.#flags & STATE) !== FAILED || (this.#flags & SHARED) === 0) return tell()
     // The others who awaited it have been told, or will be in this pass.
     const unlessHeard = (): void => {
       if ((this.#flags & HEARD) === 0) tell()
@@ -477,20 +495,20 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
 
   /** @internal What awaited it was given up when the loop was closed: an error must not be lost in silence. */
   _unheard(): void {
-    if (this.#state === FINISHED && this.#value !== undefined) this._scheduler._countLate()
+    if ((this.#flags & STATE) === FINISHED && this.#value !== undefined) this._scheduler._countLate()
     if (isLoopClosedError(this.#value)) return
-    this.#tellLate(`what awaited it was given up when ${this._scheduler.name} was closed`)
+    Future.#tellLate(this, `what awaited it was given up when ${this._scheduler.name} was closed`)
   }
 
   /** Reports the failure, once. */
-  #tellLate(why: string): void {
-    if (this.#state !== FAILED || (this.#flags & PASSED_ON) !== 0) return
-    this.#flags |= PASSED_ON
-    this._scheduler.callExceptionHandler({
+  static #tellLate(future: Future<unknown>, why: string): void {
+    if ((future.#flags & STATE) !== FAILED || (future.#flags & PASSED_ON) !== 0) return
+    future.#flags |= PASSED_ON
+    future._scheduler.callExceptionHandler({
       kind: "late",
-      message: `${textOf(this)} failed, and ${why}`,
-      exception: this.#value,
-      future: this
+      message: `${textOf(future)} failed, and ${why}`,
+      exception: future.#value,
+      future
     })
   }
 
@@ -532,7 +550,7 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
   /** @internal `_add` for a wait outside of every task, which closing the loop must end: it settles this Future then. */
   _await(runnable: Runnable): void {
     this._add(runnable)
-    if (this.#state === PENDING && (this.#flags & WATCHED) === 0) {
+    if ((this.#flags & STATE) === PENDING && (this.#flags & WATCHED) === 0) {
       this.#flags |= WATCHED
       this._scheduler._watch(this)
     }
@@ -542,68 +560,79 @@ export class Future<A> implements PromiseLike<A>, Cancellable, Settleable {
    * An `await` of a Future that is done does not go round the loop, unless its caller does nothing else and the loop gets no
    * turn by that: it may wait for what a callback is to change. It may still be a Future of the wrong loop.
    */
-  #answer(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
+  static #answer<A>(
+    future: Future<A>,
+    onFulfilled: (value: A) => unknown,
+    onRejected: (reason: unknown) => unknown
+  ): void {
     const waiter = local()?.task as Waiter | undefined
     if (waiter !== undefined) {
-      if (waiter._abandoned && this.#parks("await")) return
-      const refusal = waiter._scheduler === this._scheduler ? undefined : waiter._wait(this)
+      if (waiter._abandoned && Future.#parks(future, "await")) return
+      const refusal = waiter._scheduler === future._scheduler ? undefined : waiter._wait(future)
       if (refusal !== undefined) return void onRejected(refusal)
     }
-    this._markRetrieved()
-    if (this._scheduler._mayAnswer()) this.#tell(onFulfilled, onRejected)
-    else this._scheduler._push({ resumes: true, run: () => this.#tell(onFulfilled, onRejected) })
+    future._markRetrieved()
+    if (future._scheduler._mayAnswer()) Future.#tell(future, onFulfilled, onRejected)
+    else future._scheduler._push({ resumes: true, run: () => Future.#tell(future, onFulfilled, onRejected) })
   }
 
-  #tell(onFulfilled: (value: A) => unknown, onRejected: (reason: unknown) => unknown): void {
-    if (this.#state === FINISHED) onFulfilled(this.#value as A)
-    else onRejected(this._error())
+  static #tell<A>(
+    future: Future<A>,
+    onFulfilled: (value: A) => unknown,
+    onRejected: (reason: unknown) => unknown
+  ): void {
+    if ((future.#flags & STATE) === FINISHED) onFulfilled(future._value())
+    else onRejected(future._error())
   }
 
   /** Whether a coroutine that was given up asks: it is never answered. */
-  #parks(what: string): boolean {
-    const caller = abandonedCaller(this._scheduler.host)
+  static #parks(future: Future<unknown>, what: string): boolean {
+    const caller = abandonedCaller(future._scheduler.host)
     caller?._park(what)
     return caller !== undefined
   }
 
-  #nothing(): Future<undefined> {
-    const nothing = new Future<undefined>(this._scheduler)
+  static #nothing(future: Future<unknown>): Future<undefined> {
+    const nothing = new Future<undefined>(future._scheduler)
     nothing._settleValue(undefined)
     return nothing
   }
 
-  #refuseSettled(what: string): void {
-    if (this.#state !== PENDING)
-      throw new InvalidStateError(`${what}() on ${textOf(this)}: it is settled already`)
+  static #refuseSettled(future: Future<unknown>, what: string): void {
+    if ((future.#flags & STATE) !== PENDING)
+      throw new InvalidStateError(`${what}() on ${textOf(future)}: it is settled already`)
   }
 
-  #runnables(): Array<Runnable> {
-    if (this.#callbacks === undefined) return []
-    return Array.isArray(this.#callbacks) ? this.#callbacks : [this.#callbacks]
+  static #runnables(future: Future<unknown>): Array<Runnable> {
+    if (future.#callbacks === undefined) return []
+    return Array.isArray(future.#callbacks) ? future.#callbacks : [future.#callbacks]
   }
 
   /** @internal The fibers that wait for it. */
   _waitingFibers(): ReadonlyArray<object> {
-    return this.#runnables().flatMap(({ _fiber }) => _fiber ?? [])
+    return Future.#runnables(this).flatMap(({ _fiber }) => _fiber ?? [])
   }
 
   /** The only way out of pending. The first outcome stays, whoever comes later. */
-  #settle(state: number, value: unknown): void {
-    if (this.#state !== PENDING) return
-    this.#state = state
-    this.#value = value
-    this.#onCancel = undefined
-    if ((this.#flags & WATCHED) !== 0) this._scheduler._unwatch(this)
-    const callbacks = this.#callbacks
-    this.#callbacks = undefined
+  static #settle(future: Future<unknown>, state: number, value: unknown): void {
+    if ((future.#flags & STATE) !== PENDING) return
+    future.#flags |= state
+    future.#value = value
+    if ((future.#flags & WATCHED) !== 0) future._scheduler._unwatch(future)
+    const callbacks = future.#callbacks
+    future.#callbacks = undefined
     if (callbacks === undefined) {
-      if (state === FAILED && (this.#flags & (RETRIEVED | PASSED_ON)) === 0) {
-        this.#unretrieved = this._scheduler._unretrieved(this, this._kind(), value, this._ownContext)
+      if (state === FAILED && (future.#flags & (RETRIEVED | PASSED_ON)) === 0) {
+        const failure = future._scheduler._unretrieved(future, future._kind(), value, future._ownContext)
+        if (failure !== undefined) {
+          unretrieved.set(future, failure)
+          future.#flags |= LISTED
+        }
       }
     } else if (Array.isArray(callbacks)) {
-      if (callbacks.length > 1) this.#flags |= SHARED
-      for (const runnable of callbacks) this._scheduler._push(runnable)
-    } else this._scheduler._push(callbacks)
+      if (callbacks.length > 1) future.#flags |= SHARED
+      for (const runnable of callbacks) future._scheduler._push(runnable)
+    } else future._scheduler._push(callbacks)
   }
 }
 

@@ -8,13 +8,13 @@
  *
  * Transitions: scheduled -> running in `run`; running -> waiting in `_wait` (async functions: called by `then`;
  * generators: what they yield); waiting -> scheduled when an awaited Future settles. Cancelling a waiting task cancels
- * what it awaits; otherwise the cancel is kept in `#cancel` and delivered at the next await, or at the end.
+ * what it awaits; otherwise the cancel is kept in `#stopping` and delivered at the next await, or at the end.
  *
  * Differs: asyncio drives every coroutine itself, one step at a time. JavaScript drives async functions, and all that a
  * task has of them is their start, their end and the Futures that they await; generators are driven as in asyncio.
  *
  * Longer than 400 lines, because the states above are private fields of one class: what cancels, what waits and what
- * steps all read and write `#cancel` and `#waiting`. In two files those would be open to every file.
+ * steps all read and write `#stopping` and `#waiting`. In two files those would be open to every file.
  */
 import { canceller, isOwn, notOwn } from "./current.js"
 import { isThenable } from "./adopt.js"
@@ -95,17 +95,67 @@ export interface TaskOptions {
   readonly body?: unknown
 }
 
-let tasks = 0
-
-/** Whether a coroutine function turned out to be a generator function. @internal */
-export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknown> =>
-  tagOf(u) === "[object Generator]"
+/** It was called, and has begun. */
+const STARTED = 1
+/** `cancel` is on the stack: a circle of waits, or a listener of the signal, must not enter it again. */
+const CANCELLING = 2
+const LISTED = 4
+const KEEPS_VALUE = 8
+const GRACE_IS_OVER = 16
+const FIBER_WAITS = 32
+const ABANDONED = 64
+const MAY_GO_ON = 128
+/** The coroutine has gone on after it was given up, and it was said. */
+const PARKED = 256
+/** It has spun on its aborted signal, and it was said. */
+const SPUN = 512
 
 /** How the work of a task is stopped, and how that shows: what was given to it, or to its loop. */
 interface Stops {
   readonly cancel: CancelOption | undefined
   readonly cancelled: CancelledOption | undefined
 }
+
+/**
+ * What a task has when it is asked to stop, when its signal is read, or when it was said how its work is stopped. Beside the
+ * task: few are, and a field of the task costs every task eight bytes.
+ * @internal
+ */
+export class Stopping {
+  requests = 0
+  /** The message of the first of the cancel requests. */
+  message: unknown = undefined
+  /** The library itself has cancelled the task: whoever cleans up after that is not told a second time (J13). */
+  toldByUs = false
+  /** The cancel that no await has seen yet. */
+  cancel: CancelledError | undefined = undefined
+  abort: Abort | undefined = undefined
+  /** A signal that was read was aborted; a fresh one may be there since. */
+  aborted = false
+  /** The `cancel` that was given was called, and what that returned has not ended or has. */
+  called: "pending" | "ended" | undefined = undefined
+  /** The coroutine has ended before that: the outcome waits for it. */
+  held: (() => void) | undefined = undefined
+
+  constructor(readonly stops: Stops | undefined) {}
+}
+
+/** What drives a generator: few coroutines are one. @internal */
+export class Steps {
+  /** The Future that was yielded; its outcome goes into the next step. */
+  awaited: Future<unknown> | undefined = undefined
+  /** What the next step throws into the coroutine, in place of an awaited outcome. */
+  thrown: { readonly error: unknown } | undefined = undefined
+  constructor(public generator: Generator<unknown, unknown, unknown> | undefined) {}
+}
+
+const reasonOf = ({ cancel, message }: Stopping): CancelledError => cancel ?? new CancelledError(message)
+
+let tasks = 0
+
+/** Whether a coroutine function turned out to be a generator function. @internal */
+export const isGenerator = (u: unknown): u is Generator<unknown, unknown, unknown> =>
+  tagOf(u) === "[object Generator]"
 
 /** Throws `TypeError` for what is no function. */
 const stopsOf = (options: TaskOptions, scheduler: Scheduler): Stops | undefined => {
@@ -162,74 +212,36 @@ export const nameOf = (name: unknown): string => {
  * @since 0.1.0
  */
 export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<unknown>> {
-  /** The function that the task runs; `#started` says whether it was called. */
+  /** The function that the task runs; `STARTED` says whether it was called. */
   readonly #coroutine: Coroutine<unknown>
   readonly #body: unknown
-  #started = false
-  #generator: Generator<unknown, unknown, unknown> | undefined
   #context: Context | undefined
-  #name: string | undefined
-  readonly #number: number
+  /** Its name, or its number where it has none. */
+  #label: string | number
   readonly #createdAt: number
   /** @internal */ _next: Task<unknown> | undefined = undefined
   /** @internal */ _previous: Task<unknown> | undefined = undefined
-  /** @internal */ _listed = false
-  /** @internal A cancel that no await has seen does not take its value: who has cancelled it asks for that. */
-  _keepsValue = false
-  /** @internal Who has waited for it has waited long enough, and has reported it: nobody else waits for it alone. */
-  _graceIsOver = false
-  /** @internal A fiber waits for it, which has begun it. */ _fiberWaits = false
-  /** @internal Closing the loop has given up on the coroutine, which had begun. */ _abandoned = false
-  /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
-  _mayGoOn = false
-  /** The coroutine has gone on after that, and it was said. */
-  #parked = false
-  /** It has spun on its aborted signal, and it was said. */
-  #spun = false
-  #requests = 0
-  /** The message of the first of the cancel requests. */
-  #message: unknown = undefined
-  /** The library itself has cancelled it: whoever cleans up after that is not told a second time (J13). */
-  #toldByUs = false
-  /** `cancel` is on the stack: a circle of waits, or a listener of the signal, must not enter it again. */
-  #cancelling = false
-  /** The cancel that no await has seen yet. */
-  #cancel: CancelledError | undefined
-  #waiting: Cancellable | Set<Cancellable> | undefined
-  /** Generators: the Future that was yielded; its outcome goes into the next step. */
-  #yield: Future<unknown> | undefined
+  #marks = 0
+  #waiting: Cancellable | Set<Cancellable> | undefined = undefined
+  #stopping: Stopping | undefined
+  /** Generators only. */
+  #steps: Steps | undefined = undefined
   /** The failure of something that it has awaited, of which somebody else tells. */
-  #passedOn: { readonly error: unknown } | undefined
-  /** Generators: what the next step throws into the coroutine, in place of an awaited outcome. */
-  #throw: { readonly error: unknown } | undefined
-  #abort: Abort | undefined
-  /** A signal that was read was aborted; a fresh one may be there since. */
-  #aborted = false
-  readonly #stops: Stops | undefined
-  /** Its `cancel` was called, and what that returned has not ended or has. */
-  #stopping: "pending" | "ended" | undefined
-  /** The coroutine has ended before its `cancel`: the outcome waits for that. */
-  #held: (() => void) | undefined
-  #onSettled: ((task: Task<unknown>) => void) | undefined
+  #passedOn: { readonly error: unknown } | undefined = undefined
 
   /** @internal Use `loop.createTask`. */
-  constructor(
-    scheduler: Scheduler,
-    coroutine: Coroutine<unknown>,
-    options: TaskOptions,
-    onSettled: (task: Task<unknown>) => void
-  ) {
+  constructor(scheduler: Scheduler, coroutine: Coroutine<unknown>, options: TaskOptions) {
     super(scheduler)
     this.#coroutine = coroutine
     this.#body = options.body ?? coroutine
     this.#context =
       (options.context === undefined ? undefined : checkContext("createTask", options.context)) ??
       scheduler.host.contexts.capture()
-    this.#stops = stopsOf(options, scheduler)
-    this.#number = ++tasks
+    const stops = stopsOf(options, scheduler)
+    this.#stopping = stops === undefined ? undefined : new Stopping(stops)
     this.#createdAt = scheduler.host.now()
-    this.#onSettled = onSettled
-    if (options.name !== undefined) this.setName(options.name)
+    const number = ++tasks
+    this.#label = options.name === undefined ? number : nameOf(options.name)
   }
 
   /** @internal */
@@ -237,18 +249,61 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     return true
   }
 
+  /** @internal See `TaskList`. */
+  get _listed(): boolean {
+    return (this.#marks & LISTED) !== 0
+  }
+  set _listed(listed: boolean) {
+    this.#mark(LISTED, listed)
+  }
+
+  /** @internal A cancel that no await has seen does not take its value: who has cancelled it asks for that. */
+  _keepValue(): void {
+    this.#marks |= KEEPS_VALUE
+  }
+
+  /** @internal Who has waited for it has waited long enough, and has reported it: nobody else waits for it alone. */
+  get _graceIsOver(): boolean {
+    return (this.#marks & GRACE_IS_OVER) !== 0
+  }
+  set _graceIsOver(over: boolean) {
+    this.#mark(GRACE_IS_OVER, over)
+  }
+
+  /** @internal A fiber waits for it, which has begun it. */
+  get _fiberWaits(): boolean {
+    return (this.#marks & FIBER_WAITS) !== 0
+  }
+  set _fiberWaits(waits: boolean) {
+    this.#mark(FIBER_WAITS, waits)
+  }
+
+  /** @internal Closing the loop has given up on the coroutine, which had begun. */
+  get _abandoned(): boolean {
+    return (this.#marks & ABANDONED) !== 0
+  }
+
+  /** @internal It was at something foreign then, and may go on. What awaits a Future is not resumed any more. */
+  get _mayGoOn(): boolean {
+    return (this.#marks & MAY_GO_ON) !== 0
+  }
+
+  #mark(mark: number, on: boolean): void {
+    this.#marks = on ? this.#marks | mark : this.#marks & ~mark
+  }
+
   /** @internal Reports call a task that nobody has named by what it does: its number says nothing to who reads them. */
   override get _name(): string {
-    return this.#name === undefined ? workName(this.#body) : oneLine(this.#name)
+    return typeof this.#label === "number" ? workName(this.#body) : oneLine(this.#label)
   }
 
   getName(): string {
-    return this.#name ?? `Task-${this.#number}`
+    return typeof this.#label === "number" ? `Task-${this.#label}` : this.#label
   }
 
   /** Names the task; what is not a string is shown as one. */
   setName(name: unknown): void {
-    this.#name = nameOf(name)
+    this.#label = nameOf(name)
   }
 
   /** The function that this task runs; of an adapted one, the function that was given to the adapter. */
@@ -269,12 +324,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal Its `cancel` was called, and has not ended. */
   get _beingStopped(): boolean {
-    return this.#stopping === "pending" && !this.done()
+    return this.#stopping?.called === "pending" && !this.done()
   }
 
   /** @internal It was said how its work is stopped, by a `cancel`. */
   get _hasCancel(): boolean {
-    return this.#stops?.cancel !== undefined
+    return this.#stopping?.stops?.cancel !== undefined
   }
 
   /**
@@ -282,11 +337,12 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * made when `signal` is first read.
    */
   get signal(): Signal {
-    if (this.#abort === undefined) {
-      this.#abort = this._scheduler.host.abort(() => this.#spins())
-      if (this.#requests > 0) this.#abort.abort(this.#cancel ?? new CancelledError(this.#message))
+    const stopping = (this.#stopping ??= new Stopping(undefined))
+    if (stopping.abort === undefined) {
+      stopping.abort = this._scheduler.host.abort(() => this.#spins())
+      if (stopping.requests > 0) stopping.abort.abort(reasonOf(stopping))
     }
-    return this.#abort.signal
+    return stopping.abort.signal
   }
 
   /**
@@ -309,15 +365,15 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     const chain: Array<Task<unknown>> = []
     try {
       for (let task: Task<unknown> = this as Task<unknown>; next !== undefined;) {
-        task.#cancelling = true
+        task.#marks |= CANCELLING
         chain.push(task)
         // A circle of waits: nobody in it can be told before one of them is resumed.
-        if (next.#cancelling) return task.#keep(message)
+        if ((next.#marks & CANCELLING) !== 0) return task.#keep(message)
         task = next
         next = task.#request(message)
       }
     } finally {
-      for (const task of chain) task.#cancelling = false
+      for (const task of chain) task.#marks &= ~CANCELLING
       for (const task of chain) task.#stop()
     }
     return true
@@ -325,17 +381,18 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** One cancel request for one task. Returns the task it is to be passed on to, if that is all there is to do. */
   #request(message: unknown): Task<unknown> | undefined {
-    if (this.#requests++ === 0) this.#message = message
-    const again = this.#toldByUs && isOwn()
-    this.#toldByUs ||= isOwn()
-    if (this.#cancelling || again) return undefined
+    const stopping = (this.#stopping ??= new Stopping(undefined))
+    if (stopping.requests++ === 0) stopping.message = message
+    const again = stopping.toldByUs && isOwn()
+    stopping.toldByUs ||= isOwn()
+    if ((this.#marks & CANCELLING) !== 0 || again) return undefined
     const waiting = this.#waiting
     let passedOn = false
-    this.#cancelling = true
+    this.#marks |= CANCELLING
     try {
       if (waiting === undefined) this.#keep(message)
-      const abort = this.#abort
-      if (abort !== undefined) notOwn(() => abort.abort(this.#cancel ?? new CancelledError(message)))
+      const { abort } = stopping
+      if (abort !== undefined) notOwn(() => abort.abort(stopping.cancel ?? new CancelledError(message)))
       if (waiting === undefined || this.done()) return undefined
       if (waiting instanceof Set) {
         let delivered = false
@@ -347,7 +404,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       } else if (!waiting.cancel(message)) this.#keep(message)
       return undefined
     } finally {
-      this.#cancelling = false
+      this.#marks &= ~CANCELLING
       if (!passedOn) this.#stop()
     }
   }
@@ -357,20 +414,22 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * nobody's task: a cancel of this task, which it may still have to deliver, is not for what `cancel` awaits.
    */
   #stop(): void {
-    const cancel = this.#stops?.cancel
-    if (cancel === undefined || this.#stopping !== undefined || !this.#started || this.done()) return
-    this.#stopping = "ended"
-    const reason = this.#cancel ?? new CancelledError(this.#message)
+    const stopping = this.#stopping
+    const cancel = stopping?.stops?.cancel
+    if (stopping === undefined || cancel === undefined || stopping.called !== undefined) return
+    if ((this.#marks & STARTED) === 0 || this.done()) return
+    stopping.called = "ended"
+    const reason = reasonOf(stopping)
     const call = (): void => {
       let returned: unknown
       notOwn(() => (returned = cancel(reason, this as Task<unknown>)))
       if (!isThenable(returned)) return
-      this.#stopping = "pending"
+      stopping.called = "pending"
       Promise.resolve(returned).then(
-        () => this.#stopped(),
+        () => Task.#stopped(stopping),
         (error: unknown) => {
           this.#stopFailed(error)
-          this.#stopped()
+          Task.#stopped(stopping)
         }
       )
     }
@@ -382,10 +441,10 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   }
 
   /** What `cancel` returned has ended. */
-  #stopped(): void {
-    this.#stopping = "ended"
-    const held = this.#held
-    this.#held = undefined
+  static #stopped(stopping: Stopping): void {
+    stopping.called = "ended"
+    const { held } = stopping
+    stopping.held = undefined
     held?.()
   }
 
@@ -402,7 +461,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal Whether an error with which its work has ended is the echo of our own cancel (J11). */
   _isEcho(error: unknown): boolean {
-    return this.#requests > 0 && this._answersCancel(error)
+    return this.cancelling() > 0 && this._answersCancel(error)
   }
 
   /**
@@ -410,9 +469,13 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * work was told to stop by other means than its signal and its `cancel`.
    */
   _answersCancel(error: unknown, told = false): boolean {
-    const cancelled = this.#stops?.cancelled
+    const stopping = this.#stopping
+    const cancelled = stopping?.stops?.cancelled
     if (cancelled === undefined) {
-      const stopped = told || this.#aborted || this.#abort !== undefined || this.#stopping !== undefined
+      const stopped =
+        told ||
+        (stopping !== undefined &&
+          (stopping.aborted || stopping.abort !== undefined || stopping.called !== undefined))
       return isAbortError(error) || (stopped && isKnownAbort(error))
     }
     try {
@@ -430,13 +493,13 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** Keeps a cancel that cannot be delivered now, for the next await or the end. Of several, the first is delivered. */
   #keep(message: unknown): true {
-    if (!this.done()) this.#cancel ??= new CancelledError(message)
+    if (!this.done()) (this.#stopping ??= new Stopping(undefined)).cancel ??= new CancelledError(message)
     return true
   }
 
   /** How many cancel requests the task has had that were not taken back. asyncio (3.11): `cancelling`. */
   cancelling(): number {
-    return this.#requests
+    return this.#stopping?.requests ?? 0
   }
 
   /**
@@ -444,14 +507,16 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    * is dropped, and `signal` is a fresh one when it is read again.
    */
   uncancel(): number {
-    if (this.#requests > 0 && --this.#requests === 0) {
-      this.#cancel = undefined
-      this.#aborted ||= this.#abort !== undefined
-      this.#abort = undefined
-      this.#message = undefined
-      this.#toldByUs = false
+    const stopping = this.#stopping
+    if (stopping === undefined) return 0
+    if (stopping.requests > 0 && --stopping.requests === 0) {
+      stopping.cancel = undefined
+      stopping.aborted ||= stopping.abort !== undefined
+      stopping.abort = undefined
+      stopping.message = undefined
+      stopping.toldByUs = false
     }
-    return this.#requests
+    return stopping.requests
   }
 
   /** Throws {@link InvalidStateError}: a task settles by its coroutine only. */
@@ -486,14 +551,15 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal The loop's pass is the only caller: the first step, and every step of a generator. */
   run(): void {
-    if (this.done()) return this.#yield?._unheard()
-    if (this.#generator !== undefined) {
+    if (this.done()) return this.#steps?.awaited?._unheard()
+    if (this.#steps !== undefined) {
       this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#advance, this)
       return
     }
-    if (this.#started) return
-    this.#started = true
-    if (this.#cancel !== undefined) return this._settleCancelled(this.#cancel)
+    if ((this.#marks & STARTED) !== 0) return
+    this.#marks |= STARTED
+    const cancel = this.#stopping?.cancel
+    if (cancel !== undefined) return this._settleCancelled(cancel)
     this._scheduler.host.contexts.call(this.#context, this._scheduler, this, Task.#start, this)
   }
 
@@ -522,24 +588,26 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal */
   _deliver(future: Cancellable): void {
-    if (this.#cancel !== undefined && future.cancel(givenTo(this.#cancel))) this.#cancel = undefined
+    const stopping = this.#stopping
+    if (stopping?.cancel !== undefined && future.cancel(givenTo(stopping.cancel))) stopping.cancel = undefined
   }
 
   /** @internal */
   _resume(future: Cancellable, cancelled: boolean): Error | undefined {
     this.#forget(future)
-    const cancel = this.#cancel
-    if (cancel === undefined) {
+    const stopping = this.#stopping
+    const cancel = stopping?.cancel
+    if (stopping === undefined || cancel === undefined) {
       if (isFuture(future)) this.#hears(future)
       return undefined
     }
-    this.#cancel = undefined
+    stopping.cancel = undefined
     return cancelled ? undefined : cancel
   }
 
   /** @internal The cancel that its coroutine has never seen, where that failed with something else. */
   get _unseen(): CancelledError | undefined {
-    return this._peek() === "error" ? this.#cancel : undefined
+    return this._peek() === "error" ? this.#stopping?.cancel : undefined
   }
 
   /**
@@ -549,8 +617,10 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
    */
   override _closed(error: Error): void {
     if (this.done()) return
-    this._abandoned = this.#started
-    this._mayGoOn = this.#started && this.#generator === undefined && this.#waiting === undefined
+    if ((this.#marks & STARTED) !== 0) {
+      this.#marks |= ABANDONED
+      if (this.#steps === undefined && this.#waiting === undefined) this.#marks |= MAY_GO_ON
+    }
     this.#leave()
     super._closed(error)
     this.#context = undefined
@@ -558,8 +628,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** It was cancelled, and calls one thing after another that its aborted signal refuses. Said once. */
   #spins(): void {
-    if (this.#spun) return
-    this.#spun = true
+    if ((this.#marks & SPUN) !== 0) return
+    this.#marks |= SPUN
     this._scheduler.callExceptionHandler({
       kind: "slowJoin",
       message:
@@ -571,8 +641,8 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal */
   _park(what: string): void {
-    if (this.#parked) return
-    this.#parked = true
+    if ((this.#marks & PARKED) !== 0) return
+    this.#marks |= PARKED
     if (this._scheduler._named) return
     this._scheduler.callExceptionHandler({
       kind: "late",
@@ -593,7 +663,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** @internal */
   override _stateWord(): string {
-    return !this.done() && this.#requests > 0 ? "cancelling" : super._stateWord()
+    return !this.done() && this.cancelling() > 0 ? "cancelling" : super._stateWord()
   }
 
   /** @internal */
@@ -653,11 +723,9 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   }
 
   #leave(): void {
-    const onSettled = this.#onSettled
-    this.#onSettled = undefined
     this.#waiting = undefined
-    this.#generator = undefined
-    onSettled?.(this)
+    if (this.#steps !== undefined) this.#steps.generator = undefined
+    this._scheduler._left(this as Task<unknown>)
   }
 
   /** @internal What it awaits. */
@@ -676,18 +744,20 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** The coroutine sees how this ended; where it failed, its own cancel comes at its next await. */
   #hears(awaited: Future<unknown>): void {
-    if (this.#requests > 0) this.#cancel = awaited._unanswered()
+    const stopping = this.#stopping
+    if (stopping !== undefined && stopping.requests > 0) stopping.cancel = awaited._unanswered()
     if (awaited._passedOn) this.#passedOn = { error: awaited._error() }
   }
 
   /** The coroutine returned `value`. A cancel that no await has seen makes the task cancelled all the same. */
   #finish(value: unknown): void {
     if (this.done()) return this.#late(value)
-    const cancel = this._keepsValue ? undefined : this.#cancel
+    const stopping = this.#stopping
+    const cancel = (this.#marks & KEEPS_VALUE) !== 0 ? undefined : stopping?.cancel
     // A cancel makes what it returns worthless.
     if (cancel !== undefined && value !== undefined) this._scheduler._countLate()
-    if (this.#stopping === "pending") {
-      this.#held = () => (cancel === undefined ? this._settleValue(value) : this._settleCancelled(cancel))
+    if (stopping?.called === "pending") {
+      stopping.held = () => (cancel === undefined ? this._settleValue(value) : this._settleCancelled(cancel))
     } else if (cancel === undefined) this._settleValue(value)
     else this._settleCancelled(cancel)
   }
@@ -696,20 +766,21 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
   #fail(error: unknown): void {
     if (this.#passedOn?.error === error) this._passOn()
     if (this.done()) return this.#late(undefined, { error })
+    const stopping = this.#stopping
     const cancel = isCancelledError(error)
       ? error
       : this._isEcho(error)
-        ? new CancelledError(this.#message, { cause: error })
+        ? new CancelledError(stopping?.message, { cause: error })
         : undefined
-    if (this.#stopping === "pending") {
-      this.#held = () => (cancel === undefined ? this._settleError(error) : this._settleCancelled(cancel))
+    if (stopping?.called === "pending") {
+      stopping.held = () => (cancel === undefined ? this._settleError(error) : this._settleCancelled(cancel))
     } else if (cancel === undefined) this._settleError(error)
     else this._settleCancelled(cancel)
   }
 
   /** The loop gave this task up when it closed, and now the coroutine ended after all. */
   #late(value: unknown, failure?: { readonly error: unknown }): void {
-    if (this._mayGoOn) this._scheduler._endedLate(this)
+    if ((this.#marks & MAY_GO_ON) !== 0) this._scheduler._endedLate(this)
     if (value !== undefined) this._scheduler._countLate()
     if (failure === undefined || isCancelledError(failure.error) || this._isEcho(failure.error)) return
     // It awaited what was closed as it was, or what somebody else tells of.
@@ -741,7 +812,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
       case "promise":
         return task.#follow(result as Promise<unknown>)
       case "generator":
-        task.#generator = result as Generator<unknown, unknown, unknown>
+        task.#steps = new Steps(result as Generator<unknown, unknown, unknown>)
         return Task.#advance(task)
       case "future":
         return task.#endAs(result as Future<unknown>)
@@ -810,17 +881,19 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   /** One step of a generator: resumes it with the awaited outcome, and waits for what it yields next. */
   static #advance(task: Task<unknown>): void {
-    const generator = task.#generator as Generator<unknown, unknown, unknown>
-    const waited = task.#yield
-    task.#yield = undefined
+    const steps = task.#steps as Steps
+    const generator = steps.generator as Generator<unknown, unknown, unknown>
+    const waited = steps.awaited
+    steps.awaited = undefined
     if (waited !== undefined) task.#forget(waited)
-    let toThrow = task.#throw
-    task.#throw = undefined
-    if (task.#cancel !== undefined) {
+    let toThrow = steps.thrown
+    steps.thrown = undefined
+    const stopping = task.#stopping
+    if (stopping?.cancel !== undefined) {
       const cancelled = waited?.cancelled() === true
-      if (!cancelled) toThrow = { error: task.#cancel }
+      if (!cancelled) toThrow = { error: stopping.cancel }
       waited?._overtaken()
-      task.#cancel = undefined
+      stopping.cancel = undefined
     } else if (waited !== undefined) task.#hears(waited)
     let result: IteratorResult<unknown, unknown>
     let over: boolean | undefined
@@ -840,21 +913,21 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     // What the coroutine changed in its async-local state is there at its next step.
     task.#context = task._scheduler.host.contexts.capture()
     if (over === true) return task.#finish(value)
-    task.#yielded(value)
+    task.#yielded(steps, value)
   }
 
-  #yielded(value: unknown): void {
+  #yielded(steps: Steps, value: unknown): void {
     if (value === undefined) return this._scheduler._push(this)
     if (isFuture(value)) {
       const refusal = this._wait(value)
       if (refusal === undefined) {
-        this.#yield = value
+        steps.awaited = value
         value._add(this)
         return this._deliver(value)
       }
-      this.#throw = { error: refusal }
+      steps.thrown = { error: refusal }
     } else {
-      this.#throw = {
+      steps.thrown = {
         error: new TypeError(
           `task ${this._name} yielded ${describeValue(value)}, which is not a Future: a generator coroutine waits ` +
             `with yield* on Futures; wrap a promise with loop.wrapFuture, and an Effect with runEffect`

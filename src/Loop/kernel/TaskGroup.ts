@@ -135,7 +135,7 @@ export class TaskGroup {
   cancel(message?: unknown): void {
     if (this.#state !== "open") return
     this.#stopped = true
-    if (this.#body !== undefined) this.#body._keepsValue = true
+    if (this.#body !== undefined) this.#body._keepValue()
     this.#endAll(message ?? "the task group was cancelled")
   }
 

@@ -5,7 +5,7 @@
  */
 import type { Context } from "./Context.js"
 import type { Report } from "./Report.js"
-import type { CancelledOption, CancelOption } from "./Task.js"
+import type { CancelledOption, CancelOption, Task } from "./Task.js"
 
 /** Something that the ready queue can run. The loop's pass is the only caller. */
 export interface Runnable {
@@ -122,6 +122,7 @@ export interface Scheduler {
     CancelOption | undefined
   /** @internal Which errors are echoes, where the task was given nothing. */
   readonly _cancelled: CancelledOption | undefined
+  /** @internal A task is done. It need not be one of the loop's list. */ _left(task: Task<unknown>): void
   /** @internal An outcome arrived after its receiver had gone, and was dropped. */ _countLate(): void
   /** @internal A coroutine that closing had given up has ended after all. */ _endedLate(
     coroutine: object

@@ -10,7 +10,7 @@ import { Handle, Plain } from "./Handle.js"
 import type { Context } from "./Context.js"
 import type { Contexts, Host, Scheduler } from "./ports.js"
 import { Passes } from "./Passes.js"
-import { Task } from "./Task.js"
+import { Steps, Stopping, Task } from "./Task.js"
 import { TimerHandle } from "./Timers.js"
 
 const nothing = (): void => {}
@@ -59,6 +59,7 @@ const scheduler: Scheduler = {
   _mayAnswer: never,
   _cancel: undefined,
   _cancelled: undefined,
+  _left: nothing,
   _countLate: nothing,
   _endedLate: nothing,
   _named: false,
@@ -73,9 +74,11 @@ export const keepShapes = (): ReadonlyArray<object> =>
     new Handle(scheduler, nothing, undefined, undefined),
     new TimerHandle(scheduler, idleHost.now(), nothing, undefined, undefined),
     ...futureShapes(scheduler),
-    new Task<unknown>(scheduler, nothing, {}, nothing),
+    new Task<unknown>(scheduler, nothing, {}),
     new Plain(nothing),
     new CancelledError(),
     new CancelledError(new LoopClosedError("shapes")),
-    new Passes(idleHost, false, nothing, nothing)
+    new Passes(idleHost, false, nothing, nothing),
+    new Stopping(undefined),
+    new Steps(undefined)
   ])

@@ -491,7 +491,7 @@ describe("Task: names, texts and lists", () => {
     let factoryCalls = 0
     loop.setTaskFactory((onLoop, coroutine) => {
       factoryCalls++
-      const task = new Task<unknown>(onLoop, coroutine, {}, () => {})
+      const task = new Task<unknown>(onLoop, coroutine, {})
       onLoop._push(task)
       return task
     })
@@ -505,7 +505,7 @@ describe("Task: names, texts and lists", () => {
     const { loop, host } = trackingLoop()
     class Mine extends Task<unknown> {}
     const factory = (onLoop: BaseEventLoop, coroutine: (task: Task<unknown>) => unknown) => {
-      const task = new Mine(onLoop, coroutine, {}, () => {})
+      const task = new Mine(onLoop, coroutine, {})
       onLoop._push(task)
       return task
     }
