@@ -56,7 +56,8 @@ export const ownName = (f: unknown): string | undefined => {
   } catch {
     own = undefined
   }
-  const name = typeof own === "string" ? oneLine(own.replace(/^(bound )+/, "")) : ""
+  if (typeof own !== "string" || own === "") return undefined
+  const name = oneLine(own.replace(/^(bound )+/, ""))
   if (name === "") return undefined
   if (!slots.has(name)) return name
   // A function that was declared by such a name, as those of node:fs were, has it for what it does.
@@ -69,7 +70,7 @@ export const ownName = (f: unknown): string | undefined => {
 /** A function's name; anonymous ones show the start of their source. */
 export const functionName = (f: unknown): string => {
   if (typeof f !== "function") return describeValue(f)
-  return ownName(f) ?? `<anonymous ${oneLine(sourceOf(f as () => unknown).replace(/\s+/g, " "), 40)}>`
+  return ownName(f) ?? `<anonymous ${spaced(sourceOf(f as () => unknown), 40)}>`
 }
 
 /** What a function does first, from its source: what its arrow gives, or the first line of its block. */
@@ -78,24 +79,37 @@ const firstStep = (source: string): string => {
   const isArrow = arrow !== -1 && !/^(?:async )?function\b/.test(source)
   const rest = (isArrow ? source.slice(arrow + 2) : source.slice(Math.max(0, source.indexOf("{")))).trim()
   if (!rest.startsWith("{")) return rest
-  const [line = "", ...more] = rest
+  const block = rest
     .slice(1)
     .trimStart()
     .replace(/^(?:try \{\s*)+/, "")
-    .split("\n")
-  const whole = more.length === 0
-  return (whole ? line.replace(/\}\s*$/, "") : line)
-    .trim()
-    .replace(/;$/, "")
-    .replace(/^return\b\s*/, "")
+  const end = block.indexOf("\n")
+  const line = (end === -1 ? block.replace(/\}\s*$/, "") : block.slice(0, end)).trim()
+  return (line.endsWith(";") ? line.slice(0, -1) : line).replace(/^return\b\s*/, "")
 }
+
+/** `text` on one line, no longer than `longest`. */
+const spaced = (text: string, longest: number): string => {
+  // What is cut off is not looked at, unless there is much white space in what is not.
+  const start = text.slice(0, longest * 3).replace(/\s+/g, " ")
+  const enough = start.length > longest || text.length <= longest * 3
+  return oneLine(enough ? start : text.replace(/\s+/g, " "), longest)
+}
+
+/** Of the function that was asked for last: who cancels work is named each time, and the next one is often written in the same place. */
+let lastSource = ""
+let lastStep = ""
 
 /** What work is called that nobody has named: by its function's name, or by what that does. */
 export const workName = (f: unknown): string => {
   const name = ownName(f)
   if (name !== undefined || typeof f !== "function") return name ?? describeValue(f)
   const source = sourceOf(f as () => unknown)
-  return oneLine((firstStep(source) || source).replace(/\s+/g, " "), 60)
+  if (source !== lastSource) {
+    lastStep = spaced(firstStep(source) || source, 60)
+    lastSource = source
+  }
+  return lastStep
 }
 
 const short = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text)

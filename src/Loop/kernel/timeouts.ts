@@ -29,7 +29,7 @@ const milliseconds = (what: string, ms: unknown): number | null => {
  */
 export class Timeout {
   readonly #loop: BaseEventLoop
-  readonly #what: string
+  readonly #what: () => string
   readonly #startedAt: number
   #when: number | null
   #state: "active" | "expiring" | "expired" | "finished" = "active"
@@ -38,7 +38,7 @@ export class Timeout {
   #notSlow: (() => void) | undefined
 
   /** @internal */
-  constructor(loop: BaseEventLoop, what: string, delay: number | null) {
+  constructor(loop: BaseEventLoop, what: () => string, delay: number | null) {
     this.#loop = loop
     this.#what = what
     this.#startedAt = loop.time()
@@ -101,7 +101,7 @@ export class Timeout {
     if (this.#state !== "active" || work === undefined) return
     this.#state = "expiring"
     if (!tellToStop(work, this._text())) this.#state = "active"
-    else if (!work.done()) this.#notSlow = this.#loop._watchJoin(this.#what, () => [work])
+    else if (!work.done()) this.#notSlow = this.#loop._watchJoin(this.#what(), () => [work])
   }
 
   /** @internal The work has ended. */
@@ -114,7 +114,7 @@ export class Timeout {
   /** @internal The message of the TimeoutError. */
   _text(): string {
     const took = Math.round(Math.max(0, (this.#when ?? this.#startedAt) - this.#startedAt))
-    return `${this.#what}: ${this.#work === undefined ? "it" : this.#work._name} was not done after ${took}ms`
+    return `${this.#what()}: ${this.#work === undefined ? "it" : this.#work._name} was not done after ${took}ms`
   }
 
   #arm(when: number | null): TimerHandle | undefined {
@@ -197,7 +197,7 @@ export function waitFor(awaitable: unknown, ms: number | null, options?: TaskOpt
   if (self !== null && self === awaitable) {
     throw new InvalidStateError(`${textOf(self)} cannot wait for itself`)
   }
-  const deadline = new Timeout(loop, "waitFor", delay)
+  const deadline = new Timeout(loop, () => "waitFor", delay)
   const inner = deadline._begin(() => loop._futureOf("waitFor", awaitable, options))
   const outer = new Limited<unknown>(inner, deadline, () => false)
   // Before its first step: a coroutine that has no time is never started.
@@ -247,7 +247,7 @@ export const timeout = <R>(
         `waitFor`
     )
   }
-  const scope = new Timeout(loop, `timeout of ${workName(body)}`, delay)
+  const scope = new Timeout(loop, () => `timeout of ${workName(body)}`, delay)
   const task = scope._begin(() => loop.createTask((self) => body(scope, self), { body, ...options }))
   // The deadline's own cancel is one request; whatever goes beyond it came from elsewhere.
   const outer = new Limited<CoroutineValue<R>>(task, scope, () => task.cancelling() > 1)

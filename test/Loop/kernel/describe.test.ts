@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { open } from "node:fs"
+import { runInThisContext } from "node:vm"
 import {
   describeCall,
   describeValue,
@@ -67,6 +68,13 @@ describe("texts for people", () => {
       query("a very long argument that goes on and on and on and on".length + 1_000_000)
     )
     expect(long.length).toBeLessThanOrEqual(61)
+    const asking = () => async () => query(1)
+    const [first, again, other] = [asking(), asking(), async () => query(2)]
+    const asked = [first, again, other, first, other]
+    expect(asked.map(workName)).toEqual(["query(1)", "query(1)", "query(2)", "query(1)", "query(2)"])
+    // As it is written: what compiles the tests takes white space out.
+    const wide = runInThisContext(`() => [${" ".repeat(200)}1, f(2)]`) as () => unknown
+    expect(workName(wide)).toBe("[ 1, f(2)]")
     expect([{ try: query.bind(null) }.try, { try: () => 1 }.try].map(ownName)).toEqual(["query", undefined])
   })
 
