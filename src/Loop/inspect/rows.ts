@@ -51,12 +51,12 @@ const wordsOfFuture = (future: Future<unknown>): Words => ({
   createdAt: siteOf(future)
 })
 
-const wordsOfTimer = (timer: TimerHandle, now: number): Words => ({
+const wordsOfTimer = (timer: TimerHandle, left: number): Words => ({
   what: "timer",
   name: functionName(timer._callback),
   age: undefined,
   state: "scheduled",
-  waitingOn: due(timer.when() - now),
+  waitingOn: due(left),
   createdAt: siteOf(timer)
 })
 
@@ -194,6 +194,6 @@ export const rowsOf = (loop: Home): ReadonlyArray<DumpRow> => {
   }
   for (const waited of loop._watchedNow()) drafts.find(waited)
   const now = loop.time()
-  for (const timer of loop._timersNow()) drafts.add(wordsOfTimer(timer, now), nothing)
+  for (const [timer, when] of loop._timersNow()) drafts.add(wordsOfTimer(timer, when - now), nothing)
   return drafts.rows()
 }

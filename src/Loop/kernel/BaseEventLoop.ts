@@ -321,15 +321,14 @@ export class BaseEventLoop implements Scheduler {
     const settle = (): void => {
       if (!future.done()) future._settleValue(value)
     }
-    const timer =
-      delay > 0 ? new TimerHandle(this, this.host.now() + delay, settle, undefined, undefined) : undefined
+    const timer = delay > 0 ? new TimerHandle(this, settle, undefined, undefined) : undefined
     const future = new Future<unknown>(this, () => {
       timer?.cancel()
       return false
     })
     if (this.#passes.debug) rememberSite(future, this.sleep)
     if (timer === undefined) this.#passes.push(new Plain(settle))
-    else this.#passes.addTimer(timer)
+    else this.#passes.addTimer(timer, this.host.now() + delay)
     return future
   }
 
@@ -593,8 +592,8 @@ export class BaseEventLoop implements Scheduler {
         message: `${who} has waited ${this._slowJoin}ms for what it cancelled, which has not ended: ${names}`
       })
     }
-    const timer = new TimerHandle(this, this.host.now() + this._slowJoin, report, undefined, undefined)
-    this.#passes.addTimer(timer)
+    const timer = new TimerHandle(this, report, undefined, undefined)
+    this.#passes.addTimer(timer, this.host.now() + this._slowJoin)
     return () => timer.cancel()
   }
 
@@ -642,8 +641,8 @@ export class BaseEventLoop implements Scheduler {
     return [...this.#watched.keys()]
   }
 
-  /** @internal The timers that have not run and were not cancelled, in no order. */
-  _timersNow(): ReadonlyArray<TimerHandle> {
+  /** @internal The timers that have not run and were not cancelled, in no order, and when each is due. */
+  _timersNow(): ReadonlyArray<readonly [timer: TimerHandle, when: number]> {
     return this.#passes.timersNow()
   }
 
@@ -707,14 +706,16 @@ export class BaseEventLoop implements Scheduler {
     const parked = this.#accept(what, callback)
     const timer = new TimerHandle(
       this,
-      when,
       callback,
       args.length === 0 ? undefined : args,
       this.host.contexts.capture()
     )
-    if (parked) return this.#dropped(timer)
+    if (parked) {
+      timer._place = when
+      return this.#dropped(timer)
+    }
     if (this.#passes.debug) rememberSite(timer, this[what])
-    this.#passes.addTimer(timer)
+    this.#passes.addTimer(timer, when)
     return timer
   }
 

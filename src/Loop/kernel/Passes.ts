@@ -120,7 +120,7 @@ export class Passes {
   }
 
   /** Those, in no order. */
-  timersNow(): ReadonlyArray<TimerHandle> {
+  timersNow(): ReadonlyArray<readonly [timer: TimerHandle, when: number]> {
     return this.#timers.live()
   }
 
@@ -181,8 +181,8 @@ export class Passes {
     }
   }
 
-  addTimer(timer: TimerHandle): void {
-    const first = this.#timers.add(timer)
+  addTimer(timer: TimerHandle, when: number): void {
+    const first = this.#timers.add(timer, when)
     if (first && !this.#awake && this.running) this.#wake()
   }
 

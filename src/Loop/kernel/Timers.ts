@@ -13,8 +13,6 @@
  * for their exact order.
  */
 import { Handle } from "./Handle.js"
-import type { Context } from "./Context.js"
-import type { Scheduler } from "./ports.js"
 
 /**
  * A callback that the loop will run at a time of its clock, returned by `callLater` and `callAt`.
@@ -30,32 +28,24 @@ import type { Scheduler } from "./ports.js"
  * @since 0.1.0
  */
 export class TimerHandle extends Handle {
-  readonly #when: number
   /** @internal */ _seq = 0
-  /** @internal The heap it waits in. */ _timers: Timers | undefined
-
-  /** @internal */
-  constructor(
-    scheduler: Scheduler,
-    when: number,
-    callback: (...args: Array<never>) => unknown,
-    args: ReadonlyArray<unknown> | undefined,
-    context: Context | undefined
-  ) {
-    super(scheduler, callback, args, context)
-    this.#when = when
-  }
+  /**
+   * @internal The heap that it is in, which has its due time; outside of every heap, the due time. Of the many that wait few
+   * are asked for it, and a number of its own would be a tenth of a timer.
+   */
+  _place: Timers | number | undefined = undefined
 
   /** The due time on the loop's clock, in milliseconds; unchanged by `cancel()`. */
   when(): number {
-    return this.#when
+    const place = this._place
+    return typeof place === "object" ? place.whenOf(this) : (place as number)
   }
 
   override cancel(): void {
+    const place = this._place
+    const waits = typeof place === "object" && !this.cancelled()
     super.cancel()
-    const timers = this._timers
-    this._timers = undefined
-    timers?.cancelled(this)
+    if (waits) place.cancelled(this)
   }
 
   /**
@@ -64,12 +54,13 @@ export class TimerHandle extends Handle {
    */
   compare(other: TimerHandle): number {
     if (!(other instanceof TimerHandle)) throw new TypeError("a TimerHandle compares only with a TimerHandle")
-    return this.#when < other.#when ? -1 : this.#when > other.#when ? 1 : 0
+    const [mine, others] = [this.when(), other.when()]
+    return mine < others ? -1 : mine > others ? 1 : 0
   }
 
   /** @internal */
   protected override _details(): string {
-    return ` when=${this.#when}`
+    return ` when=${this.when()}`
   }
 }
 
@@ -88,6 +79,8 @@ export class Timers {
   #handles: Array<TimerHandle> = []
   #seq = 0
   #dead = 0
+  /** The due times, once somebody has asked a timer that waits: to find one means to look at all. */
+  #times: Map<TimerHandle, number> | undefined
 
   constructor(
     /** The earliest live timer was cancelled, or none is left. */
@@ -99,23 +92,32 @@ export class Timers {
     return this.#handles.length - this.#dead
   }
 
-  /** Live timers, in no order. */
-  live(): ReadonlyArray<TimerHandle> {
-    return this.#handles.filter((handle) => !handle.cancelled())
+  /** Live timers, in no order, and when each is due. */
+  live(): ReadonlyArray<readonly [timer: TimerHandle, when: number]> {
+    return this.#handles.flatMap((handle, i) =>
+      handle.cancelled() ? [] : [[handle, this.#keys[i] as number] as const]
+    )
   }
 
-  /** Adds a timer; true if it is the earliest now. */
-  add(handle: TimerHandle): boolean {
+  /** Adds a timer that is due at `when`; true if it is the earliest now. */
+  add(handle: TimerHandle, when: number): boolean {
     const index = this.#handles.length
     if (index === this.#keys.length) {
-      const keys = new Float64Array(Math.max(FIRST, index * 2))
+      const keys = new Float64Array(Math.max(FIRST, index + (index >> 1)))
       keys.set(this.#keys)
       this.#keys = keys
     }
     handle._seq = this.#seq++
-    handle._timers = this
+    handle._place = this
+    this.#times?.set(handle, when)
     this.#handles.push(handle)
-    return this.#up(index, handle.when(), handle) === 0
+    return this.#up(index, when, handle) === 0
+  }
+
+  /** When one that is in the heap is due. */
+  whenOf(handle: TimerHandle): number {
+    this.#times ??= new Map(this.#handles.map((other, i) => [other, this.#keys[i] as number]))
+    return this.#times.get(handle) as number
   }
 
   /** The time at which the earliest live timer is due, or `undefined`. Lets go of cancelled ones on the way. */
@@ -128,9 +130,7 @@ export class Timers {
   takeDue(now: number): TimerHandle | undefined {
     this.#dropCancelled()
     if (this.#handles.length === 0 || (this.#keys[0] as number) > now) return undefined
-    const handle = this.#pop()
-    handle._timers = undefined
-    return handle
+    return this.#pop()
   }
 
   /** To be called by a timer that is cancelled while it is still in the heap. */
@@ -146,23 +146,28 @@ export class Timers {
   clear(): void {
     const handles = this.#handles
     this.#reset()
-    for (const handle of handles) {
-      handle._timers = undefined
-      handle.cancel()
-    }
+    for (const handle of handles) handle.cancel()
   }
 
   #reset(): void {
+    this.#times = undefined
+    for (let i = 0; i < this.#handles.length; i++) this.#left(this.#handles[i] as TimerHandle, i)
     this.#handles = []
     this.#dead = 0
     this.#fit(0)
+  }
+
+  /** `handle` was at `index`, and is in the heap no more. */
+  #left(handle: TimerHandle, index: number): void {
+    handle._place = this.#keys[index] as number
+    this.#times?.delete(handle)
   }
 
   /** Gives the memory of a burst back. A typed array costs more than a thousand comparisons, so small ones stay. */
   #fit(size: number): void {
     const keys = this.#keys
     let capacity = keys.length
-    while (capacity > KEEP && capacity > size * 4) capacity /= 2
+    while (capacity > KEEP && capacity > size * 4) capacity >>= 1
     if (capacity !== keys.length) this.#keys = keys.slice(0, capacity)
   }
 
@@ -180,7 +185,10 @@ export class Timers {
     const live: Array<TimerHandle> = []
     for (let i = 0; i < handles.length; i++) {
       const handle = handles[i] as TimerHandle
-      if (handle.cancelled()) continue
+      if (handle.cancelled()) {
+        this.#left(handle, i)
+        continue
+      }
       keys[live.length] = keys[i] as number
       live.push(handle)
     }
@@ -194,6 +202,7 @@ export class Timers {
 
   #pop(): TimerHandle {
     const top = this.#handles[0] as TimerHandle
+    this.#left(top, 0)
     const last = this.#handles.pop() as TimerHandle
     if (this.#handles.length > 0) this.#down(0, this.#keys[this.#handles.length] as number, last)
     return top

@@ -72,7 +72,7 @@ let kept: ReadonlyArray<object> | undefined
 export const keepShapes = (): ReadonlyArray<object> =>
   (kept ??= [
     new Handle(scheduler, nothing, undefined, undefined),
-    new TimerHandle(scheduler, idleHost.now(), nothing, undefined, undefined),
+    new TimerHandle(scheduler, nothing, undefined, undefined),
     ...futureShapes(scheduler),
     new Task<unknown>(scheduler, nothing, {}),
     new Plain(nothing),

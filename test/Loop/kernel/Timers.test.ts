@@ -9,8 +9,8 @@ describe("Timers, the heap", () => {
     let headCancelled = 0
     const timers = new Timers(() => void headCancelled++)
     const add = (when: number): TimerHandle => {
-      const timer = new TimerHandle(loop, when, () => {}, undefined, undefined)
-      timers.add(timer)
+      const timer = new TimerHandle(loop, () => {}, undefined, undefined)
+      timers.add(timer, when)
       return timer
     }
     return { timers, add, headCancelled: () => headCancelled }
@@ -72,15 +72,33 @@ describe("Timers, the heap", () => {
   it("tells when a timer is the earliest, and when the earliest was cancelled, and not otherwise", () => {
     const { add, headCancelled, timers } = open()
     const later = add(10)
-    const first = new TimerHandle(later._scheduler, 5, () => {}, undefined, undefined)
-    expect(timers.add(first)).toBe(true)
-    expect(timers.add(new TimerHandle(later._scheduler, 5, () => {}, undefined, undefined))).toBe(false)
+    const first = new TimerHandle(later._scheduler, () => {}, undefined, undefined)
+    expect(timers.add(first, 5)).toBe(true)
+    expect(timers.add(new TimerHandle(later._scheduler, () => {}, undefined, undefined), 5)).toBe(false)
     later.cancel()
     expect(headCancelled()).toBe(0)
     first.cancel()
     expect(headCancelled()).toBe(1)
     expect(timers.next()).toBe(5)
     expect(timers.size).toBe(1)
+  })
+
+  it("a timer knows when it is due, in the heap and however it has left that", () => {
+    const { add, timers } = open()
+    const taken = add(-1)
+    const dropped = add(0)
+    const waits = add(5_000)
+    const cancelled = Array.from({ length: 3_000 }, (_, i) => add(i + 1))
+    expect(timers.takeDue(-1)).toBe(taken)
+    dropped.cancel()
+    expect(timers.next()).toBe(1)
+    for (const timer of cancelled) timer.cancel()
+    expect([taken, dropped, waits].map((timer) => timer.when())).toEqual([-1, 0, 5_000])
+    expect(cancelled.map((timer) => timer.when())).toEqual(cancelled.map((_, i) => i + 1))
+    const later = add(6_000)
+    expect(later.when()).toBe(6_000)
+    timers.clear()
+    expect([waits.when(), later.when(), later.compare(waits)]).toEqual([5_000, 6_000, 1])
   })
 
   it("a timer that was taken and is cancelled then does not count as one of the heap", () => {
