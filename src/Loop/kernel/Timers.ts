@@ -144,15 +144,18 @@ export class Timers {
 
   /** Cancels and forgets all. */
   clear(): void {
-    const handles = this.#handles
+    const handles = [...this.#handles]
     this.#reset()
     for (const handle of handles) handle.cancel()
   }
 
   #reset(): void {
     this.#times = undefined
-    for (let i = 0; i < this.#handles.length; i++) this.#left(this.#handles[i] as TimerHandle, i)
-    this.#handles = []
+    const handles = this.#handles
+    for (let i = 0; i < handles.length; i++) this.#left(handles[i] as TimerHandle, i)
+    if (handles.length > FIRST) this.#handles = []
+    // Emptied one by one the array keeps its room for a few: a loop with one timer at a time is the most common.
+    else while (handles.length > 0) handles.pop()
     this.#dead = 0
     this.#fit(0)
   }
