@@ -37,7 +37,13 @@ export class NodeHost implements Host {
    * keep the state of whoever woke it last, for as long as a timer waits.
    */
   readonly #home = new AsyncResource("effect-aio", { requireManualDestroy: true })
+  /** Node's, which may be armed for less than what is asked, or for nothing any more. */
   #timer: NodeJS.Timeout | undefined
+  /** When that fires. */
+  #due = 0
+  /** What is asked. */
+  #when = 0
+  #fire: (() => void) | undefined
   #cancelSleep: (() => void) | undefined
 
   constructor(
@@ -68,20 +74,46 @@ export class NodeHost implements Host {
     setImmediate(turn)
   }
 
-  /** Node's timers may fire up to a millisecond early and take whole ones, hence the second look. */
+  /**
+   * Node's timers may fire up to a millisecond early and take whole ones, hence the second look. One that fires before `when`
+   * is left as it is: a deadline that is set and taken back around each call would cost a timer of Node's each.
+   */
   arm(when: number, fire: () => void): void {
-    this.disarm()
-    this.#home.runInAsyncScope(this.#wait, this, when, fire)
+    this.#when = when
+    this.#fire = fire
+    if (this.#timer !== undefined && this.#due <= when) this.#timer.ref()
+    else {
+      this.#clear()
+      this.#home.runInAsyncScope(this.#wait, this)
+    }
   }
 
-  #wait(when: number, fire: () => void): void {
-    const delay = Math.max(0, when - this.now())
-    const again = (): void => (this.now() >= when ? fire() : this.arm(when, fire))
-    if (this.clock.live) this.#timer = setTimeout(again, Math.min(Math.ceil(delay), LONGEST))
-    else this.#cancelSleep = this.clock.after(Math.min(delay, LONGEST), again)
+  #wait(): void {
+    const now = this.now()
+    const delay = Math.min(Math.max(0, this.#when - now), LONGEST)
+    if (this.clock.live) {
+      this.#due = now + Math.ceil(delay)
+      this.#timer = setTimeout(this.#again, Math.ceil(delay))
+    } else this.#cancelSleep = this.clock.after(delay, this.#again)
   }
 
+  readonly #again = (): void => {
+    this.#timer = undefined
+    const fire = this.#fire
+    if (fire === undefined) return
+    if (this.now() < this.#when) return this.arm(this.#when, fire)
+    this.#fire = undefined
+    fire()
+  }
+
+  /** Node's timer stays for who arms it again, and holds nobody until then. */
   disarm(): void {
+    this.#fire = undefined
+    if (this.#timer === undefined) this.#clear()
+    else this.#timer.unref()
+  }
+
+  #clear(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     this.#timer = undefined
     const cancelSleep = this.#cancelSleep
@@ -109,7 +141,8 @@ export class NodeHost implements Host {
   }
 
   close(): void {
-    this.disarm()
+    this.#fire = undefined
+    this.#clear()
     this.contexts.release()
   }
 }

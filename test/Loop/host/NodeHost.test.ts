@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { promisify } from "node:util"
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { compiled } from "../../support/compiled.js"
 import { NodeHost } from "../../../src/Loop/host/NodeHost.js"
 import { BaseEventLoop } from "../../../src/Loop/kernel/BaseEventLoop.js"
@@ -158,6 +158,35 @@ describe("NodeHost, timers", () => {
     expect(fired).toEqual([2 ** 32])
     expect(sleeps.map((sleep) => sleep.ms)).toEqual([2 ** 31 - 1, 2 ** 31 - 1, 2])
     host.close()
+  })
+
+  it("a deadline that is set and taken back around each call costs one of Node's timers", async () => {
+    const { loop } = nodeLoop()
+    const set = vi.spyOn(globalThis, "setTimeout")
+    for (let i = 0; i < 100; i++) {
+      const deadline = loop.callLater(60_000, () => {})
+      await loop.sleep(0)
+      deadline.cancel()
+    }
+    expect(set.mock.calls.length).toBe(1)
+    set.mockRestore()
+  })
+
+  it("L2 what is set after a timer was taken back runs in time, be it due before that one or after it", async () => {
+    const { loop } = nodeLoop()
+    for (const [taken, delay] of [
+      [5, 30],
+      [60_000, 10],
+      [60_000, 0.5]
+    ] as const) {
+      const timer = loop.callLater(taken, () => {})
+      await loop.sleep(0)
+      timer.cancel()
+      const due = loop.time() + delay
+      await loop.sleep(delay)
+      expect(loop.time() - due).toBeGreaterThanOrEqual(0)
+      expect(loop.time() - due).toBeLessThan(1_000)
+    }
   })
 
   it("L3 100,000 cancelled timers leave no memory behind, while another timer waits", async () => {
