@@ -14,9 +14,9 @@ export interface Opened {
   readonly close: () => Promise<void>
 }
 
-export const openLoop = async (asyncContext: boolean): Promise<Opened> => {
+export const openLoop = async (asyncContext: boolean, spawnHelper = false): Promise<Opened> => {
   const scope = Effect.runSync(Scope.make())
-  const loop = await Effect.runPromise(Scope.extend(Loop.open({ asyncContext }), scope))
+  const loop = await Effect.runPromise(Scope.extend(Loop.open({ asyncContext, spawnHelper }), scope))
   return {
     loop,
     asyncContext,

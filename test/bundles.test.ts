@@ -26,6 +26,19 @@ const program = `
   Loop.run(main)
 `
 
+/** A child by the helper process, to which the bundle's own code is sent. */
+const helped = `
+  import * as Effect from "effect/Effect"
+  import { Loop } from "effect-aio"
+
+  const main = Effect.gen(function* () {
+    const child = yield* Loop.subprocess("sh", ["-c", "echo $PPID; exit 3"])
+    const code = yield* child.exitCode
+    console.log(code, child.pid > 0)
+  })
+  Effect.runPromise(Loop.scoped(Effect.scoped(main), { spawnHelper: true }))
+`
+
 type Format = "esm" | "cjs"
 
 const bundlers: Readonly<Record<string, (format: Format, file: string) => Promise<unknown>>> = {
@@ -87,4 +100,24 @@ describe.each(Object.entries(bundlers))("a bundle made by %s", (name, bundler) =
       })
     }
   )
+})
+
+it.each([
+  ["as it is", {}],
+  ["without names", { minify: true }],
+  ["with all names kept", { minify: true, keepNames: true }]
+])("a bundle has a helper process start its children: %s", { timeout: 60_000 }, async (name, options) => {
+  const outfile = join(folder, `${name.replaceAll(" ", "-")}.mjs`)
+  await build({
+    stdin: { contents: helped, resolveDir: compiledRoot },
+    alias: { "effect-aio": door },
+    bundle: true,
+    platform: "node",
+    external: ["effect/*", "piscina", "koffi"],
+    logLevel: "error",
+    format: "esm",
+    outfile,
+    ...options
+  })
+  expect(await run(process.execPath, [outfile])).toEqual({ stdout: "3 true\n", stderr: "" })
 })

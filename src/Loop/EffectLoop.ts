@@ -84,7 +84,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
     closeDeadline: number,
     /** @internal How long an interrupted fiber joins what it cancelled, in milliseconds. */
     override readonly _grace: number = Infinity,
-    private readonly deadlineIsGiven: boolean = true
+    private readonly deadlineIsGiven: boolean = true,
+    /** @internal Whether a helper process starts its children. */
+    readonly _spawnHelper: boolean = false
   ) {
     super(host, options)
     this.#closeDeadline = closeDeadline

@@ -137,7 +137,8 @@ export const assemble = <L extends EventLoop>(
       slowJoin,
       closeDeadline,
       grace,
-      options.closeDeadline !== undefined
+      options.closeDeadline !== undefined,
+      options.spawnHelper === true
     )
     loop._start()
     return loop

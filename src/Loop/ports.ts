@@ -202,6 +202,8 @@ export interface Home extends BaseEventLoop {
    * False where the program has set one that is too short. Infinity asks whether it can grow.
    */
   _allowToClose(ms: number): boolean
+  /** @internal Whether a helper process starts its children. */
+  readonly _spawnHelper: boolean
   /** @internal How far its closing is. */
   readonly _closing: ClosingState
   /** @internal The first error that nobody owned. */

@@ -117,6 +117,7 @@ describe("opening a loop", () => {
     ["a name that is no text", { name: 7 }, TypeError, /name is a string/],
     ["a debug that is no boolean", { debug: 1 }, TypeError, /debug is a boolean/],
     ["an asyncContext that is no boolean", { asyncContext: "no" }, TypeError, /asyncContext is a boolean/],
+    ["a spawnHelper that is no boolean", { spawnHelper: 1 }, TypeError, /spawnHelper is a boolean/],
     [
       "an exceptionHandler that is no function",
       { exceptionHandler: {} },

@@ -1,11 +1,11 @@
 /**
  * One child process: its pipes, its exit, and its end, together with the group that it leads. `spawnChild` starts one.
  */
-import type { ChildProcess } from "node:child_process"
 import type { Socket } from "node:net"
-import { createdAt, rememberSite } from "../kernel/sites.js"
+import { createdAt } from "../kernel/sites.js"
 import { ProcessLookupError, SignalError } from "../errors.js"
 import { LONGEST } from "../host/NodeHost.js"
+import type { StartedProcess } from "./HelpedChild.js"
 import type { Processes } from "./Processes.js"
 import { onReaderGone } from "./readerGone.js"
 import { groupLives, returncodeOf, send, showsRunning, signalNumber } from "./processGroups.js"
@@ -45,10 +45,11 @@ export class Child {
   readonly leads: boolean
   readonly #loop: Home
   readonly #processes: Processes
-  readonly #process: ChildProcess
+  readonly #process: StartedProcess
   readonly #killGrace: number
   readonly #killSignal: number
   readonly #what: string
+  readonly #starting: object
   readonly #startedAt: number
   #state: "running" | "terminating" | "killed" = "running"
   #returncode: number | null = null
@@ -63,11 +64,14 @@ export class Child {
   readonly #timers: Array<() => void> = []
   #nextCheck: NodeJS.Timeout | undefined
 
-  /** @internal `process` has just been started. `what` is the call that did, for reports. */
+  /**
+   * @internal `process` has just been started. For reports, `what` is the call that did, and `starting` what was created there
+   * with it.
+   */
   constructor(
     loop: Home,
     processes: Processes,
-    process: ChildProcess & { readonly pid: number },
+    process: StartedProcess,
     pipes: ReadonlyMap<number, Socket>,
     plan: {
       readonly command: string
@@ -75,6 +79,7 @@ export class Child {
       readonly killSignal: number
       readonly leads: boolean
       readonly what: string
+      readonly starting: object
     }
   ) {
     this.pid = process.pid
@@ -87,9 +92,9 @@ export class Child {
     this.#killGrace = plan.killGrace
     this.#killSignal = plan.killSignal
     this.#what = plan.what
+    this.#starting = plan.starting
     this.#startedAt = loop.time()
     this.#open = pipes.size
-    if (loop.getDebug()) rememberSite(this, Child)
     processes.add(this)
     process.once("exit", this.#exited)
     // Node would destroy it at the exit, with what the child has taken to the last byte: see `#endStdin`.
@@ -158,9 +163,10 @@ export class Child {
    */
   sendSignal(signal: NodeJS.Signals | number): void {
     const number = signalNumber(signal)
-    const code = this.#returncode === null ? send(this.pid, number) : "ESRCH"
-    if (code === "ESRCH") throw new ProcessLookupError(this)
-    if (code !== undefined) throw refusedSignal(this, signal, code)
+    if (this.#returncode !== null) throw new ProcessLookupError(this)
+    const code = send(this.pid, number)
+    // Gone before its exit was heard of, as with a helper: like a process that has ended and was not waited for, it takes signals.
+    if (code !== undefined && code !== "ESRCH") throw refusedSignal(this, signal, code)
   }
 
   /**
@@ -320,7 +326,7 @@ export class Child {
       age: this.#loop.time() - this.#startedAt,
       state: this.#state,
       waitingOn: this.#returncode === null ? "its exit" : "the processes of its group",
-      createdAt: createdAt(this).replace(/^ created at /, "") || this.#what,
+      createdAt: createdAt(this.#starting).replace(/^ created at /, "") || this.#what,
       blamed: true
     }
   }

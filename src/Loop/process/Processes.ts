@@ -2,11 +2,13 @@
  * The child processes of a loop, as one capability: listed by pid and command, ended all at once in step 7 of the
  * closing, and killed where nobody may be waited for: at the deadline, and where the process leaves without closing.
  *
- * What this cannot do: a parent that is killed itself (SIGKILL, a fault) leaves its children running.
+ * What this cannot do: a parent that is killed itself (SIGKILL, a fault) leaves its children running, unless a helper process
+ * has started them.
  */
 import { Capability, perLoop } from "../closing/Capability.js"
 import { type Outliving, outlives } from "../closing/outliving.js"
 import type { Child } from "./Child.js"
+import { SpawnHelper } from "./SpawnHelper.js"
 import type { Leftover } from "../ports.js"
 
 /** How many child processes a loop has, as a part of its statistics. */
@@ -29,8 +31,14 @@ export class Processes extends Capability implements Outliving {
   readonly #children = new Set<Child>()
   /** What was let go, and has not ended or has pipes that are open at our end. */
   readonly #unowned = new Set<Child>()
+  #helper: SpawnHelper | undefined
   /** The number of children at which it is time to check for groups that have ended unseen. */
   #checkAt = 16
+
+  /** What starts children for a loop that has a helper, made when it is first asked for. */
+  get helper(): SpawnHelper {
+    return (this.#helper ??= new SpawnHelper(this.loop))
+  }
 
   add(child: Child): void {
     this.#unowned.delete(child)
@@ -72,10 +80,17 @@ export class Processes extends Capability implements Outliving {
   }
 
   override quiet(): boolean {
-    return this.#running().length === 0
+    return this.#running().length === 0 && this.#helper?.runs !== true
   }
 
   override close(then: () => void): void {
+    const helper = this.#helper
+    if (helper === undefined) return this.#endAll(then)
+    // What it was asked for comes first, and it leaves last: it tells how they have exited.
+    helper.settled(() => this.#endAll(() => helper.end(then)))
+  }
+
+  #endAll(then: () => void): void {
     const children = this.#running()
     let left = children.length
     if (left === 0) return then()
@@ -91,6 +106,7 @@ export class Processes extends Capability implements Outliving {
     this.#children.clear()
     for (const child of [...this.#unowned]) child.closePipes()
     this.#unowned.clear()
+    this.#helper?.release()
     outlives(this, false)
   }
 

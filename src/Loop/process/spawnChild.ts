@@ -8,6 +8,9 @@ import { checkRoom } from "./checkRoom.js"
 import { Child } from "./Child.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { SpawnError } from "../errors.js"
+import { pipesOf, startOf } from "./helped.js"
+import type { StartedProcess } from "./HelpedChild.js"
+import type { Start } from "./helperProgram.js"
 import { Future, readAsFuture } from "../kernel/Future.js"
 import { type Processes, processesOf } from "./Processes.js"
 import { socketPair, type SocketPair } from "./socketPair.js"
@@ -33,7 +36,8 @@ const reasons: Readonly<Record<string, string>> = {
   EMFILE: "this process has too many files open",
   ENFILE: "the system has too many files open",
   EBADF: "a file descriptor that it is given is not open",
-  ENOEXEC: "it is no program"
+  ENOEXEC: "it is no program",
+  EPIPE: "the helper process that was to start it has ended"
 }
 
 /** What is wrong with the working directory, if that is why: the system says the same of a missing program. */
@@ -108,14 +112,25 @@ const entriesFor = (plan: SpawnPlan, both: Socket | undefined, opened: Array<num
   return entries
 }
 
+/** Our ends of a child's pipes, by its numbers; `both` is the one that its stdout and stderr share. */
+const pipesIn = (child: ChildProcess, both: Socket | undefined): ReadonlyMap<number, Socket> => {
+  const pipes = new Map<number, Socket>()
+  child.stdio.forEach((pipe, fd) => {
+    if (pipe !== null && pipe !== undefined) pipes.set(fd, pipe as Socket)
+  })
+  if (both !== undefined) pipes.set(1, both)
+  return pipes
+}
+
 const hasStarted = (child: ChildProcess): child is ChildProcess & { readonly pid: number } =>
   child.pid !== undefined
 
 /**
  * The start of one child, as a Future.
  *
- * Legal states while pending: joining the two ends of what stdout and stderr share; waiting for the system's answer, or
- * for the pass that tells it. Cancelling kills what has been started, and the Future is cancelled when that has ended.
+ * Legal states while pending: joining the two ends of what stdout and stderr share; asked of the helper; waiting for the
+ * system's answer, or for the pass that tells it. Cancelling kills what has been started, and the Future is cancelled when that
+ * has ended.
  */
 class Spawning extends Future<Child> {
   static {
@@ -129,6 +144,9 @@ class Spawning extends Future<Child> {
   #pair: SocketPair | undefined
   #child: Child | undefined
   #discarded = false
+  /** What takes it back from the helper, while that has not answered. */
+  #takeBack: (() => boolean) | undefined
+  #stopped: { readonly message: unknown } | undefined
 
   constructor(loop: Home, processes: Processes, what: string, plan: SpawnPlan) {
     super(loop, (message) => this.#cancel(message))
@@ -136,7 +154,9 @@ class Spawning extends Future<Child> {
     this.#processes = processes
     this.#what = what
     this.#plan = plan
-    if (plan.stderr === "stdout" && plan.stdout === "pipe") this.#join()
+    const helped = loop._spawnHelper && processes.helper.serves ? startOf(plan) : undefined
+    if (helped !== undefined) this.#ask(helped)
+    else if (plan.stderr === "stdout" && plan.stdout === "pipe") this.#join()
     else this.#start()
   }
 
@@ -151,6 +171,23 @@ class Spawning extends Future<Child> {
     this.#pair = socketPair((error, ours, theirs) => {
       if (error === undefined) this.#start(ours, theirs)
       else this.#fail(error)
+    })
+  }
+
+  /** Has the helper start it. */
+  #ask(start: Start): void {
+    const fds = pipesOf(this.#plan)
+    try {
+      checkOpen(this.#plan)
+      if (fds.length > 0) checkRoom(fds.length)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#takeBack = this.#processes.helper.start(start, fds, (error, child, pipes = new Map()) => {
+      this.#takeBack = undefined
+      if (child !== undefined) this.#started(child, pipes)
+      else if (this.#stopped === undefined) this.#fail(error)
+      else this._settleCancelled(this.#stopped.message)
     })
   }
 
@@ -175,7 +212,7 @@ class Spawning extends Future<Child> {
         ...(uid === undefined ? {} : { uid }),
         ...(gid === undefined ? {} : { gid })
       })
-      if (hasStarted(child)) this.#started(child, ours)
+      if (hasStarted(child)) this.#started(child, pipesIn(child, ours))
       else {
         // The reason comes as an event.
         child.once("error", (error) => this.#fail(error))
@@ -191,21 +228,18 @@ class Spawning extends Future<Child> {
     }
   }
 
-  #started(process: ChildProcess & { readonly pid: number }, ours: Socket | undefined): void {
-    const pipes = new Map<number, Socket>()
-    process.stdio.forEach((pipe, fd) => {
-      if (pipe !== null && pipe !== undefined) pipes.set(fd, pipe as Socket)
-    })
-    if (ours !== undefined) pipes.set(1, ours)
+  #started(process: StartedProcess, pipes: ReadonlyMap<number, Socket>): void {
     const { command, detached, killGrace, killSignal } = this.#plan
     const child = new Child(this.#loop, this.#processes, process, pipes, {
       command,
       killGrace,
       killSignal,
       leads: detached && globalThis.process.platform !== "win32",
-      what: this.#what
+      what: this.#what,
+      starting: this
     })
     this.#child = child
+    if (this.#stopped !== undefined) return void this.#discard(child, this.#stopped.message)
     this.#loop._afterQueued(() => {
       if (!this.done() && !this.#discarded) this._settleValue(child)
       else if (!this.#discarded) child.discard(() => {})
@@ -223,14 +257,21 @@ class Spawning extends Future<Child> {
     this.#pair?.destroy()
     this.#pair = undefined
     const child = this.#child
-    if (child === undefined) return false
-    if (!this.#discarded) {
-      this.#discarded = true
-      child.discard(() => {
-        if (!this.done()) this._settleCancelled(message)
-      })
-    }
+    if (this.#takeBack !== undefined) {
+      if (this.#takeBack()) return false
+      // What the helper may have started is not known yet.
+      this.#stopped ??= { message }
+    } else if (child === undefined) return false
+    else this.#discard(child, message)
     return true
+  }
+
+  #discard(child: Child, message: unknown): void {
+    if (this.#discarded) return
+    this.#discarded = true
+    child.discard(() => {
+      if (!this.done()) this._settleCancelled(message)
+    })
   }
 }
 
