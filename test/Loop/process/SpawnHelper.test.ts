@@ -363,6 +363,21 @@ describe("a helper process", () => {
     })
   )
 
+  it.live("is not waited for by the cancel of a start that it was not told of", () =>
+    onLoop(async (loop) => {
+      const first = await sleeper(loop)
+      const [helper = 0] = helpers()
+      process.kill(helper, "SIGSTOP")
+      const starts = Array.from({ length: 20 }, () => sleeper(loop))
+      const last = spawn(loop, "sleep", ["100"], { stdin: "pipe" })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      last.cancel()
+      await expect(Promise.resolve(last)).rejects.toMatchObject({ _tag: "CancelledError" })
+      process.kill(helper, "SIGCONT")
+      for (const child of [first, ...(await Promise.all(starts))]) child.kill()
+    })
+  )
+
   it.live("leaves a child that was let go running when the loop closes", () =>
     Effect.gen(function* () {
       let pid = 0
@@ -391,6 +406,24 @@ describe("a helper process", () => {
     }).pipe(Effect.scoped)
   )
 })
+
+it.live("a child that was let go lives on where the process with the helper is killed", () =>
+  Effect.promise(async () => {
+    const parent = spawnByNode(process.execPath, [compiled("test/fixtures/child/helped.ts"), "lets go"], {
+      stdio: ["ignore", "pipe", "ignore"]
+    })
+    const line = await new Promise<string>((resolve) =>
+      parent.stdout.once("data", (data) => resolve(String(data)))
+    )
+    const pid = watchPid(Number(/child (\d+)/.exec(line)?.[1]))
+    const helper = parentOf(pid)
+    parent.kill("SIGKILL")
+    await until(() => !runs(helper))
+    expect(runs(pid)).toBe(true)
+    process.kill(pid, "SIGKILL")
+    await until(() => !exists(pid))
+  })
+)
 
 describe("a process with a helper leaves nothing", () => {
   const ways: ReadonlyArray<readonly [string, string, NodeJS.Signals?]> = [
