@@ -15,6 +15,10 @@ export default defineConfig({
         find: /^effect-aio\/platform$/,
         replacement: fileURLToPath(new URL("./src/platform/index.ts", import.meta.url))
       },
+      {
+        find: /^effect-aio\/testing$/,
+        replacement: fileURLToPath(new URL("./src/testing/index.ts", import.meta.url))
+      },
       ...gatheredModules
     ]
   },

@@ -33,7 +33,11 @@ const sites = "Loop/kernel/sites"
 const { outputFiles } = await build({
   absWorkingDir: root,
   write: false,
-  entryPoints: { index: "src/index.ts", "platform/index": "src/platform/index.ts" },
+  entryPoints: {
+    index: "src/index.ts",
+    "platform/index": "src/platform/index.ts",
+    "testing/index": "src/testing/index.ts"
+  },
   outdir: "dist",
   // What both doors stand on must be there once, and beside index.js, from which the files of their own are found.
   splitting: true,

@@ -73,7 +73,8 @@ export const gatheredModules: Array<Alias> = [
 export const compiledSources = [
   { find: /^(?:\.\.?\/)+src\/(.*)\.js$/, replacement: `${folder}/src/$1.js` },
   { find: /^effect-aio$/, replacement: `${folder}/src/index.js` },
-  { find: /^effect-aio\/platform$/, replacement: `${folder}/src/platform/index.js` }
+  { find: /^effect-aio\/platform$/, replacement: `${folder}/src/platform/index.js` },
+  { find: /^effect-aio\/testing$/, replacement: `${folder}/src/testing/index.js` }
 ]
 
 /** What is not for this suite: the other line's, and what stands on packages that are installed beside it. */
@@ -289,7 +290,11 @@ export default async (project: TestProject): Promise<() => void> => {
   const self = {
     name: "effect-aio",
     type: "module",
-    exports: { ".": "./src/index.js", "./platform": "./src/platform/index.js" }
+    exports: {
+      ".": "./src/index.js",
+      "./platform": "./src/platform/index.js",
+      "./testing": "./src/testing/index.js"
+    }
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify(self))
   await Promise.all([compile(), gather()])

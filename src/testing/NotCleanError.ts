@@ -1,0 +1,27 @@
+/** What a test has left on its loop. */
+import { blamedIn, tableOf } from "../Loop/closing/Leftovers.js"
+import type { Leftover } from "../Loop/ports.js"
+
+/**
+ * Something is left on a loop that should have nothing left: `leftovers` has a row for each.
+ *
+ * Raised by `TestLoop.expectClean`, and at the end of a test under `TestLoop.layer`. What to do: end what is named before the
+ * test ends, join it, or open it in the test's Scope.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotCleanError extends Error {
+  readonly _tag = "NotCleanError"
+  override readonly name = "NotCleanError"
+  constructor(
+    loop: string,
+    readonly leftovers: ReadonlyArray<Leftover>
+  ) {
+    const blamed = blamedIn(leftovers)
+    const watched = leftovers.length - blamed
+    super(
+      `${blamed} left on ${loop}${watched === 0 ? "" : `, and ${watched} watched`}:\n${tableOf(leftovers)}`
+    )
+  }
+}
