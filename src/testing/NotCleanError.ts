@@ -1,6 +1,6 @@
 /** What a test has left on its loop. */
-import { blamedIn, tableOf } from "../Loop/closing/Leftovers.js"
 import type { Leftover } from "../Loop/ports.js"
+import { textOfLeft } from "./left.js"
 
 /**
  * Something is left on a loop that should have nothing left: `leftovers` has a row for each.
@@ -18,10 +18,6 @@ export class NotCleanError extends Error {
     loop: string,
     readonly leftovers: ReadonlyArray<Leftover>
   ) {
-    const blamed = blamedIn(leftovers)
-    const watched = leftovers.length - blamed
-    super(
-      `${blamed} left on ${loop}${watched === 0 ? "" : `, and ${watched} watched`}:\n${tableOf(leftovers)}`
-    )
+    super(textOfLeft(loop, leftovers))
   }
 }

@@ -1,5 +1,5 @@
 // Loops for tests: promise code follows the clock, a test settles, and what it leaves fails it.
-// Covers: NotCleanError, settled, index
+// Covers: NotCleanError, settled, layer, clean, moving, left
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Clock, Effect, Exit, Fiber } from "effect"
 import { TestLoop } from "effect-aio/testing"

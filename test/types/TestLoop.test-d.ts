@@ -1,7 +1,27 @@
-import type { Effect, Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import { TestLoop } from "effect-aio/testing"
-import type { Loop, LoopOptions } from "../../src/index.js"
+import { Loop, type LoopOptions } from "../../src/index.js"
+
+declare const runner: TestLoop.EffectRunner
+declare const other: Effect.Effect<void, never, "other">
+
+describe("TestLoop.aio", () => {
+  const test = TestLoop.aio(runner)
+
+  it("gives a test a loop, a Scope and the runner's signal", () => {
+    test("a", () => Loop)
+    test("b", ({ signal }) => Effect.addFinalizer(() => Effect.sync(() => signal.throwIfAborted())))
+    test("c", () => Effect.void, { timeout: 1, name: "mine", expectClean: false })
+  })
+
+  it("takes nothing that asks for more, or is no Effect", () => {
+    // @ts-expect-error nobody provides that
+    test("a", () => other)
+    // @ts-expect-error a promise is wrapped with fromAio
+    test("b", async () => {})
+  })
+})
 
 describe("TestLoop", () => {
   it("a layer gives a Loop and cannot fail", () => {
