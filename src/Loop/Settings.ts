@@ -25,11 +25,12 @@ export interface LoopOptions extends EventLoopOptions {
   /** Whether async-local state is captured and restored. Default true; see `docs/async-context.md`. */
   readonly asyncContext?: boolean | undefined
   /**
-   * Whether a small process beside this one, of some 45 MB, starts the loop's child processes. Default false.
+   * Whether a small process beside this one, of some 50 MB, starts the loop's child processes. Default false.
    *
    * **When to use** Where a process of some hundred megabytes starts many: the system copies the tables of its memory for each, and
-   * nothing else runs meanwhile: about 2 milliseconds for 50 MB, 40 to 90 for 500. With the helper it is 2 to 3, whatever
-   * there is. It begins with the first start, which takes 50 milliseconds more, and ends with the loop.
+   * nothing else runs meanwhile: about 1 millisecond for 100 MB, 20 to 40 for 500. With the helper a start takes 1 to 3, whatever
+   * there is, and this process can go on meanwhile. The helper begins with the first start, which takes some 60 milliseconds more, and
+   * ends with the loop.
    *
    * **Details** What is given an open file, a socket or `fds` is started without it. It has the user, `umask`, niceness and limits
    * that this process had when it began; environment and directory are those of the call. Once this process has become another

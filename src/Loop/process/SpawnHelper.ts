@@ -1,6 +1,6 @@
 /**
  * The small process that starts a loop's children where the loop was opened with `spawnHelper`. Node forks, which takes the longer
- * the more memory a process has: some 50 milliseconds for 500 MB, in which nothing else runs. A message takes a fraction of one.
+ * the more memory a process has: 20 to 40 milliseconds for 500 MB, in which nothing else runs. A message takes a fraction of one.
  *
  * The children are its own, not ours: it sees them exit, and tells. Signals are sent from here, by number. Pipes are connections
  * to it, which it gives to the child and forgets: Node would send sockets by its channel one after the other, each acknowledged.
