@@ -139,6 +139,11 @@ const seam = () => {
   const bothCauses = <E, E2>(left: Cause.Cause<E>, right: Cause.Cause<E2>): Cause.Cause<E | E2> =>
     Cause.fromReasons<E | E2>([...left.reasons, ...right.reasons])
 
+  const spanOf = (context: Context.Context<never>): string | undefined => {
+    const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
+    return span?._tag === "Span" ? span.name : undefined
+  }
+
   const isTold = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
     (fiber as Current)._interruptedCause !== undefined
 
@@ -297,21 +302,17 @@ const seam = () => {
 
     poll: <A, E>(fiber: Fiber.Fiber<A, E>) => fiber.pollUnsafe(),
 
-    spanName: (fiber: Fiber.Fiber<unknown, unknown>): string | undefined => {
-      const span = Option.getOrUndefined(Context.getOption(fiber.context, Tracer.ParentSpan))
-      return span?._tag === "Span" ? span.name : undefined
-    },
+    spanName: (fiber: Fiber.Fiber<unknown, unknown>): string | undefined => spanOf(fiber.context),
 
     lookAt: (given: object) => {
       if (!Fiber.isFiber(given)) return undefined
       const fiber: Fiber.Fiber<unknown, unknown> & { readonly _children?: ReadonlySet<object> } = given
-      const span = Option.getOrUndefined(Context.getOption(fiber.context, Tracer.ParentSpan))
       return {
         id: `#${fiber.id}`,
         startedAt: undefined,
         ended: fiber.pollUnsafe() !== undefined,
         told: isTold(fiber),
-        span: span?._tag === "Span" ? span.name : undefined,
+        span: spanOf(fiber.context),
         annotations: Object.entries(Context.get(fiber.context, References.CurrentLogAnnotations)),
         children: [...(fiber._children ?? [])],
         joins: [],

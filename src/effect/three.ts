@@ -85,6 +85,11 @@ export const three = (): Seam => {
 
   const contextOf: Seam["contextOf"] = (state) => FiberRefs.getOrDefault(state, FiberRef.currentContext)
 
+  const spanOf = (context: Context<never>): string | undefined => {
+    const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
+    return span?._tag === "Span" ? span.name : undefined
+  }
+
   // ---- causes ----
 
   const failures: Seam["failures"] = (cause) => Chunk.toReadonlyArray(Cause.failures(cause))
@@ -296,12 +301,7 @@ export const three = (): Seam => {
 
     poll: (fiber) => fiber.unsafePoll() ?? undefined,
 
-    spanName: (fiber) => {
-      const span = Option.getOrUndefined(
-        Context.getOption(contextOf(fiber.getFiberRefs()), Tracer.ParentSpan)
-      )
-      return span?._tag === "Span" ? span.name : undefined
-    },
+    spanName: (fiber) => spanOf(contextOf(fiber.getFiberRefs())),
 
     lookAt: (given) => {
       if (!Fiber.isFiber(given) || !Fiber.isRuntimeFiber(given)) return undefined
@@ -309,14 +309,13 @@ export const three = (): Seam => {
       const name = (id: FiberId.FiberId): ReadonlyArray<string> =>
         [...FiberId.ids(id)].map((number) => `#${number}`)
       const context = contextOf(fiber.getFiberRefs())
-      const span = Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan))
       const blockedOn = fiber._asyncBlockingOn
       return {
         id: `#${fiber.id().id}`,
         startedAt: fiber.id().startTimeMillis,
         ended: fiber.unsafePoll() !== null,
         told: isTold(fiber),
-        span: span?._tag === "Span" ? span.name : undefined,
+        span: spanOf(context),
         annotations: [...fiber.getFiberRef(FiberRef.currentLogAnnotations)],
         children: [...(fiber._children ?? [])],
         joins: blockedOn === undefined || blockedOn === null ? [] : name(blockedOn),

@@ -79,6 +79,16 @@ class Drafts {
   /** What a row waits for, some of which may have no row, by the row's place. */
   readonly #awaits: Array<ReadonlyArray<object>> = []
   readonly #fibers = new Map<Draft, FiberView>()
+  readonly #views = new Map<object, FiberView>()
+
+  /** What can be seen of a fiber, which is looked at once. */
+  view(object: object): FiberView | undefined {
+    const known = this.#views.get(object)
+    if (known !== undefined) return known
+    const view = lookAt(object)
+    if (view !== undefined) this.#views.set(object, view)
+    return view
+  }
 
   /** A row for `of`: whoever awaits one of these waits for it. */
   add(words: Words, of: ReadonlyArray<object>, awaits: ReadonlyArray<object> = nothing): Draft {
@@ -109,7 +119,7 @@ class Drafts {
     const known = this.#of.get(object)
     if (known !== undefined) return known
     if (object instanceof Future) return object.done() ? undefined : this.add(wordsOfFuture(object), [object])
-    const fiber = lookAt(object)
+    const fiber = this.view(object)
     return fiber === undefined || fiber.ended ? undefined : this.add(wordsOfFiber(fiber), [object])
   }
 
@@ -137,7 +147,7 @@ class Drafts {
         if (waiting !== undefined) waitFor(waiting, draft)
       }
     } else if (!this.#fibers.has(draft)) {
-      const fiber = lookAt(object)
+      const fiber = this.view(object)
       if (fiber !== undefined) this.#fibers.set(draft, fiber)
     }
   }
@@ -169,8 +179,8 @@ const waitFor = (draft: Draft, target: Draft | undefined): void => {
 }
 
 /** Whether a fiber was given the loop: it is of the program around it. */
-const isOf = (loop: Home, fiber: object): boolean => {
-  for (const service of lookAt(fiber)?.services.values() ?? []) if (service === loop) return true
+const isOf = (loop: Home, fiber: FiberView | undefined): boolean => {
+  for (const service of fiber?.services.values() ?? []) if (service === loop) return true
   return false
 }
 
@@ -190,7 +200,7 @@ export const rowsOf = (loop: Home): ReadonlyArray<DumpRow> => {
   const { program } = loop._closing
   if (program !== undefined) drafts.find(program)
   for (const fiber of rootFibers()) {
-    if (isOf(loop, fiber)) drafts.find(fiber)
+    if (isOf(loop, drafts.view(fiber))) drafts.find(fiber)
   }
   for (const waited of loop._watchedNow()) drafts.find(waited)
   const now = loop.time()
