@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process"
 import { isAbsolute, join } from "node:path"
 import { promisify } from "node:util"
-import { build, stop } from "esbuild"
+import { type BuildOptions, build, stop } from "esbuild"
 import { rollup } from "rollup"
 import { afterAll, describe, expect, it } from "vitest"
 import { compiled, compiledRoot } from "./support/compiled.js"
@@ -41,15 +41,20 @@ const helped = `
 
 type Format = "esm" | "cjs"
 
+/** What esbuild is told of every bundle. */
+const byEsbuild = {
+  alias: { "effect-aio": door },
+  bundle: true,
+  platform: "node",
+  external: ["effect/*", "piscina", "koffi"],
+  logLevel: "error"
+} satisfies BuildOptions
+
 const bundlers: Readonly<Record<string, (format: Format, file: string) => Promise<unknown>>> = {
   esbuild: (format, outfile) =>
     build({
       stdin: { contents: program, resolveDir: compiledRoot },
-      alias: { "effect-aio": door },
-      bundle: true,
-      platform: "node",
-      external: ["effect/*", "piscina", "koffi"],
-      logLevel: "error",
+      ...byEsbuild,
       format,
       outfile
     }),
@@ -110,11 +115,7 @@ it.each([
   const outfile = join(folder, `${name.replaceAll(" ", "-")}.mjs`)
   await build({
     stdin: { contents: helped, resolveDir: compiledRoot },
-    alias: { "effect-aio": door },
-    bundle: true,
-    platform: "node",
-    external: ["effect/*", "piscina", "koffi"],
-    logLevel: "error",
+    ...byEsbuild,
     format: "esm",
     outfile,
     ...options
