@@ -128,7 +128,8 @@ export {
   type TaskOptions
 } from "./Loop/kernel/Task.js"
 export type { DumpRow } from "./Loop/inspect/DumpRow.js"
-export { type DumpJson, LoopDump } from "./Loop/inspect/LoopDump.js"
+export type { DumpJson } from "./Loop/inspect/DumpJson.js"
+export { LoopDump } from "./Loop/inspect/LoopDump.js"
 export { shield } from "./Loop/kernel/shield.js"
 export { sleep } from "./Loop/kernel/sleep.js"
 export { TaskGroup } from "./Loop/kernel/TaskGroup.js"

@@ -21,7 +21,8 @@ import type { Report } from "./kernel/Report.js"
 import type { Loop } from "./Loop.js"
 import { Closing } from "./closing/Closing.js"
 import { closeIterators } from "./closing/Crossing.js"
-import { leftoversOf, tableOf } from "./closing/Leftovers.js"
+import { leftoversOf } from "./closing/Leftovers.js"
+import { tableOf } from "./closing/table.js"
 import { releaseCapabilities } from "./closing/phases.js"
 import { remember } from "./closing/told.js"
 import type { Described, EffectOptions, Home, LoopFiber, OpenCrossing, Origin, Registered } from "./ports.js"
@@ -86,7 +87,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
     override readonly _grace: number = Infinity,
     private readonly deadlineIsGiven: boolean = true,
     /** @internal Whether a helper process starts its children. */
-    readonly _spawnHelper: boolean = false
+    readonly _spawnHelper: boolean = false,
+    /** @internal Whether it can be seen through a socket. */
+    readonly _inspect: boolean = false
   ) {
     super(host, options)
     this.#closeDeadline = closeDeadline

@@ -13,9 +13,8 @@ import { type JobNumbers, Executors, executorsOf } from "./executor/Executors.js
 import type { JobArguments, JobContext, JobValue, ModuleJob } from "./executor/ModuleJob.js"
 import type { Future } from "./kernel/Future.js"
 import { rememberSite } from "./kernel/sites.js"
-import { heedEnvironment } from "./inspect/dumpOnSignal.js"
+import { beSeen } from "./inspect/beSeen.js"
 import { LoopDump } from "./inspect/LoopDump.js"
-import { listLoop } from "./inspect/openLoops.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import {
   createSubprocess,
@@ -142,7 +141,7 @@ export class EventLoop
     EndpointMethods,
     StreamMethods
 {
-  readonly #unlist = (heedEnvironment(), listLoop(this))
+  readonly #unlist = beSeen(this)
 
   /**
    * What is on the loop now, and who waits for whom: a table as text, a tree, a graph, or JSON. It changes nothing, and may be

@@ -138,7 +138,8 @@ export const assemble = <L extends EventLoop>(
       closeDeadline,
       grace,
       options.closeDeadline !== undefined,
-      options.spawnHelper === true
+      options.spawnHelper === true,
+      options.inspect === true
     )
     loop._start()
     return loop

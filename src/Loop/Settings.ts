@@ -42,6 +42,18 @@ export interface LoopOptions extends EventLoopOptions {
    * executable application there is none.
    */
   readonly spawnHelper?: boolean | undefined
+  /**
+   * Whether `npx effect-aio` can look at the loop through a unix socket, without the inspector. Default false.
+   *
+   * **When to use** Where the inspector must not be opened, because other users of the machine could run code through it meanwhile,
+   * or is taken by a debugger.
+   *
+   * **Details** The loops of a thread that are opened with it share one socket, of mode 0600 in a folder of mode 0700, under
+   * `XDG_RUNTIME_DIR` or the system's folder for temporary files. It tells what `dump()` tells and cancels what it is asked to; no code is run by it.
+   * It keeps no process alive, and is gone when the last of the loops is closed. All loops of the thread are seen by it. Where it cannot be opened,
+   * on Windows for one, that is reported and the loop goes on.
+   */
+  readonly inspect?: boolean | undefined
   /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
   readonly unretrieved?: "report" | "crash" | undefined
 }
@@ -92,6 +104,7 @@ export const settingsOf = (options: LoopOptions): Settings => {
   checkOption("debug", options.debug, "boolean")
   checkOption("asyncContext", options.asyncContext, "boolean")
   checkOption("spawnHelper", options.spawnHelper, "boolean")
+  checkOption("inspect", options.inspect, "boolean")
   checkOption("exceptionHandler", options.exceptionHandler, "function")
   checkOption("cancel", options.cancel, "function")
   checkOption("cancelled", options.cancelled, "function")

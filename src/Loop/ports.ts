@@ -204,6 +204,8 @@ export interface Home extends BaseEventLoop {
   _allowToClose(ms: number): boolean
   /** @internal Whether a helper process starts its children. */
   readonly _spawnHelper: boolean
+  /** @internal Whether it can be seen through a socket. */
+  readonly _inspect: boolean
   /** @internal How far its closing is. */
   readonly _closing: ClosingState
   /** @internal The first error that nobody owned. */

@@ -105,6 +105,7 @@ export type Forks = <A, E>(effect: Effect.Effect<A, E>) => RunningFiber<A, E>
 
 /** What a fiber shows: for reports. */
 export interface FiberView {
+  readonly fiber: RunningFiber<unknown, unknown>
   /** Its number, as logs have it: `#12`. */
   readonly id: string
   /** When it was started, in milliseconds since 1970, where its line keeps that. */

@@ -308,6 +308,7 @@ const seam = () => {
       if (!Fiber.isFiber(given)) return undefined
       const fiber: Fiber.Fiber<unknown, unknown> & { readonly _children?: ReadonlySet<object> } = given
       return {
+        fiber,
         id: `#${fiber.id}`,
         startedAt: undefined,
         ended: fiber.pollUnsafe() !== undefined,

@@ -311,6 +311,7 @@ export const three = (): Seam => {
       const context = contextOf(fiber.getFiberRefs())
       const blockedOn = fiber._asyncBlockingOn
       return {
+        fiber,
         id: `#${fiber.id().id}`,
         startedAt: fiber.id().startTimeMillis,
         ended: fiber.unsafePoll() !== null,

@@ -1,5 +1,6 @@
 /** What is left on a loop, and how it is shown. */
-import { blamedIn, leftoversOf, tableOf } from "../Loop/closing/Leftovers.js"
+import { blamedIn, leftoversOf } from "../Loop/closing/Leftovers.js"
+import { tableOf } from "../Loop/closing/table.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
 import type { Leftover } from "../Loop/ports.js"
 import { followed } from "./Replacements.js"

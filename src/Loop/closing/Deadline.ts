@@ -3,7 +3,8 @@
  * passed. Both are measured on the clock that the loop was opened under, but not by the loop, which may be stopped,
  * closed or busy by then. Where that clock stands still, real time ends the wait: a test that leaks fails, and says why.
  */
-import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
+import { blamedIn, leftoversOf } from "./Leftovers.js"
+import { tableOf } from "./table.js"
 import { tellSlow } from "../fiber/SlowJoin.js"
 import { inRealTime } from "../host/inRealTime.js"
 import { whenStuck } from "../host/whenStuck.js"

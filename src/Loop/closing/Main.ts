@@ -18,7 +18,8 @@ import {
   type FiberState
 } from "../../effect.js"
 import { InvalidStateError, LoopClosedError } from "../kernel/errors.js"
-import { blamedIn, leftoversOf, tableOf } from "./Leftovers.js"
+import { blamedIn, leftoversOf } from "./Leftovers.js"
+import { tableOf } from "./table.js"
 import { onBrokenOutput } from "../host/brokenOutput.js"
 import { inRealTime } from "../host/inRealTime.js"
 import { keptAliveBy, WorkersSeen } from "../host/keptAlive.js"

@@ -1,24 +1,12 @@
 /** What is on a loop at one moment, and who waits for whom: for people, for graphs, and for other programs. */
-import type { LoopStatistics as KernelStatistics } from "../kernel/BaseEventLoop.js"
-import { tableOf } from "../closing/Leftovers.js"
+import type { LoopStatistics } from "../kernel/BaseEventLoop.js"
 import type { Home } from "../ports.js"
 import { circlesOf } from "./circles.js"
+import type { DumpJson } from "./DumpJson.js"
 import type { DumpRow } from "./DumpRow.js"
 import { mermaidOf } from "./mermaid.js"
 import { rowsOf } from "./rows.js"
-import { treeOf } from "./tree.js"
-
-/** What `JSON.stringify` makes of a dump. */
-export interface DumpJson {
-  readonly _id: "LoopDump"
-  readonly loop: KernelStatistics
-  /** The time of the loop's clock, in milliseconds. */
-  readonly time: number
-  readonly rows: ReadonlyArray<DumpRow>
-  readonly circles: ReadonlyArray<ReadonlyArray<number>>
-  /** How many of each kind keep Node from ending, as `process.getActiveResourcesInfo()` has them: the loop's own among them. */
-  readonly resources: Readonly<Record<string, number>>
-}
+import { tableText, treeText } from "./text.js"
 
 const resourcesNow = (): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {}
@@ -46,7 +34,7 @@ const resourcesNow = (): Readonly<Record<string, number>> => {
  */
 export class LoopDump {
   /** The loop's numbers. */
-  readonly statistics: KernelStatistics
+  readonly statistics: LoopStatistics
   /** When it was made, in milliseconds of the loop's clock. */
   readonly time: number
   readonly rows: ReadonlyArray<DumpRow>
@@ -56,31 +44,22 @@ export class LoopDump {
   readonly resources: Readonly<Record<string, number>>
 
   /** @internal Use `loop.dump()`. */
-  constructor(loop: Home) {
+  constructor(loop: Home, { rows } = rowsOf(loop)) {
     this.statistics = loop.statistics()
     this.time = loop.time()
-    this.rows = rowsOf(loop)
+    this.rows = rows
     this.circles = circlesOf(this.rows)
     this.resources = resourcesNow()
   }
 
   /** A table: a line a row, equal rows in one, circles and what keeps Node below it. */
   toString(): string {
-    const { ready, state, name } = this.statistics
-    const head = `${name}: ${state}, ${ready} ready, ${this.rows.length} there`
-    const parts = [
-      head,
-      ...(this.rows.length === 0 ? [] : [tableOf(this.rows)]),
-      ...this.#circleLines(),
-      ...this.#resourceLine()
-    ]
-    return parts.join("\n")
+    return tableText(this.toJSON())
   }
 
-  /** A tree: at the top is whom nobody waits for, below each what it waits for. */
+  /** A tree: at the top is whom nobody waits for, below each what it waits for and what it has forked. */
   tree(): string {
-    const parts = [...(this.rows.length === 0 ? [] : [treeOf(this.rows)]), ...this.#circleLines()]
-    return parts.join("\n")
+    return treeText(this.toJSON())
   }
 
   /** A graph, for a block of mermaid: arrows lead to what is waited for. At most 200 rows are drawn. */
@@ -90,24 +69,11 @@ export class LoopDump {
 
   toJSON(): DumpJson {
     const { circles, resources, rows, statistics, time } = this
-    return { _id: "LoopDump", loop: statistics, time, rows, circles, resources }
+    return { _id: "LoopDump", loop: statistics, time, rows, more: 0, circles, resources }
   }
 
   /** @internal How Node shows it. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString()
-  }
-
-  #circleLines(): ReadonlyArray<string> {
-    const byId = new Map(this.rows.map((row) => [row.id, `${row.what} ${row.name}`]))
-    return this.circles.map((circle) => {
-      const names = [...circle, circle[0] as number].map((id) => byId.get(id))
-      return `they wait for each other, for ever: ${names.join(" -> ")}`
-    })
-  }
-
-  #resourceLine(): ReadonlyArray<string> {
-    const kinds = Object.entries(this.resources).map(([kind, count]) => `${count} ${kind}`)
-    return kinds.length === 0 ? [] : [`Node is kept by: ${kinds.join(", ")}`]
   }
 }

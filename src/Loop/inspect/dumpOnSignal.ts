@@ -57,12 +57,8 @@ export const dumpOnSignal = (signal: NodeJS.Signals): (() => void) => {
   }
 }
 
-let heeded = false
-
-/** A loop is opened: with the first of a thread what the environment asks for begins, for as long as the thread lives. */
+/** What the environment asks for begins, for as long as the thread lives. */
 export const heedEnvironment = (): void => {
-  if (heeded) return
-  heeded = true
   const asked = process.env["EFFECT_AIO_DUMP"]
   if (asked === undefined || asked === "") return
   if (!isMainThread) {

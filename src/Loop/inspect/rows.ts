@@ -20,6 +20,12 @@ import type { DumpRow } from "./DumpRow.js"
 /** What a row says in words. */
 type Words = Pick<DumpRow, "what" | "name" | "age" | "state" | "waitingOn" | "createdAt">
 
+/** Rows, and by which objects they were found. */
+export interface Rows {
+  readonly rows: ReadonlyArray<DumpRow>
+  readonly of: ReadonlyMap<object, DumpRow>
+}
+
 /** A row that is being made: what it refers to is put into it when all are there. */
 type Draft = { -readonly [K in keyof DumpRow]: K extends "waitsFor" ? Array<number> : DumpRow[K] }
 
@@ -123,8 +129,8 @@ class Drafts {
     return fiber === undefined || fiber.ended ? undefined : this.add(wordsOfFiber(fiber), [object])
   }
 
-  /** All of them, with what they refer to. */
-  rows(): ReadonlyArray<DumpRow> {
+  /** All of them, with what they refer to, and the objects that they tell of. */
+  made(): Rows {
     // They grow while they are walked: what somebody refers to may refer to more.
     for (let i = 0; i < this.#all.length; i++) {
       const draft = this.#all[i] as Draft
@@ -136,7 +142,7 @@ class Drafts {
     }
     this.#join()
     for (const [draft, fiber] of this.#fibers) this.#describe(draft, fiber)
-    return this.#all
+    return { rows: this.#all, of: this.#of }
   }
 
   /** Who waits for a Future is registered with it. Of a fiber it is told what its row has no words for. */
@@ -185,7 +191,7 @@ const isOf = (loop: Home, fiber: FiberView | undefined): boolean => {
 }
 
 /** Everything that is on the loop now. */
-export const rowsOf = (loop: Home): ReadonlyArray<DumpRow> => {
+export const rowsOf = (loop: Home): Rows => {
   const drafts = new Drafts()
   for (const leftover of leftoversOf(loop)) {
     const { awaits, of } = linksOf(leftover)
@@ -205,5 +211,5 @@ export const rowsOf = (loop: Home): ReadonlyArray<DumpRow> => {
   for (const waited of loop._watchedNow()) drafts.find(waited)
   const now = loop.time()
   for (const [timer, when] of loop._timersNow()) drafts.add(wordsOfTimer(timer, when - now), nothing)
-  return drafts.rows()
+  return drafts.made()
 }

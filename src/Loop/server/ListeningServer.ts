@@ -12,7 +12,7 @@
  */
 import { after, afterGrace } from "../fiber/SlowJoin.js"
 import { logAs } from "../host/Reporter.js"
-import { tableOf } from "../closing/Leftovers.js"
+import { tableOf } from "../closing/table.js"
 import { blameless } from "../fiber/links.js"
 import { guardedRow } from "../closing/row.js"
 import type { Home, Leftover } from "../ports.js"

@@ -1,9 +1,9 @@
 // The table of leftovers: it can be built of whatever is left, and a person can read it.
-// Covers: row
+// Covers: row, table
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { Future, Loop, type Report } from "../../../src/index.js"
-import { tableOf } from "../../../src/Loop/closing/Leftovers.js"
+import { tableOf } from "../../../src/Loop/closing/table.js"
 import { guardedRow } from "../../../src/Loop/closing/row.js"
 import type { EventLoop } from "../../../src/Loop/EventLoop.js"
 import type { Leftover } from "../../../src/Loop/ports.js"

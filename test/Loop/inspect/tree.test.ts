@@ -1,4 +1,5 @@
 // Dumps as trees, of rows that are written here.
+// Covers: branches
 import { describe, expect, it } from "vitest"
 import { treeOf } from "../../../src/Loop/inspect/tree.js"
 import { row } from "../../support/dumpRows.js"

@@ -15,7 +15,8 @@ import {
   type Report,
   SyncLoop
 } from "../../../src/index.js"
-import { leftoversOf, tableOf } from "../../../src/Loop/closing/Leftovers.js"
+import { leftoversOf } from "../../../src/Loop/closing/Leftovers.js"
+import { tableOf } from "../../../src/Loop/closing/table.js"
 import { releaseCapabilities } from "../../../src/Loop/closing/phases.js"
 import * as fds from "../../support/fds.js"
 import { capturing, scoped } from "../../support/scopedLoops.js"
