@@ -74,6 +74,18 @@ await build({
   sourcemap: true,
   sourcesContent: false
 })
+// The command loads nothing but itself: neither the library nor Effect.
+await build({
+  absWorkingDir: root,
+  entryPoints: { "cli/main": "src/cli/main.ts" },
+  outdir: "dist",
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  sourcesContent: false
+})
 await build({
   absWorkingDir: root,
   entryPoints: { jobWorker: "src/Loop/executor/jobWorker.mjs" },
