@@ -31,7 +31,8 @@ import { handler, type MakeHandler } from "./server/handler.js"
  * const program = Effect.gen(function* () {
  *   const web = createServer((request, response) => server.probe(request, response, () => response.end("hello")))
  *   const server = yield* Server.scoped(web, { host: "127.0.0.1", name: "the site" })
- *   yield* fromAio(() => fetch(`http://127.0.0.1:${server.port}/ready`).then((response) => console.log(response.status)))()
+ *   const ask = (path: string) => fetch(`http://127.0.0.1:${server.port}${path}`, { signal: currentSignal() })
+ *   yield* fromAio(() => ask("/ready").then((response) => console.log(response.status)))()
  *   console.log(server.name, server.address !== undefined && "host" in server.address && server.address.host)
  * }) // => 200
  * await Effect.runPromise(Loop.scoped(Effect.scoped(program))) // => the site 127.0.0.1
@@ -216,7 +217,8 @@ const ServerTag: ServiceTag<Server, "effect-aio/Server", ScopedServer> = Tag<Ser
  * const program = Effect.gen(function* () {
  *   const web = createServer((request, response) => response.end("hello"))
  *   const server = yield* Server.scoped(web, { host: "127.0.0.1", port: 0 })
- *   const response = yield* fromAio(() => fetch(`http://127.0.0.1:${server.port}/`))()
+ *   const url = `http://127.0.0.1:${server.port}/`
+ *   const response = yield* runAioCoroutine(({ signal }) => fetch(url, { signal }))
  *   return yield* fromAio(() => response.text())()
  * })
  * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => hello
@@ -295,9 +297,8 @@ export class Server extends ServerTag {
    * const makeWeb = Effect.map(toAio((name: string) => Effect.succeed(`hello, ${name}`)), (greet) =>
    *   createServer((request, response) => void greet(request.url ?? "").then((text) => response.end(text)))
    * )
-   * const program = Effect.flatMap(Server, (server) =>
-   *   fromAio(() => fetch(`http://127.0.0.1:${server.port}/you`).then((response) => response.text()))()
-   * )
+   * const get = fromAio((url: string) => fetch(url, { signal: currentSignal() }).then((response) => response.text()))
+   * const program = Effect.flatMap(Server, (server) => get(`http://127.0.0.1:${server.port}/you`))
    * const web = Server.layer(makeWeb, { host: "127.0.0.1" }).pipe(Layer.provideMerge(Loop.layer()))
    * console.log(await Effect.runPromise(Effect.provide(program, web))) // => hello, /you
    */
@@ -323,7 +324,7 @@ export class Server extends ServerTag {
    * })
    * const program = Effect.gen(function* () {
    *   const { port } = yield* Server.scoped(web, { host: "127.0.0.1" })
-   *   const { body } = yield* fromAio(() => fetch(`http://127.0.0.1:${port}/`))()
+   *   const { body } = yield* runAioCoroutine(({ signal }) => fetch(`http://127.0.0.1:${port}/`, { signal }))
    *   return { body }
    * })
    * const { body } = await Effect.runPromise(Loop.scoped(Effect.scoped(program)))
@@ -369,7 +370,8 @@ export class Server extends ServerTag {
    *     return name === undefined ? Effect.fail("no such user") : Effect.succeed({ body: { name } })
    *   }, { onFailure: (cause) => ({ status: 404, body: String(Cause.squash(cause)) }) })
    *   const { port } = yield* Server.scoped(createServer(handler), { host: "127.0.0.1" })
-   *   const get = fromAio((path: string) => fetch(`http://127.0.0.1:${port}${path}`).then((response) => response.text()))
+   *   const ask = (path: string) => fetch(`http://127.0.0.1:${port}${path}`, { signal: currentSignal() })
+   *   const get = fromAio((path: string) => ask(path).then((response) => response.text()))
    *   return [yield* get("/7"), yield* get("/8")]
    * })
    * console.log(...(await Effect.runPromise(Loop.scoped(Effect.scoped(program))))) // => {"name":"ann"} no such user

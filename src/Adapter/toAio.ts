@@ -129,7 +129,8 @@ type NeedOf<S extends boolean> = Loop | (true extends S ? Scope.Scope : never)
  *     { scoped: true, promise: true }
  *   )
  *   const { port } = yield* Server.scoped(http.createServer(hello), { host: "127.0.0.1" })
- *   return yield* fromAio(() => fetch(`http://127.0.0.1:${port}/`).then((response) => response.text()))()
+ *   const ask = () => fetch(`http://127.0.0.1:${port}/`, { signal: currentSignal() })
+ *   return yield* fromAio(() => ask().then((response) => response.text()))()
  * })
  * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => hello
  *

@@ -215,7 +215,10 @@ export class Loop extends LoopTag {
    * finalizers added.
    *
    * @example
-   * const load = fromAio(() => fetch("data:,hello").then((response) => response.text()))
+   * const load = fromAio(async () => {
+   *   const response = await fetch("data:,hello", { signal: currentSignal() })
+   *   return response.text()
+   * })
    * const program = Loop.scoped(load(), { closeDeadline: "5 seconds" })
    * console.log(await Effect.runPromise(program)) // => hello
    */

@@ -82,8 +82,9 @@ export const layerServer = (
  *
  * const web = HttpServer.serve(HttpServerResponse.text("hello"))
  * const site = Layer.provideMerge(web, LoopHttpServer.layer(createServer, { host: "127.0.0.1", drain: "2 seconds" }))
+ * const get = fromAio((url: string) => fetch(url, { signal: currentSignal() }).then((answer) => answer.text()))
  * const program = HttpServer.addressWith((address) =>
- *   fromAio(() => fetch(`http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}/`).then((answer) => answer.text()))()
+ *   get(`http://127.0.0.1:${address._tag === "TcpAddress" ? address.port : 0}/`)
  * )
  * console.log(await Effect.runPromise(Loop.scoped(Effect.provide(program, site)))) // => hello
  *

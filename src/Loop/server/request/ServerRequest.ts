@@ -47,7 +47,8 @@ export type NodeResponse = HttpResponse | Http2ServerResponse
  *     return request.path === "/echo" ? echo(request) : request.path === "/events" ? events(request) : proxied(request)
  *   })
  *   const { port } = yield* Server.scoped(createServer(handler), { host: "127.0.0.1" })
- *   const post = () => fetch(`http://127.0.0.1:${port}/echo?a=1`, { method: "POST", body: "hello" })
+ *   const init = { method: "POST", body: "hello" }
+ *   const post = () => fetch(`http://127.0.0.1:${port}/echo?a=1`, { ...init, signal: currentSignal() })
  *   return yield* fromAio(() => post().then((response) => response.text()))()
  * })
  * console.log(await Effect.runPromise(Loop.scoped(Effect.scoped(program)))) // => hello
