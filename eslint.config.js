@@ -1,6 +1,10 @@
 import js from "@eslint/js"
 import { defineConfig, globalIgnores } from "eslint/config"
+import { tsImport } from "tsx/esm/api"
 import tseslint from "typescript-eslint"
+
+/** The package's own plugin, from its sources. @type {typeof import("./src/eslint/index.js")} */
+const { default: aio } = await tsImport("./src/eslint/index.ts", import.meta.url)
 
 export default defineConfig(
   globalIgnores(["dist/", "coverage/", "node_modules/"]),
@@ -21,6 +25,11 @@ export default defineConfig(
       "@typescript-eslint/no-namespace": ["error", { allowDeclarations: true }],
       "@typescript-eslint/no-explicit-any": "error"
     }
+  },
+  {
+    // What users are shown, and what the library itself does with Effect.
+    files: ["src/**/*.ts", "examples/**/*.ts"],
+    extends: [aio.configs.recommended]
   },
   {
     // The rules that ask the type checker run on the library only, where a lost promise is a bug by definition.

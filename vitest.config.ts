@@ -12,6 +12,10 @@ export default defineConfig({
       ...(process.argv.includes("run") || line === 4 ? compiledSources : []),
       { find: /^effect-aio$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       {
+        find: /^effect-aio\/eslint$/,
+        replacement: fileURLToPath(new URL("./src/eslint/index.ts", import.meta.url))
+      },
+      {
         find: /^effect-aio\/platform$/,
         replacement: fileURLToPath(new URL("./src/platform/index.ts", import.meta.url))
       },

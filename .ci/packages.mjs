@@ -2,7 +2,15 @@
 // empty folders, type-checks the README's programs, and runs them. Prints a table, and ends with 1 where a cell is not ok.
 //   node .ci/packages.mjs TARBALL
 import { execFile, spawn } from "node:child_process"
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -292,6 +300,96 @@ for (const manager of Object.keys(managers)) {
     const what = `effect-aio/platform, ${manager} ${asked}: type-checks, serves, and ends`
     console.log(`${cell(what, await platform(manager, asked))}: ${what}`)
   }
+}
+
+// ---- effect-aio/eslint ----
+
+/** Each line has what one rule reports; the last of them is known by its type alone. */
+const linted = `import { Effect } from "effect"
+import { fromAio } from "effect-aio"
+
+declare const client: { get(path: string, options?: { signal?: AbortSignal }): Promise<string> }
+
+export const sync = Effect.sync(async () => 1)
+export const started = fromAio(fetch("data:,hello"))
+export const fork = Effect.forkScoped(sync)
+export const typed = fromAio(() => client.get("/"))
+`
+const reported = {
+  recommended: "6 no-promise-in-sync, 7 no-started-work",
+  "recommended-type-checked": "6 no-promise-in-sync, 7 no-started-work, 9 pass-signal"
+}
+
+const lintConfig = (name, imported) => `${imported}
+
+export default [
+  { files: ["**/*.ts"] },
+  tseslint.configs.base,
+  aio.configs["${name}"],
+  { languageOptions: { parserOptions: { tsconfigRootDir: import.meta.dirname } } }
+]
+`
+
+/** The plugin of the tarball in a project of its own, whose config is checked by the compiler, too. */
+const lints = async (eslint, binary) => {
+  const project = join(folder, `eslint-${eslint}`)
+  if (!existsSync(project)) {
+    mkdirSync(project)
+    writeFileSync(join(project, "package.json"), '{ "type": "module" }')
+    writeFileSync(
+      join(project, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          ...{ strict: true, exactOptionalPropertyTypes: true, target: "es2022", module: "nodenext" },
+          ...{ types: ["node"], skipLibCheck: true, noEmit: true }
+        },
+        include: ["*.ts"]
+      })
+    )
+    writeFileSync(join(project, "linted.ts"), linted)
+    const packages = [
+      `eslint@${eslint}`,
+      "typescript@5.9.3",
+      "typescript-eslint@8",
+      "effect@3",
+      "@types/node"
+    ]
+    const [command, args] = managers.npm
+    const added = await run(command, [...args, tarball, ...packages], { cwd: project })
+    if (added.code !== 0) return `install: exit ${added.code}: ${added.output}`
+  }
+  const imports = 'import aio from "effect-aio/eslint"\nimport tseslint from "typescript-eslint"'
+  for (const [name, wanted] of Object.entries(reported)) {
+    writeFileSync(join(project, "config.ts"), lintConfig(name, imports))
+    const checked = await run(process.execPath, [join(project, "node_modules/typescript/lib/tsc.js")], {
+      cwd: project
+    })
+    if (checked.code !== 0) return `the config is no TypeScript: ${checked.output}`
+    writeFileSync(join(project, "eslint.config.js"), lintConfig(name, imports))
+    const bin = join(project, "node_modules/eslint/bin/eslint.js")
+    const { output } = await run(binary, [bin, "--format", "json", "linted.ts"], { cwd: project })
+    const found = (() => {
+      try {
+        const [{ messages }] = JSON.parse(output)
+        return messages.map(
+          ({ line, message, ruleId }) => `${line} ${ruleId?.replace("effect-aio/", "") ?? message}`
+        )
+      } catch {
+        return [output]
+      }
+    })().join(", ")
+    if (found !== wanted) return `${name}: ${found}`
+  }
+  return "ok"
+}
+for (const [eslint, major] of [
+  ["8.57", 20],
+  ["9", 20],
+  ["10", 22],
+  ["10", 26]
+]) {
+  const what = `effect-aio/eslint, ESLint ${eslint} on Node ${major}: lints with types and without`
+  console.log(`${cell(what, await lints(eslint, node(major)))}: ${what}`)
 }
 
 const refusals = [

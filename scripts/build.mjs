@@ -4,7 +4,7 @@
 //   jobWorker.cjs           what the threads of executors run
 //   Loop/kernel/sites.js    knows by where it lies which frames are the library's
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
@@ -28,6 +28,12 @@ execFileSync(
 for (const part of ["three", "three.d.ts", "three.d.ts.map", "four.effect3.d.ts", "four.effect3.d.ts.map"])
   rmSync(new URL(`../dist/platform/${part}`, import.meta.url), { recursive: true, force: true })
 
+// What the plugin for ESLint is made of is nobody's import either, and names types of packages that its users need not have.
+for (const part of readdirSync(new URL("../dist/eslint", import.meta.url)).filter(
+  (name) => !name.startsWith("index.")
+))
+  rmSync(new URL(`../dist/eslint/${part}`, import.meta.url), { recursive: true, force: true })
+
 const sites = "Loop/kernel/sites"
 
 const { outputFiles } = await build({
@@ -35,6 +41,7 @@ const { outputFiles } = await build({
   write: false,
   entryPoints: {
     index: "src/index.ts",
+    "eslint/index": "src/eslint/index.ts",
     "platform/index": "src/platform/index.ts",
     "testing/index": "src/testing/index.ts"
   },

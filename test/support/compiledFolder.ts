@@ -73,6 +73,7 @@ export const gatheredModules: Array<Alias> = [
 export const compiledSources = [
   { find: /^(?:\.\.?\/)+src\/(.*)\.js$/, replacement: `${folder}/src/$1.js` },
   { find: /^effect-aio$/, replacement: `${folder}/src/index.js` },
+  { find: /^effect-aio\/eslint$/, replacement: `${folder}/src/eslint/index.js` },
   { find: /^effect-aio\/platform$/, replacement: `${folder}/src/platform/index.js` },
   { find: /^effect-aio\/testing$/, replacement: `${folder}/src/testing/index.js` }
 ]
@@ -290,8 +291,13 @@ export default async (project: TestProject): Promise<() => void> => {
   const self = {
     name: "effect-aio",
     type: "module",
+    // The plugin for ESLint tells it.
+    version: String(
+      (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: unknown }).version
+    ),
     exports: {
       ".": "./src/index.js",
+      "./eslint": "./src/eslint/index.js",
       "./platform": "./src/platform/index.js",
       "./testing": "./src/testing/index.js"
     }

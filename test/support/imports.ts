@@ -126,6 +126,13 @@ const rooms: ReadonlyArray<Room> = [
     packages: [effect, node, /^@effect\/platform(-node)?(\/|$)/]
   },
   { name: "testing", holds: /^src\/testing\//, below: border, packages: [effect, node] },
+  // It knows nothing of the library but its names, so that ESLint loads little. What is not ESLint's is there for its types.
+  {
+    name: "eslint",
+    holds: /^src\/eslint\//,
+    below: [],
+    packages: [node, /^eslint$/, /^typescript$/, /^@typescript-eslint\/utils$/]
+  },
   { name: "cli", holds: /^src\/cli\//, below: border, packages: [effect, node] }
 ]
 

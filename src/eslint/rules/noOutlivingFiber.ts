@@ -1,0 +1,159 @@
+/** Fibers that nobody owns: they outlive the Scope of the loop that they use. */
+import type { TSESLint, TSESTree } from "@typescript-eslint/utils"
+import { AioCode } from "../AioCode.js"
+import { using } from "../edits.js"
+import { Names } from "../Names.js"
+import { functionAround, isFunction, memberName, unwrap, wrapped, type FunctionNode } from "../nodes.js"
+import { docsOf, type Rule, type SourceCode, type Suggestions } from "../Rule.js"
+
+type Messages = "fork" | "runInTask" | "runInEffect" | "forkScoped" | "runEffect"
+
+/** Of Effect 3, and of Effect 4. */
+const forks = new Set(["effect.Effect.forkDaemon", "effect.Effect.forkDetach"])
+/** `runSync` waits. */
+const runners = /^effect\.(Effect|Runtime)\.run(Fork|Callback|Promise|PromiseExit)(With)?$/
+
+export const noOutlivingFiber: Rule<Messages> = {
+  meta: {
+    type: "problem",
+    docs: docsOf("no-outliving-fiber", "Disallow fibers that outlive the loop whose code starts them"),
+    hasSuggestions: true,
+    schema: [
+      {
+        type: "object",
+        properties: { everywhere: { type: "boolean" } },
+        additionalProperties: false
+      }
+    ],
+    defaultOptions: [{ everywhere: false }],
+    messages: {
+      fork:
+        "This fiber outlives the Scope of its loop: after that is closed its calls fail with LoopClosedError, and nobody waits " +
+        "for its finalizers. Use Effect.forkScoped, or Effect.forkIn with a Scope inside of the loop's.",
+      runInTask:
+        "Nobody owns this fiber: it does not see the services and the span of its caller, cancelling the task does not " +
+        "interrupt it, and the loop closes without it. Use runEffect(effect), or runEffectTask(effect) in the background.",
+      runInEffect:
+        "Nobody owns this fiber: it does not see the services and the span of this one, and nothing interrupts it or waits for " +
+        "it. yield* the Effect, fork it (Effect.fork, Effect.forkScoped), or give callbacks a function of yield* toAio(fn).",
+      forkScoped: "Fork it into the Scope: Effect.forkScoped.",
+      runEffect: "Run it as the task's: runEffect."
+    }
+  },
+  create(context) {
+    const { options, sourceCode } = context
+    const names = Names.of(sourceCode)
+    if (!names.imports("effect")) return {}
+    const given: unknown = options[0]
+    const everywhere =
+      typeof given === "object" && given !== null && Reflect.get(given, "everywhere") === true
+    if (!everywhere && !names.imports("effect-aio")) return {}
+    const code = AioCode.of(sourceCode)
+
+    /** Whether a fiber runs the function: it stands among the arguments of a function of Effect's. */
+    const seen = new Map<FunctionNode, boolean>()
+    const isOfFiber = (fn: FunctionNode): boolean => {
+      const known = seen.get(fn)
+      if (known !== undefined) return known
+      seen.set(fn, false)
+      const node = wrapped(fn)
+      const call = node.parent?.type === "Property" ? node.parent.parent.parent : node.parent
+      let path: string | undefined
+      if (call?.type === "CallExpression") {
+        const callee = unwrap(call.callee)
+        if (callee === fn) return remember(fn, around(call))
+        path = names.path(callee.type === "CallExpression" ? callee.callee : callee)
+      }
+      // What listens to an emitter, or is given away otherwise, is called by whoever has it.
+      return remember(fn, path !== undefined && fiber.test(path) && !runners.test(path))
+    }
+    const remember = (fn: FunctionNode, is: boolean): boolean => {
+      seen.set(fn, is)
+      return is
+    }
+    const around = (node: TSESTree.Node): boolean => {
+      const fn = functionAround(node)
+      return fn !== undefined && isOfFiber(fn)
+    }
+
+    const checkFork = (node: TSESTree.Node): void => {
+      context.report({ node, messageId: "fork", suggest: scoping(names, node) })
+    }
+
+    return {
+      MemberExpression(node) {
+        if (forks.has(names.path(node) ?? "")) checkFork(node)
+      },
+      Identifier(node) {
+        // `const { forkDaemon } = Effect`, where it is used.
+        if (!isUse(node) || !forks.has(names.path(node) ?? "")) return
+        checkFork(node)
+      },
+      CallExpression(node) {
+        const path = names.path(node.callee)
+        if (path === undefined || !runners.test(path) || opensItsOwn(names, node)) return
+        const inTask = code.taskAround(node) !== undefined
+        if (!inTask && !listens(node, around)) return
+        context.report({
+          node: node.callee,
+          messageId: inTask ? "runInTask" : "runInEffect",
+          suggest: inTask && path === "effect.Effect.runPromise" ? running(sourceCode, node) : []
+        })
+      }
+    }
+  }
+}
+
+/** What is given functions that a fiber calls. */
+const fiber =
+  /^effect\.(Effect|Stream|Layer|Sink|Channel|Schedule|Queue|Scope)\.\w+$|^effect-aio\.(toAio|allowAio)$/
+
+/** In code of a fiber; also in a callback that this code gives away. */
+const listens = (node: TSESTree.Node, around: (node: TSESTree.Node) => boolean): boolean => {
+  let at: TSESTree.Node | undefined = node
+  while (at !== undefined) {
+    if (around(at)) return true
+    at = functionAround(at)
+  }
+  return false
+}
+
+/** A program that opens a loop around what it runs waits for all of it. */
+const opensItsOwn = (names: Names, call: TSESTree.CallExpression): boolean => {
+  const [first] = call.arguments
+  const given = first && unwrap(first)
+  return given?.type === "CallExpression" && names.path(given.callee) === "effect-aio.Loop.scoped"
+}
+
+/** Not where it is declared or imported, nor the name of a member. */
+const isUse = (node: TSESTree.Identifier): boolean => {
+  const { parent } = node
+  switch (parent.type) {
+    case "CallExpression":
+      return true
+    case "MemberExpression":
+    case "ImportSpecifier":
+    case "ExportSpecifier":
+    case "Property":
+    case "VariableDeclarator":
+      return false
+    default:
+      return !isFunction(parent)
+  }
+}
+
+const scoping = (names: Names, node: TSESTree.Node): Suggestions<Messages> => {
+  if (node.type !== "MemberExpression" || memberName(node) === undefined || node.computed) return []
+  if (names.path(node.object) !== "effect.Effect") return []
+  return [{ messageId: "forkScoped", fix: (fixer) => fixer.replaceText(node.property, "forkScoped") }]
+}
+
+const running = (sourceCode: SourceCode, call: TSESTree.CallExpression): Suggestions<Messages> => {
+  const library = using(sourceCode, call, "runEffect")
+  if (library === undefined) return []
+  const fix: TSESLint.ReportFixFunction = (fixer) => [
+    ...library.imports(fixer),
+    fixer.replaceText(call.callee, library.text)
+  ]
+  return [{ messageId: "runEffect", fix }]
+}

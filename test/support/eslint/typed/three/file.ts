@@ -1,0 +1,1 @@
+export {} // The tests of the rules with types put their text in its place.
