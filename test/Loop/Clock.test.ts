@@ -34,6 +34,23 @@ describe("the clock of a loop", () => {
     })
   )
 
+  it.scoped(
+    "is reached where a due time is no whole number of nanoseconds, which it counts in (L2, L4)",
+    () =>
+      Effect.gen(function* () {
+        const loop = yield* open()
+        const log: Array<number> = []
+        // 7 of these are a little less than 1 when a clock has cut each of them.
+        for (let n = 1; n <= 7; n++) loop.callAt(n / 7, () => void log.push(n))
+        for (let n = 1; n <= 7; n++) {
+          yield* TestClock.setTime(n / 7)
+          yield* settle
+          expect(log.length).toBe(n)
+          expect(loop.time()).toBeGreaterThanOrEqual(n / 7)
+        }
+      })
+  )
+
   it.effect("interleaves callLater, sleep, nested timers and fiber sleeps exactly under TestClock (L4)", () =>
     scoped(
       Effect.gen(function* () {

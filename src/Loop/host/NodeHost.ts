@@ -19,6 +19,9 @@ declare module "../kernel/ports.js" {
 /** The longest delay that Node's timers take, in milliseconds; longer ones are armed again on the way, or never come. */
 export const LONGEST = 2 ** 31 - 1
 
+/** Milliseconds. */
+const NANOSECOND = 1e-6
+
 const resolved = Promise.resolve()
 
 /**
@@ -45,6 +48,8 @@ export class NodeHost implements Host {
   #when = 0
   #fire: (() => void) | undefined
   #cancelSleep: (() => void) | undefined
+  /** What such a clock has reached, which it may tell as a little less: see `#again`. */
+  #reached = -Infinity
 
   constructor(
     private readonly clock: LoopClock,
@@ -55,7 +60,7 @@ export class NodeHost implements Host {
   }
 
   now(): number {
-    return this.clock.live ? performance.now() : this.clock.now()
+    return this.clock.live ? performance.now() : Math.max(this.clock.now(), this.#reached)
   }
 
   wake(turn: () => void): void {
@@ -101,6 +106,8 @@ export class NodeHost implements Host {
     this.#timer = undefined
     const fire = this.#fire
     if (fire === undefined) return
+    // Clocks count in whole nanoseconds, and a due time need not be some: who was woken at it would wait for the rest for ever.
+    if (!this.clock.live && this.#when - this.now() < NANOSECOND) this.#reached = this.#when
     if (this.now() < this.#when) return this.arm(this.#when, fire)
     this.#fire = undefined
     fire()
