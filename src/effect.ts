@@ -30,6 +30,7 @@ export const callback: Seam["callback"] = line.callback
 export const Tag: Seam["Tag"] = line.Tag
 export const layerScoped: Seam["layerScoped"] = line.layerScoped
 export const layerContext: Seam["layerContext"] = line.layerContext
+export const layerClock: Seam["layerClock"] = line.layerClock
 export const layerUnwrap: Seam["layerUnwrap"] = line.layerUnwrap
 export const prettyLogs: Seam["prettyLogs"] = line.prettyLogs
 export const logAt: Seam["logAt"] = line.logAt

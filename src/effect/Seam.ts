@@ -3,6 +3,7 @@
  * types of a line are asked of the Effect that is installed, so that one declaration serves both.
  */
 import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -144,6 +145,11 @@ export interface Seam {
   readonly layerContext: <A, E, R>(
     effect: Effect.Effect<Context.Context<A>, E, R>
   ) => Layer.Layer<A, E, Exclude<R, Scope.Scope>>
+
+  /** A Layer under which fibers have the Clock that an Effect gives. */
+  readonly layerClock: <E, R>(
+    clock: Effect.Effect<Clock.Clock, E, R>
+  ) => Layer.Layer<never, E, Exclude<R, Scope.Scope>>
 
   /** A Layer that an Effect gives. */
   readonly layerUnwrap: <A, E, R, E2, R2>(

@@ -5,6 +5,7 @@
 import * as Installed from "effect"
 import type * as Effect4 from "effect4"
 import type * as Cause from "effect4/Cause"
+import type * as Clock from "effect4/Clock"
 import type * as Context from "effect4/Context"
 import type * as Duration from "effect4/Duration"
 import type * as Effect from "effect4/Effect"
@@ -170,6 +171,8 @@ const seam = () => {
     layerScoped: Layer.effect,
 
     layerContext: Layer.effectContext,
+
+    layerClock: <E, R>(clock: Effect.Effect<Clock.Clock, E, R>) => Layer.effect(Clock.Clock, clock),
 
     layerUnwrap: Layer.unwrap,
 

@@ -178,6 +178,8 @@ export const three = (): Seam => {
 
     layerContext: Layer.scopedContext,
 
+    layerClock: (clock) => Layer.unwrapScoped(Effect.map(clock, Layer.setClock)),
+
     layerUnwrap: Layer.unwrapEffect,
 
     prettyLogs: (effect) =>

@@ -2,6 +2,8 @@
 
 export { aio } from "./aio.js"
 export type { AioTestContext, AioTester, AioTestOptions, EffectRunner } from "./aio.js"
+export { autojump } from "./autojump.js"
+export type { AutojumpOptions } from "./autojump.js"
 export { expectClean } from "./clean.js"
 export { layer } from "./layer.js"
 export type { TestLoopOptions } from "./layer.js"

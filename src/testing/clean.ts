@@ -14,7 +14,7 @@ import { settled } from "./settled.js"
  */
 export const expectClean: Effect.Effect<void, NotCleanError, Loop> = Effect.suspend(() =>
   Effect.flatMap(Loop, (loop) =>
-    Effect.flatMap(settled(loop), () => {
+    Effect.flatMap(settled([loop]), () => {
       const left = leftOn(loop)
       return left.length === 0 ? Effect.void : Effect.fail(new NotCleanError(loop.name, left))
     })

@@ -1,10 +1,10 @@
 /** How a test moves its clock, and waits until the loop has done what there is to do. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { DurationInput } from "../effect.js"
 import { Loop } from "../Loop/Loop.js"
 import { millis } from "../Loop/Settings.js"
 import { settled } from "./settled.js"
+import { timelineHere } from "./Timeline.js"
 
 /**
  * Completes when nothing but timers waits on the loop: its queue is empty, the continuations of promises have run, and no fiber has
@@ -16,15 +16,9 @@ import { settled } from "./settled.js"
  * @category testing
  * @since 0.1.0
  */
-export const settle: Effect.Effect<void, never, Loop> = Effect.suspend(() => Effect.flatMap(Loop, settled))
-
-/** A clock that can be moved, as TestClock of either line. */
-interface Adjustable extends Clock.Clock {
-  adjust(duration: number): Effect.Effect<void>
-}
-
-const isAdjustable = (clock: Clock.Clock): clock is Adjustable =>
-  "adjust" in clock && typeof clock.adjust === "function"
+export const settle: Effect.Effect<void, never, Loop> = Effect.suspend(() =>
+  Effect.flatMap(Loop, (loop) => settled([loop]))
+)
 
 /**
  * Moves the TestClock, and lets what that has set off settle, before it and after: what it starts first is timed from the right moment.
@@ -35,12 +29,7 @@ const isAdjustable = (clock: Clock.Clock): clock is Adjustable =>
 export const advance = (duration: DurationInput): Effect.Effect<void, never, Loop> => {
   const ms = millis("TestLoop.advance", duration, 0)
   return Effect.gen(function* () {
-    const clock = yield* Clock.clockWith(Effect.succeed)
-    if (!isAdjustable(clock)) {
-      return yield* Effect.die(
-        new TypeError("TestLoop.advance needs a TestClock; this test has another clock")
-      )
-    }
+    const { clock } = yield* timelineHere("TestLoop.advance")
     yield* settle
     yield* clock.adjust(ms)
     yield* settle

@@ -1,4 +1,4 @@
-/** When nothing on a loop, and no fiber, has anything to do before a timer comes or something happens outside. */
+/** When nothing on some loops, and no fiber, has anything to do before a timer comes or something happens outside. */
 import * as Effect from "effect/Effect"
 import { callback } from "../effect.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
@@ -10,10 +10,10 @@ const { setImmediate, setTimeout } = globalThis
 const QUIET = 3
 
 /**
- * A look each round of Node's, in real time: after its timers, its I/O and its immediates. A round is quiet in which the loop has
- * run nothing, has nothing queued, and nobody else has asked for a turn of Node's, as fibers of Effect 4 do when they yield.
+ * A look each round of Node's, in real time: after its timers, its I/O and its immediates. A round is quiet in which the loops
+ * have run nothing, have nothing queued, and nobody else has asked for a turn of Node's, as fibers of Effect 4 do when they yield.
  */
-export const settled = (loop: EventLoop): Effect.Effect<void> =>
+export const settled = (loops: Iterable<EventLoop>): Effect.Effect<void> =>
   callback<void>((resume) => {
     let quiet = 0
     let before = -1
@@ -23,11 +23,16 @@ export const settled = (loop: EventLoop): Effect.Effect<void> =>
     }
     const look = (): void => {
       if (!wanted) return
-      const { callbacks, ready } = loop.statistics()
+      let [callbacks, ready] = [0, 0]
+      for (const loop of loops) {
+        const now = loop.statistics()
+        callbacks += now.callbacks
+        ready += now.ready
+      }
       const busy = callbacks !== before || ready > 0 || process.getActiveResourcesInfo().includes("Immediate")
       quiet = busy ? 0 : quiet + 1
       before = callbacks
-      if (quiet >= QUIET || loop.isClosed()) resume(Effect.void)
+      if (quiet >= QUIET) resume(Effect.void)
       else round()
     }
     round()

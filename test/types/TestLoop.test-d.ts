@@ -36,6 +36,20 @@ describe("TestLoop", () => {
     expectTypeOf(TestLoop.advance("1 second")).toEqualTypeOf<Effect.Effect<void, never, Loop>>()
   })
 
+  it("autojump keeps what its Effect is, needs the loop, and comes last as well", () => {
+    const effect = Effect.fail("no" as const)
+    type Jumping = Effect.Effect<never, "no", Loop>
+    expectTypeOf(TestLoop.autojump(effect)).toEqualTypeOf<Jumping>()
+    expectTypeOf(TestLoop.autojump(effect, { threshold: 1, heldAtMost: "1 second" })).toEqualTypeOf<Jumping>()
+    expectTypeOf(effect.pipe(TestLoop.autojump({}))).toEqualTypeOf<Jumping>()
+    TestLoop.layer({ autojump: true })
+    TestLoop.layer({ autojump: { heldAtMost: Infinity } })
+    // @ts-expect-error a threshold has its name
+    TestLoop.layer({ autojump: "1 second" })
+    // @ts-expect-error that is an Effect or options
+    TestLoop.autojump(1)
+  })
+
   it("what is left is a failure with a row for each", () => {
     expectTypeOf(TestLoop.expectClean).toEqualTypeOf<Effect.Effect<void, TestLoop.NotCleanError, Loop>>()
     expectTypeOf<TestLoop.NotCleanError["leftovers"]>().toEqualTypeOf<ReadonlyArray<TestLoop.Leftover>>()
