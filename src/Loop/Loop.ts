@@ -36,6 +36,7 @@ import { Opener } from "./closing/Opener.js"
 import { callSite } from "./closing/origin.js"
 import { inBrief } from "./closing/inBrief.js"
 import { runMain, type Teardown } from "./closing/Main.js"
+import type { MainProcess } from "./closing/MainProcess.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
 import { untilReady } from "./readers/Readers.js"
 import { logReport, reportSource } from "./host/Reporter.js"
@@ -557,22 +558,24 @@ const noProgram = (what: string, given: unknown): TypeError =>
     `${what} takes an Effect, not ${describeValue(given)}${otherCopy(given) || "; wrap aio code with fromAio"}`
   )
 
-/** Throws before anything is opened. `around` is put around all of it, the loop's own reports included. */
-const runProgram = <A, E>(
+/** @internal Throws before anything is opened. `around` is put around all of it, the loop's own reports included. */
+export const runProgram = <A, E>(
   what: string,
   effect: Effect.Effect<A, E, Loop | Scope.Scope>,
   options: RunOptions,
   around: typeof asItIs = asItIs,
-  reportsErrors = true
+  reportsErrors = true,
+  process?: MainProcess
 ): Promise<Exit.Exit<A, E | LoopCrash>> => {
   if (!Effect.isEffect(effect)) throw noProgram(what, effect)
   const settings = settingsOf(options)
   checkOption("teardown", options.teardown, "function")
   const dumpOn = options.dumpOn === undefined ? undefined : checkDumpSignal("dumpOn", options.dumpOn)
   const quiet = dumpOn === undefined ? undefined : dumpOnSignal(dumpOn)
-  return runMain(`${what}()`, (opened) => around(openAround(Effect.scoped(effect), settings, opened)), {
-    ...settings,
-    teardown: options.teardown,
-    reportsErrors
-  }).finally(quiet)
+  return runMain(
+    `${what}()`,
+    (opened) => around(openAround(Effect.scoped(effect), settings, opened)),
+    { ...settings, teardown: options.teardown, reportsErrors },
+    process
+  ).finally(quiet)
 }

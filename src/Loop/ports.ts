@@ -95,8 +95,20 @@ export interface Closable {
   held(): ReadonlyArray<Leftover>
 }
 
+/** What a closing waits for, in the order of S1: the program around which the loop was opened, then the phases of `closing/phases.ts`. */
+export type ClosingStep =
+  "program" | "servers" | "work" | "crossings" | "executors" | "processes" | "watchers"
+
+/** One step of a closing that had to be waited for. Milliseconds of the loop's clock. */
+export interface ClosingTime {
+  readonly step: ClosingStep
+  readonly began: number
+  readonly took: number
+}
+
 /** One phase of the closing: see `closing/phases.ts`. */
 export interface Phase extends Closable {
+  readonly name: ClosingStep
   /** The deadline is near, and may leave behind what has not been told to end: what can be told now is told. */
   hurry(): void
 }
@@ -159,6 +171,10 @@ export interface ClosingState {
   readonly begun: boolean
   /** The deadline has passed and the leftovers are reported: nobody waits for them any more. */
   readonly gaveUp: boolean
+  /** What they were. */
+  readonly leftovers: ReadonlyArray<Leftover>
+  /** What has been waited for, and for how long. */
+  readonly times: ReadonlyArray<ClosingTime>
   /** What tasks, jobs and others are told to stop for. It tells of the crash, if one came before. */
   reason(): LoopClosedError
   /** From here on the loop runs until it is closed: what still waits for it is being stopped. */
@@ -171,6 +187,8 @@ export interface ClosingState {
   begin(): void
   /** The sweep waits for something: `hurry` and `expire` are called when the deadline is near, and has passed. */
   limit(expire: () => void, hurry: () => void): void
+  /** Something is waited for from now on, and what was before no more. */
+  waitsFor(step: ClosingStep): void
   /** Nothing is left to wait for. */
   quiet(): void
   /** The last step is done. */

@@ -20,7 +20,16 @@ import { Deadline } from "./Deadline.js"
 import { reportLeftovers } from "./Leftovers.js"
 import { LoopClosedError } from "../kernel/errors.js"
 import { Waiting } from "../fiber/Wait.js"
-import type { ClosingState, Described, Home, NamedRow, OpenerState } from "../ports.js"
+import type {
+  ClosingState,
+  ClosingStep,
+  ClosingTime,
+  Described,
+  Home,
+  Leftover,
+  NamedRow,
+  OpenerState
+} from "../ports.js"
 
 /** @internal */
 export class Closing implements ClosingState {
@@ -33,6 +42,9 @@ export class Closing implements ClosingState {
   #deadline: Deadline | undefined
   #begun = false
   #gaveUp = false
+  #leftovers: ReadonlyArray<Leftover> = []
+  readonly #times: Array<ClosingTime> = []
+  #waits: { readonly step: ClosingStep; readonly began: number } | undefined
   #ended = false
   /** The fibers that wait for its end. */
   #waiting: ReadonlyArray<Waiting> = []
@@ -61,6 +73,14 @@ export class Closing implements ClosingState {
     return this.#gaveUp
   }
 
+  get leftovers(): ReadonlyArray<Leftover> {
+    return this.#leftovers
+  }
+
+  get times(): ReadonlyArray<ClosingTime> {
+    return this.#times
+  }
+
   reason(): LoopClosedError {
     const { _crash: cause, name } = this.#loop
     return new LoopClosedError(
@@ -86,6 +106,7 @@ export class Closing implements ClosingState {
   stopBody(body: Described, expire: () => void): void {
     this.stop()
     this.#body = body
+    this.waitsFor("program")
     this.#limit(`stopping the body of ${this.#loop.name}`, expire)
   }
 
@@ -103,7 +124,14 @@ export class Closing implements ClosingState {
     if (this.#deadline === undefined) this.#limit(`closing ${this.#loop.name}`, expire, hurry)
   }
 
+  waitsFor(step: ClosingStep): void {
+    if (this.#waits?.step === step) return
+    this.#waited()
+    this.#waits = { step, began: this.#loop.time() }
+  }
+
   quiet(): void {
+    this.#waited()
     this.#deadline?.cancel()
     this.#deadline = undefined
   }
@@ -120,11 +148,18 @@ export class Closing implements ClosingState {
     else this.#waiting = [...this.#waiting, new Waiting(this.#loop, () => resume(Effect.void))]
   })
 
+  #waited(): void {
+    if (this.#waits === undefined) return
+    const { began, step } = this.#waits
+    this.#waits = undefined
+    this.#times.push({ step, began, took: this.#loop.time() - began })
+  }
+
   #limit(what: string, expire: () => void, hurry: () => void = () => {}): void {
     const loop = this.#loop
     this.#deadline = new Deadline(loop, what, hurry, () => {
       this.#gaveUp = true
-      reportLeftovers(loop, `at the deadline of ${loop._closeDeadline}ms for ${what}`)
+      this.#leftovers = reportLeftovers(loop, `at the deadline of ${loop._closeDeadline}ms for ${what}`)
       expire()
     })
   }

@@ -126,6 +126,7 @@ const closeCrossings = (crossings: ReadonlyArray<OpenCrossing>, then: () => void
 
 /** All crossings of a loop, as a phase of its closing. */
 export class Crossings implements Phase {
+  readonly name = "crossings"
   constructor(private readonly loop: Home) {}
 
   quiet(): boolean {

@@ -68,13 +68,14 @@ export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
 export const blamedIn = (leftovers: ReadonlyArray<Leftover>): number =>
   leftovers.filter(({ blamed }) => blamed).length
 
-/** Reports everything that has not settled, once, as one report. Silent if there is nothing. */
-export const reportLeftovers = (loop: Home, when: string): void => {
+/** Reports everything that has not settled, once, as one report, and gives it. Silent if there is nothing. */
+export const reportLeftovers = (loop: Home, when: string): ReadonlyArray<Leftover> => {
   const leftovers = leftoversOf(loop)
   const blamed = blamedIn(leftovers)
-  if (blamed === 0) return
+  if (blamed === 0) return []
   loop.callExceptionHandler({
     kind: "leftover",
     message: `${blamed} left over on ${loop.name} ${when}:\n${tableOf(leftovers)}`
   })
+  return leftovers
 }

@@ -17,19 +17,15 @@ import {
   withoutErrors,
   type FiberState
 } from "../../effect.js"
-import { InvalidStateError, LoopClosedError } from "../kernel/errors.js"
+import { LoopClosedError } from "../kernel/errors.js"
 import { blamedIn, leftoversOf } from "./Leftovers.js"
 import { tableOf } from "./table.js"
-import { onBrokenOutput } from "../host/brokenOutput.js"
-import { inRealTime } from "../host/inRealTime.js"
-import { keptAliveBy, WorkersSeen } from "../host/keptAlive.js"
-import { lastLine } from "../host/lastLine.js"
-import { LONGEST } from "../host/NodeHost.js"
 import { logAs } from "../host/Reporter.js"
 import { showInBrief } from "./inBrief.js"
-import { abandonAll, endThreads, exitIsHeld } from "./outliving.js"
-import { codes, type StopSignal, StopSignals } from "./StopSignals.js"
-import { isAftermath, isEcho, isLeftOver, wasTold } from "./told.js"
+import type { MainProcess } from "./MainProcess.js"
+import { NodeProcess } from "./NodeProcess.js"
+import { codes, type StopSignal } from "./StopSignals.js"
+import { isAftermath, isEcho, wasTold } from "./told.js"
 import type { Home } from "../ports.js"
 
 /**
@@ -52,66 +48,13 @@ export interface MainOptions {
   readonly slowJoin: number
 }
 
-/** A process has one main: two would each leave it while the other one is still closing. */
-let running = false
-
 /** After the deadline of the body there is this much more for the loop's own last steps, in milliseconds. */
 const LAST_STEPS = 250
-
-/** How long output that a pipe holds back may keep the process, in milliseconds. */
-const FLUSH = 1_000
 
 /** The loop of the program, and how to log as the program would. */
 interface Opened {
   readonly loop: Home
   readonly state: FiberState
-}
-
-/** How long threads may take to end before the process leaves without `process.exit`, in milliseconds. */
-const THREADS = 250
-
-/**
- * Ends the process at once. `process.exit` waits for threads: where one is in a call that cannot be ended, the process is
- * killed, by the signal that it was told to stop by.
- */
-const exitProcess = (code: number): never => {
-  if (!exitIsHeld()) return process.exit(code)
-  const name = (Object.keys(codes) as ReadonlyArray<StopSignal>).find((signal) => codes[signal] === code)
-  lastLine(`a thread is in a call that cannot be ended: the process ends by ${name ?? "SIGKILL"}`)
-  process.emit("exit", code)
-  if (name !== undefined) {
-    process.removeAllListeners(name)
-    process.kill(process.pid, name)
-  }
-  process.kill(process.pid, "SIGKILL")
-  throw new Error("the process has not ended")
-}
-
-/** Ends the process, after what was written to its pipes: the last report is worth the most. Children are ended at once. */
-const leaveProcess = (code: number): void => {
-  abandonAll()
-  let held = 1
-  const flushed = (): void => {
-    if (--held === 0) exitProcess(code)
-  }
-  if (exitIsHeld()) {
-    held++
-    let waits = true
-    const over = (): void => {
-      if (waits) flushed()
-      waits = false
-    }
-    void endThreads().then(over)
-    setTimeout(over, THREADS)
-  }
-  for (const stream of [process.stdout, process.stderr]) {
-    if (!(stream.writableLength > 0)) continue
-    held++
-    stream.on("error", () => {})
-    stream.write("", flushed)
-  }
-  if (held > 1) setTimeout(() => exitProcess(code), FLUSH)
-  flushed()
 }
 
 /**
@@ -121,15 +64,10 @@ const leaveProcess = (code: number): void => {
 export const runMain = <A, E>(
   what: string,
   program: (opened: (loop: Home) => Effect.Effect<void>) => Effect.Effect<A, E>,
-  options: MainOptions
+  options: MainOptions,
+  process: MainProcess = new NodeProcess()
 ): Promise<Exit.Exit<A, E>> => {
-  if (running) {
-    throw new InvalidStateError(
-      `${what} in a process whose program runs already, and a process has one: run the second one inside the first, ` +
-        "for instance with Effect.all, or with Effect.runPromise(Loop.scoped(program)), which neither listens to signals nor exits"
-    )
-  }
-  running = true
+  const giveBack = process.take(what)
   return new Promise((resolve) => {
     let opened: Opened | undefined
     /** The first one: from then on the program is being stopped. */
@@ -139,11 +77,9 @@ export const runMain = <A, E>(
     /** `ended` with its Exit; `leaving` without it. */
     let state: "running" | "ended" | "leaving" = "running"
     let stopDeadline: (() => void) | undefined
-    const keepAlive = setInterval(() => {}, LONGEST)
-    const workers = new WorkersSeen()
 
     const log = (level: "warning" | "error", message: string, cause?: Cause.Cause<unknown>): void => {
-      if (opened === undefined) return console.error(message, cause ?? "")
+      if (opened === undefined) return process.print(message, cause)
       logAs(opened.state, level, message, { loop: opened.loop.name }, cause)
     }
     const leftovers = (): string => {
@@ -153,12 +89,12 @@ export const runMain = <A, E>(
     const crashed = (): boolean => accident || opened?.loop._crash !== undefined
     const leave = (code: number): void => {
       state = "leaving"
-      leaveProcess(code)
+      process.leave(code)
     }
     const startDeadline = (): void => {
       const closeDeadline = opened?.loop._closeDeadline ?? options.closeDeadline
       if (stopDeadline !== undefined || closeDeadline === Infinity) return
-      stopDeadline = inRealTime(closeDeadline + LAST_STEPS, () => {
+      stopDeadline = process.after(closeDeadline + LAST_STEPS, () => {
         // The loop's deadline has passed before this one, and what has not stopped was reported there.
         log("error", `the program did not stop within ${closeDeadline}ms: leaving without it`)
         leave(signal === undefined || crashed() ? 1 : codes[signal])
@@ -166,7 +102,7 @@ export const runMain = <A, E>(
     }
     const onSignal = (name: StopSignal): void => {
       // Somebody who asks a third time has no patience for the report either.
-      if (state === "leaving") return exitProcess(codes[name])
+      if (state === "leaving") return process.exit(codes[name])
       if (signal !== undefined) {
         log("error", `${name} after ${signal}: leaving at once; ${leftovers()}`)
         return leave(codes[name])
@@ -185,7 +121,7 @@ export const runMain = <A, E>(
       }
       accident = true
       log("error", `${what} ${loop === undefined ? "before" : "after"} the program`, Cause.die(error))
-      if (state === "ended") process.exitCode = 1
+      if (state === "ended") process.fail()
       if (state !== "running") return
       startDeadline()
       interruptFork(fiber)
@@ -196,28 +132,28 @@ export const runMain = <A, E>(
       if (isEcho(error) && (stopping || !(error instanceof LoopClosedError))) return
       onAccident(what, error)
     }
-    const onUncaught = unlessEcho("uncaught exception")
-    const onUnhandled = unlessEcho("unhandled rejection")
-    const offBrokenOutput = onBrokenOutput((name, error) => {
+    const offAccident = process.onAccident(
+      unlessEcho("uncaught exception"),
+      unlessEcho("unhandled rejection")
+    )
+    const offBrokenOutput = process.onBrokenOutput((name, error) => {
       // A program that was told to stop goes on stopping.
       if (signal === undefined) onAccident(`${name} cannot be written any more`, error)
     })
-    const onExit = (code: number): void => {
+    const offExit = process.onExit((code) => {
       if (state !== "running" || opened === undefined || blamedIn(leftoversOf(opened.loop)) === 0) return
-      lastLine(`the process exits with ${code} before its program has ended; ${leftovers()}`)
-    }
+      process.lastLine(`the process exits with ${code} before its program has ended; ${leftovers()}`)
+    })
     const stopListening = (): void => {
-      signals.close()
-      process.off("exit", onExit)
-      clearInterval(keepAlive)
+      offStop()
+      offExit()
       stopDeadline?.()
       showInBrief(false)
     }
 
     /** Accidents of its end come a moment later. Where the process leaves at once, this is not called. */
     const stopCatching = (): void => {
-      process.off("uncaughtException", onUncaught)
-      process.off("unhandledRejection", onUnhandled)
+      offAccident()
       offBrokenOutput()
     }
 
@@ -254,25 +190,13 @@ export const runMain = <A, E>(
         left = true
         // Whoever awaits `run` sees its Exit before the process ends.
         if (chosen !== 0 || signal !== undefined)
-          return void setImmediate(() => leaveProcess(accident ? 1 : chosen))
-        process.exitCode ??= chosen
-        setImmediate(stopCatching)
-        // Nothing of the loop is left. If something else holds the process, say so instead of hanging in silence; if that may
-        // be what the loop has given up, it has had its time.
-        setTimeout(
-          () => {
-            const leaving = isLeftOver() ? ": leaving without what was left over" : ""
-            log(
-              "warning",
-              `the program has ended, and the process is kept alive by: ${keptAliveBy(workers)}${leaving}`
-            )
-            workers.close()
-            if (isLeftOver()) leaveProcess(Number(process.exitCode))
-          },
-          Math.min(options.slowJoin, LONGEST)
-        ).unref()
+          return process.soon(() => process.leave(accident ? 1 : chosen))
+        process.soon(stopCatching)
+        process.end(chosen, options.slowJoin, (keeps) =>
+          log("warning", `the program has ended, and the process is kept alive by: ${keeps}`)
+        )
       }
-      running = false
+      giveBack()
       stopListening()
       resolve(exit)
       if (options.teardown === undefined) return leaveWith(codeOf(exit))
@@ -284,11 +208,8 @@ export const runMain = <A, E>(
       }
     }
 
-    const signals = new StopSignals(onSignal)
-    process.on("uncaughtException", onUncaught)
-    process.on("unhandledRejection", onUnhandled)
-    process.prependListener("exit", onExit)
-    const fiber = Effect.runFork(
+    const offStop = process.onStop(onSignal)
+    const fiber = process.fork(
       program((loop) =>
         Effect.map(fiberState, (current) => {
           opened = { loop, state: current }

@@ -69,6 +69,7 @@ class Sweep {
       () => this.#end(),
       () => this.#hurry()
     )
+    this.loop._closing.waitsFor(phase.name)
     // The next look comes after the callbacks of what has ended: they may belong to the same cleanup.
     phase.close(() => this.loop._afterQueued(() => this.next()))
   }

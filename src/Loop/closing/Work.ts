@@ -39,6 +39,7 @@ const reportUnowned = (task: Task<unknown>): void => {
 }
 
 export class Work implements Phase {
+  readonly name = "work"
   /** The fibers that were told to end are not told again: they may be cleaning up. Tasks know that themselves. */
   readonly #told = new WeakSet<LoopFiber>()
   #begun = false

@@ -31,6 +31,10 @@ class Capabilities implements Phase {
     private readonly step: Step
   ) {}
 
+  get name(): Step {
+    return this.step
+  }
+
   quiet(): boolean {
     return this.#busy().length === 0
   }

@@ -1,3 +1,5 @@
+// Whole programs, each in a process of its own.
+// Covers: NodeProcess
 import { describe, expect, it } from "vitest"
 import { count, later, programsOf, said, TIMEOUT } from "../../support/programs.js"
 import { perLine } from "../../support/effect/line.js"
