@@ -1,4 +1,5 @@
 /** The listener of this library in the process for each signal that some loop watches; there is none for the others. */
+import { isMainThread } from "node:worker_threads"
 import { describeValue } from "../kernel/describe.js"
 import { SignalError } from "../errors.js"
 
@@ -22,6 +23,12 @@ export class SignalListener {
 
   /** Calls `receiver` at each delivery; the result takes it back. Throws where Node cannot watch the signal. */
   static add(name: NodeJS.Signals, receiver: () => void): () => void {
+    if (!isMainThread) {
+      throw new SignalError(
+        name,
+        "signals come to the main thread only: handle it there, and call this thread through a LoopHandle"
+      )
+    }
     const listener = this.#all.get(name) ?? new SignalListener(name)
     listener.#attach()
     listener.#receivers.add(receiver)

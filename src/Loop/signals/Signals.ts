@@ -10,8 +10,8 @@ import { WatchHandle } from "../kernel/WatchHandle.js"
 import { LONGEST } from "../host/NodeHost.js"
 import { Capability, perLoop } from "../closing/Capability.js"
 import type { Leftover } from "../ports.js"
-import { SignalListener } from "./SignalListener.js"
 import { signalName, watchableSignal } from "./signalNames.js"
+import { signalSourceOf } from "./SignalSource.js"
 import { SignalStream } from "./SignalStream.js"
 
 /** One signal on one loop: its handler, and the Streams that run. */
@@ -163,7 +163,7 @@ export class Signals extends Capability {
   #watch(name: NodeJS.Signals): WatchedSignal {
     const known = this.#watched.get(name)
     if (known !== undefined) return known
-    const stop = SignalListener.add(name, () => {
+    const stop = signalSourceOf(this.loop).add(name, () => {
       watched.handler?._fire()
       for (const stream of [...watched.streams]) stream.deliver()
     })

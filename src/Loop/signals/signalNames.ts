@@ -1,6 +1,5 @@
 /** What a signal is called, and which signals cannot be watched. */
 import { constants } from "node:os"
-import { isMainThread } from "node:worker_threads"
 import { describeValue } from "../kernel/describe.js"
 import { SignalError } from "../errors.js"
 
@@ -48,12 +47,6 @@ export const watchableSignal = (what: string, signal: unknown): NodeJS.Signals =
     throw new SignalError(
       name,
       "a fault of the machine cannot be handled in JavaScript, where it would hang the process"
-    )
-  }
-  if (!isMainThread) {
-    throw new SignalError(
-      name,
-      "signals come to the main thread only: handle it there, and call this thread through a LoopHandle"
     )
   }
   return name

@@ -1,5 +1,5 @@
 // Signals on a loop: handlers and Streams, and what the process does for them.
-// Covers: SignalListener, SignalStream, signalNames
+// Covers: SignalListener, SignalSource, SignalStream, signalNames
 import { AsyncLocalStorage } from "node:async_hooks"
 import { constants } from "node:os"
 import { Worker } from "node:worker_threads"
