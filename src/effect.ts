@@ -33,6 +33,7 @@ export const layerContext: Seam["layerContext"] = line.layerContext
 export const layerClock: Seam["layerClock"] = line.layerClock
 export const layerUnwrap: Seam["layerUnwrap"] = line.layerUnwrap
 export const prettyLogs: Seam["prettyLogs"] = line.prettyLogs
+export const withOutput: Seam["withOutput"] = line.withOutput
 export const logAt: Seam["logAt"] = line.logAt
 export const callableEffect: Seam["callableEffect"] = line.callableEffect
 export const prefersStream: Seam["prefersStream"] = line.prefersStream

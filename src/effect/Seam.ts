@@ -159,6 +159,12 @@ export interface Seam {
   /** Runs an effect whose logs are for people to read, where nobody has set loggers: that is so anyway on line 4. */
   readonly prettyLogs: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
+  /**
+   * Runs an effect whose Console is `console`, and whose logs go there, as Effect's default logger writes them: also in a test, where
+   * a runner may have taken that away.
+   */
+  readonly withOutput: <A, E, R>(effect: Effect.Effect<A, E, R>, console: Console) => Effect.Effect<A, E, R>
+
   /** Logs one message of the library at a level, with annotations; `cause` is shown below it. */
   readonly logAt: (
     level: LogLevel,

@@ -53,6 +53,7 @@ const currentFiberKey = "~effect/Fiber/currentFiber"
 const seam = () => {
   const { Cause, Channel, Clock, Context, Duration, Effect, Effectable, Exit, Fiber } =
     Installed as unknown as All
+  const { Console: ConsoleModule } = Installed as unknown as All
   const { Layer, Logger, Option, Pull, References, Runtime, Scheduler, Scope, Sink, Stream, Tracer, Utils } =
     Installed as unknown as All
 
@@ -177,6 +178,15 @@ const seam = () => {
     layerUnwrap: Layer.unwrap,
 
     prettyLogs: <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => effect,
+
+    withOutput: <A, E, R>(effect: Effect.Effect<A, E, R>, console: Console): Effect.Effect<A, E, R> =>
+      effect.pipe(
+        Effect.provideService(
+          References.CurrentLoggers,
+          new Set([Logger.defaultLogger, Logger.tracerLogger])
+        ),
+        Effect.provideService(ConsoleModule.Console, console)
+      ),
 
     logAt: (
       level: LogLevel,

@@ -167,6 +167,38 @@ export const three = (): Seam => {
   // The clock of the default services is the live one.
   const liveClock = Effect.runSync(Effect.clock)
 
+  /** A console of Node's as the service. */
+  const consoleOf = (unsafe: Console): All.Console.Console => {
+    const as =
+      <Args extends Array<unknown>>(method: (this: Console, ...args: Args) => void) =>
+      (...args: Args): Effect.Effect<void> =>
+        Effect.sync(() => method.apply(unsafe, args))
+    return {
+      [All.Console.TypeId]: All.Console.TypeId,
+      assert: as(unsafe.assert),
+      clear: as(unsafe.clear)(),
+      count: as(unsafe.count),
+      countReset: as(unsafe.countReset),
+      debug: as(unsafe.debug),
+      dir: as(unsafe.dir),
+      dirxml: as(unsafe.dirxml),
+      error: as(unsafe.error),
+      group: ({ collapsed, label } = {}) =>
+        as(collapsed === true ? unsafe.groupCollapsed : unsafe.group)(label),
+      groupEnd: as(unsafe.groupEnd)(),
+      info: as(unsafe.info),
+      log: as(unsafe.log),
+      table: (data, properties) =>
+        as(unsafe.table)(data, properties === undefined ? undefined : [...properties]),
+      time: as(unsafe.time),
+      timeEnd: as(unsafe.timeEnd),
+      timeLog: as(unsafe.timeLog),
+      trace: as(unsafe.trace),
+      warn: as(unsafe.warn),
+      unsafe
+    }
+  }
+
   const logs = { info: Effect.logInfo, warning: Effect.logWarning, error: Effect.logError }
 
   return {
@@ -191,6 +223,12 @@ export const three = (): Seam => {
               HashSet.add(HashSet.remove(loggers, Logger.defaultLogger), Logger.prettyLoggerDefault)
             )
           : effect
+      ),
+
+    withOutput: (effect, console) =>
+      effect.pipe(
+        Effect.locally(FiberRef.currentLoggers, HashSet.make(Logger.defaultLogger, Logger.tracerLogger)),
+        Effect.withConsole(consoleOf(console))
       ),
 
     logAt: (level, message, annotations, cause) =>

@@ -7,7 +7,8 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { DurationInput } from "../effect.js"
+import type * as Layer from "effect/Layer"
+import { layerClock, type DurationInput } from "../effect.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
 
 /** A clock that can be moved, as the TestClock of either line. */
@@ -66,11 +67,16 @@ export class Timeline {
     return () => void this.#listeners.delete(f)
   }
 
-  /** Moves the clock to the first who is to wake, if that is still to come. */
+  /**
+   * Moves the clock to the first who is to wake. That may be in the past, where somebody has moved it and was interrupted: a
+   * TestClock that is wakes no more of those who are due. So this cannot be.
+   */
   readonly jump: Effect.Effect<void> = Effect.suspend(() =>
     Effect.flatMap(this.base.currentTimeMillis, (now) => {
       const at = this.next()
-      return at === undefined || at <= now ? Effect.void : this.#move(this.base.setTime(at))
+      return at === undefined
+        ? Effect.void
+        : this.#move(Effect.uninterruptible(this.base.setTime(Math.max(at, now))))
     })
   )
 
@@ -112,3 +118,7 @@ export const timelineHere = (what: string): Effect.Effect<Timeline> =>
       ? Effect.die(new TypeError(`${what} needs a TestClock; this test has another clock`))
       : Effect.succeed(timeline)
   })
+
+/** The clock of those who build the Layer, as one that knows who sleeps on it. */
+export const trackedClock = (): Layer.Layer<never> =>
+  layerClock(Clock.clockWith((clock) => Effect.succeed(Timeline.of(clock)?.clock ?? clock)))

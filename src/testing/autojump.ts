@@ -34,13 +34,13 @@ export interface AutojumpOptions {
 const AGAIN = 5
 
 /** Milliseconds. */
-export interface Patience {
+interface Patience {
   readonly threshold: number
   readonly heldAtMost: number
 }
 
 /** Throws `TypeError` or `RangeError` that names the option; `what` is the call. */
-export const patienceOf = (what: string, options: AutojumpOptions): Patience => {
+const patienceOf = (what: string, options: AutojumpOptions): Patience => {
   if (typeof options !== "object" || options === null || Effect.isEffect(options)) {
     throw new TypeError(`${what} takes an object with threshold or heldAtMost, not ${describeValue(options)}`)
   }
@@ -48,6 +48,15 @@ export const patienceOf = (what: string, options: AutojumpOptions): Patience => 
     threshold: millis(`threshold of ${what}`, options.threshold, 0),
     heldAtMost: millis(`heldAtMost of ${what}`, options.heldAtMost, 1_000)
   }
+}
+
+/** The same for an option that may be left out; nothing where the clock is not to jump. */
+export const patienceFor = (
+  what: string,
+  option: boolean | AutojumpOptions | undefined
+): Patience | undefined => {
+  if (option === undefined || option === false) return undefined
+  return patienceOf(what, option === true ? {} : option)
 }
 
 const inRealTime = (ms: number): Effect.Effect<void> =>

@@ -1,19 +1,20 @@
 /** How a loop for a test is opened, and what happens when the test ends. */
+import { isMainThread } from "node:worker_threads"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { forkScoped, layerClock, layerScoped } from "../effect.js"
+import { forkScoped, layerScoped } from "../effect.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
-import { describeValue } from "../Loop/kernel/describe.js"
 import { Loop } from "../Loop/Loop.js"
+import { processSignals } from "../Loop/signals/SignalSource.js"
 import { checkOption, type LoopOptions } from "../Loop/Settings.js"
-import { type AutojumpOptions, jumping, type Patience, patienceOf } from "./autojump.js"
+import { type AutojumpOptions, jumping, patienceFor } from "./autojump.js"
 import { expectClean } from "./clean.js"
-import { LoopTimers } from "./LoopTimers.js"
-import { follow, unfollow } from "./Replacements.js"
-import { Timeline, timelineHere } from "./Timeline.js"
+import { followsClock, prepare } from "./prepare.js"
+import { TestSignals } from "./TestSignals.js"
+import { timelineHere, trackedClock } from "./Timeline.js"
 
 /**
  * How a loop for tests is opened.
@@ -33,46 +34,22 @@ export interface TestLoopOptions extends LoopOptions {
   readonly expectClean?: boolean | undefined
 }
 
-/** Throws where the option is none; nothing where the clock is not to jump. */
-const jumps = (autojump: TestLoopOptions["autojump"]): Patience | undefined =>
-  typeof autojump === "boolean" || autojump === undefined
-    ? autojump === true
-      ? patienceOf("autojump", {})
-      : undefined
-    : patienceOf("autojump", autojump)
-
 const open = (options: TestLoopOptions): Effect.Effect<EventLoop, never, Scope.Scope> => {
-  checkOption("timers", options.timers, "boolean")
   checkOption("expectClean", options.expectClean, "boolean")
-  const follows = options.timers ?? true
-  if (follows && options.asyncContext === false) {
-    throw new RangeError(
-      `timers: ${describeValue(options.timers)} needs async-local state, which asyncContext: false does without: give timers: false`
-    )
-  }
-  const patience = jumps(options.autojump)
+  const follows = followsClock(options)
+  const patience = patienceFor("autojump", options.autojump)
   return Effect.gen(function* () {
     const clock = yield* Clock.clockWith(Effect.succeed)
-    const timeline = patience === undefined ? Timeline.of(clock) : yield* timelineHere("autojump")
     // Before the loop, so that it ends after it: a loop that closes may have to wait for timers, too.
-    if (timeline !== undefined && patience !== undefined) {
+    if (patience !== undefined) {
+      const timeline = yield* timelineHere("autojump")
       yield* forkScoped(Effect.interruptible(jumping(timeline, patience)))
     }
-    let opened: EventLoop | undefined
-    let timers: LoopTimers | undefined
+    let undo = (): void => {}
     // This as well: code that cleans up is timed.
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        if (timers !== undefined) unfollow(timers)
-        if (opened !== undefined) timeline?.loops.delete(opened)
-      })
-    )
-    const loop = (opened = yield* Loop.open(options))
-    timeline?.loops.add(loop)
-    if (follows) {
-      timers = new LoopTimers(loop, clock)
-      follow(timers)
-    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => undo()))
+    const loop = yield* Loop.open(options)
+    undo = prepare(loop, clock, new TestSignals(isMainThread ? processSignals : undefined), follows)
     if (options.expectClean ?? true) {
       // A test that has failed has reasons of its own to leave something.
       yield* Effect.addFinalizer((exit) =>
@@ -82,10 +59,6 @@ const open = (options: TestLoopOptions): Effect.Effect<EventLoop, never, Scope.S
     return loop
   })
 }
-
-/** The clock of those who build the Layer, as one that knows who sleeps on it. */
-const trackedClock = (): Layer.Layer<never> =>
-  layerClock(Clock.clockWith((clock) => Effect.succeed(Timeline.of(clock)?.clock ?? clock)))
 
 /**
  * A loop for one test. Promise code on it follows the test's clock: `setTimeout` and `setInterval`, those of `node:timers/promises`,

@@ -210,6 +210,23 @@ describe("TestLoop.autojump", () => {
     }).pipe(Effect.provide(TestLoop.layer()))
   )
 
+  it.effect(
+    "wakes all who are due at once, also where the first of them ends it, or a move by hand was interrupted",
+    () =>
+      Effect.gen(function* () {
+        const due = () => Effect.fork(Effect.sleep("1 second"))
+        const [first, second] = [yield* due(), yield* due()]
+        yield* TestLoop.settle
+        yield* TestLoop.autojump(Fiber.join(first))
+        yield* TestLoop.autojump(Fiber.join(second))
+        const [third, fourth] = [yield* due(), yield* due()]
+        yield* TestLoop.settle
+        yield* Effect.raceFirst(TestClock.adjust("1 second"), Fiber.join(third))
+        yield* TestLoop.autojump(Fiber.join(fourth))
+        expect(yield* Clock.currentTimeMillis).toBe(2_000)
+      }).pipe(Effect.provide(TestLoop.layer()))
+  )
+
   it.effect("ends as its Effect ends: by a failure, a defect, an interruption", () =>
     Effect.gen(function* () {
       const sleepy = <E>(end: Effect.Effect<never, E>) => TestLoop.autojump(Effect.delay(end, "1 second"))

@@ -8,7 +8,17 @@ const text = (file: string): string => readFileSync(new URL(`../../${file}`, imp
 it("the door has these modules, and each of them these names", () => {
   const names = Object.entries(door).map(([name, module]) => [name, Object.keys(module).sort()])
   expect(Object.fromEntries(names)).toEqual({
-    TestLoop: ["NotCleanError", "advance", "aio", "autojump", "expectClean", "layer", "settle"]
+    TestLoop: [
+      "NotCleanError",
+      "advance",
+      "aio",
+      "autojump",
+      "expectClean",
+      "layer",
+      "main",
+      "settle",
+      "signal"
+    ]
   })
 })
 

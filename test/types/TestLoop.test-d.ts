@@ -1,7 +1,7 @@
-import { Effect, type Layer } from "effect"
+import { Effect, type Exit, type Layer } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import { TestLoop } from "effect-aio/testing"
-import { Loop, type LoopOptions } from "../../src/index.js"
+import { Loop, type LoopCrash, type LoopOptions, type SignalError } from "../../src/index.js"
 
 declare const runner: TestLoop.EffectRunner
 declare const other: Effect.Effect<void, never, "other">
@@ -48,6 +48,19 @@ describe("TestLoop", () => {
     TestLoop.layer({ autojump: "1 second" })
     // @ts-expect-error that is an Effect or options
     TestLoop.autojump(1)
+  })
+
+  it("a main ends with the Exit of its program, and fails as what happens during it", () => {
+    const program = Effect.as(Loop, 7)
+    type End = TestLoop.MainEnd<number, never>
+    expectTypeOf(TestLoop.main(program)).toEqualTypeOf<Effect.Effect<End>>()
+    expectTypeOf<NonNullable<End["exit"]>>().toEqualTypeOf<Exit.Exit<number, LoopCrash>>()
+    const signalled = TestLoop.main(program, { during: TestLoop.signal("SIGTERM"), closeDeadline: 1 })
+    expectTypeOf(signalled).toEqualTypeOf<Effect.Effect<End, SignalError>>()
+    // @ts-expect-error nobody provides that
+    TestLoop.main(other)
+    // @ts-expect-error that is a signal of a process
+    TestLoop.main(program, { dumpOn: "SIGUSR2" })
   })
 
   it("what is left is a failure with a row for each", () => {
