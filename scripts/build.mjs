@@ -9,6 +9,7 @@ import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { leanImports } from "./leanImports.mjs"
+import { ownNames } from "./ownNames.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true })
@@ -70,7 +71,7 @@ const { outputFiles } = await build({
 })
 for (const { contents, path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, path.endsWith(".js") ? leanImports(text) : contents)
+  writeFileSync(path, path.endsWith(".js") ? ownNames(leanImports(text)) : contents)
 }
 await build({
   absWorkingDir: root,
