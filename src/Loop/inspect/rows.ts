@@ -86,6 +86,7 @@ class Drafts {
   readonly #awaits: Array<ReadonlyArray<object>> = []
   readonly #fibers = new Map<Draft, FiberView>()
   readonly #views = new Map<object, FiberView>()
+  readonly #settled: Array<readonly [by: Draft, future: Future<unknown>]> = []
 
   /** What can be seen of a fiber, which is looked at once. */
   view(object: object): FiberView | undefined {
@@ -120,6 +121,11 @@ class Drafts {
     return draft
   }
 
+  /** What a row settles waits for it, where somebody waits for that. */
+  settles(draft: Draft, thing: unknown): void {
+    if (thing instanceof Future) this.#settled.push([draft, thing])
+  }
+
   /** The row of an object to which somebody refers, which is made where it is a fiber, or a Future that is pending. */
   find(object: object): Draft | undefined {
     const known = this.#of.get(object)
@@ -139,6 +145,12 @@ class Drafts {
         const found = this.find(child)
         if (found !== undefined && found !== draft) found.parent ??= draft.id
       }
+    }
+    for (const [draft, future] of this.#settled) {
+      const waiting = this.#of.get(future)
+      if (waiting === undefined) continue
+      waitFor(waiting, draft)
+      waiting.waitingOn = `${draft.what} ${draft.name}`
     }
     this.#join()
     for (const [draft, fiber] of this.#fibers) this.#describe(draft, fiber)
@@ -210,6 +222,7 @@ export const rowsOf = (loop: Home): Rows => {
   }
   for (const waited of loop._watchedNow()) drafts.find(waited)
   const now = loop.time()
-  for (const [timer, when] of loop._timersNow()) drafts.add(wordsOfTimer(timer, when - now), nothing)
+  for (const [timer, when] of loop._timersNow())
+    drafts.settles(drafts.add(wordsOfTimer(timer, when - now), nothing), timer._settles)
   return drafts.made()
 }

@@ -13,6 +13,7 @@ import { bounded, describeValue, functionName, isClass, textOf } from "./describ
 import { beginDebugging, rememberSite, siteOf } from "./sites.js"
 import { InvalidStateError, isLoopClosedError, LoopClosedError, QueueFullError } from "./errors.js"
 import { Event } from "./Event.js"
+import { awake } from "./awake.js"
 import { Future, isFuture } from "./Future.js"
 import { checkCallback, Handle, Plain } from "./Handle.js"
 import {
@@ -318,17 +319,22 @@ export class BaseEventLoop implements Scheduler {
     }
     if (this._parks("sleep")) return new Future<unknown>(this)
     this._refuse("sleep")
-    const settle = (): void => {
-      if (!future.done()) future._settleValue(value)
+    if (!(delay > 0)) {
+      const future = new Future<unknown>(this)
+      if (this.#passes.debug) rememberSite(future, this.sleep)
+      this.#passes.push(new Plain(() => awake(future, value)))
+      return future
     }
-    const timer = delay > 0 ? new TimerHandle(this, settle, undefined, undefined) : undefined
+    // A timer shows what it is given: by that a dump knows who waits for it.
+    const args: Array<unknown> = [undefined, value]
+    const timer = new TimerHandle(this, awake, args, undefined)
     const future = new Future<unknown>(this, () => {
-      timer?.cancel()
+      timer.cancel()
       return false
     })
+    args[0] = future
     if (this.#passes.debug) rememberSite(future, this.sleep)
-    if (timer === undefined) this.#passes.push(new Plain(settle))
-    else this.#passes.addTimer(timer, this.host.now() + delay)
+    this.#passes.addTimer(timer, this.host.now() + delay)
     return future
   }
 

@@ -1,4 +1,5 @@
 /** One scheduled callback. Timers give it a due time (`Timers.ts`). */
+import { awake } from "./awake.js"
 import { describeCall, describeValue, functionName, isCoroutineFunction } from "./describe.js"
 import { createdAt, rememberSite, siteOf } from "./sites.js"
 import { isThenable } from "./adopt.js"
@@ -127,6 +128,11 @@ export class Handle implements Runnable {
   /** The function this handle will run; `undefined` once it is cancelled. @internal */
   get _callback(): unknown {
     return this.#callback
+  }
+
+  /** The Future that its run settles, of the timer of a sleep. @internal */
+  get _settles(): unknown {
+    return this.#callback === awake ? this.#args?.[0] : undefined
   }
 
   /**

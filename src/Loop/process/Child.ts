@@ -10,6 +10,8 @@ import type { Processes } from "./Processes.js"
 import { onReaderGone } from "./readerGone.js"
 import { groupLives, returncodeOf, send, showsRunning, signalNumber } from "./processGroups.js"
 import { after, tellIfSlow } from "../fiber/SlowJoin.js"
+import type { Future } from "../kernel/Future.js"
+import { linked } from "../fiber/links.js"
 import type { Home, Leftover } from "../ports.js"
 
 const TERM = signalNumber("SIGTERM")
@@ -55,6 +57,8 @@ export class Child {
   #returncode: number | null = null
   #readerGone: Error | undefined
   #ended = false
+  /** @internal What its exit settles, while somebody waits for that. */
+  _waits: Iterable<Future<unknown>> = []
   #unowned = false
   /** A `stop` waits for the end, and will say so if that takes long. */
   #reports = false
@@ -318,9 +322,9 @@ export class Child {
     if (!this.#ended && this.#returncode !== null && !(this.leads && groupLives(this.pid))) this.#end()
   }
 
-  /** @internal The row of the child in a report. */
+  /** @internal The row of the child in a report. Who waits for one of its waits waits for it. */
   describe(): Leftover {
-    return {
+    const row: Leftover = {
       what: "process",
       name: this.#name(),
       age: this.#loop.time() - this.#startedAt,
@@ -329,6 +333,7 @@ export class Child {
       createdAt: createdAt(this.#starting).replace(/^ created at /, "") || this.#what,
       blamed: true
     }
+    return linked(row, [this, ...this._waits])
   }
 
   #name(): string {

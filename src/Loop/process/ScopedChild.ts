@@ -17,11 +17,15 @@ export class ScopedChild {
   readonly #users = new Map<number, Set<string>>()
   #toldUnread = false
 
+  readonly #waits = new Set<Future<void>>()
+
   constructor(
     readonly loop: Home,
     readonly child: Child,
     readonly scope: Scope.Scope
-  ) {}
+  ) {
+    child._waits = this.#waits
+  }
 
   /** See {@link Subprocess}. */
   readonly exitCode: Effect.Effect<number, LoopClosedError> = callback<number, LoopClosedError>((resume) => {
@@ -30,7 +34,9 @@ export class ScopedChild {
     if (child.returncode !== null) return resume(Effect.succeed(child.returncode))
     loop._start()
     const exited = new Future<void>(loop)
+    this.#waits.add(exited)
     const cleanup = (): void => {
+      this.#waits.delete(exited)
       off()
       stopAsking()
     }

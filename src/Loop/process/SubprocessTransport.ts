@@ -103,6 +103,7 @@ export class SubprocessTransport implements BaseTransport {
     }
     lastWordsOf(loop).add(this)
     child.onExit(() => this.#onExit())
+    child._waits = this.#waits
   }
 
   /** The number of the process. */

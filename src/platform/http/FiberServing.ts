@@ -18,6 +18,10 @@ export class FiberServing implements Serving {
     return nameOf(message.method ?? "", pathOf(message.url ?? ""), originOf(message))
   }
 
+  get lives(): object {
+    return this.fiber
+  }
+
   get done(): boolean {
     return poll(this.fiber) !== undefined
   }

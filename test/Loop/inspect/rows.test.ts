@@ -113,6 +113,33 @@ describe("Loop.dump", () => {
     })
   )
 
+  it.live("knows that a sleep waits for its timer, and who waits for a child for that", () =>
+    Effect.gen(function* () {
+      const dump = yield* dumpOf(
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          loop.createTask(() => loop.sleep(60_000), { name: "nap" })
+          // A timer that is given a Future does with it what it likes.
+          const own = loop.createFuture<void>()
+          loop.createTask(async () => own, { name: "own" })
+          loop.callLater(60_000, (future) => future.cancel(), own)
+          const child = yield* Loop.subprocess("sleep", ["60"], { stdin: "devnull" })
+          yield* Effect.fork(Effect.withSpan(child.exitCode, "waits"))
+          const process = yield* Effect.promise(() => loop.createSubprocessExec("sleep", ["60"]))
+          loop.createTask(async () => process.wait(), { name: "waits, too" })
+          yield* Effect.addFinalizer(() => Effect.sync(() => process.kill()))
+        })
+      )
+      const tree = dump.tree().replaceAll(/pid \d+/g, "pid")
+      expect(tree).toMatch(/task nap \([^)]*\)\n *└─ future <Future pending> \([^)]*\)\n *└─ timer awake \(/)
+      expect(tree).toMatch(
+        /task own \([^)]*\)\n *└─ future <Future pending> \([^)]*whoever settles it\)\n(?! *└)/
+      )
+      expect(tree).toMatch(/fiber .*in span waits \([^)]*\)\n.*└─ process pid: sleep 60 /)
+      expect(tree).toMatch(/task waits, too \([^)]*\)\n.*└─ process pid: sleep 60 /)
+    })
+  )
+
   it.live("has timers, jobs, resources and what the program has named", () =>
     Effect.gen(function* () {
       const dump = yield* dumpOf(

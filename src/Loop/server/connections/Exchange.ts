@@ -5,6 +5,7 @@
  */
 import { CancelledError } from "../../kernel/errors.js"
 import { oneLine } from "../../kernel/describe.js"
+import { linked } from "../../fiber/links.js"
 import { pathOf } from "../request/requestName.js"
 import type { Home, Leftover } from "../../ports.js"
 import type { Answer, IncomingMessage, ServerHttp2Stream, ServerResponse } from "../kinds.js"
@@ -103,7 +104,8 @@ export abstract class Exchange {
   }
 
   describe(): Leftover {
-    const [serving] = servingsOf(this.answer)
+    const servings = servingsOf(this.answer)
+    const [serving] = servings
     const state = this.#over
       ? "over"
       : this.headersSent
@@ -111,7 +113,7 @@ export abstract class Exchange {
         : this.received
           ? "not answered"
           : "uploading"
-    return {
+    const row: Leftover = {
       what: "request",
       // Who has gone cannot be asked where from.
       name: this.#over && serving !== undefined ? oneLine(serving.name) : this.name,
@@ -127,6 +129,11 @@ export abstract class Exchange {
       createdAt: this.watcher.server,
       blamed: true
     }
+    return linked(
+      row,
+      [],
+      servings.map(({ lives }) => lives).filter((one) => one !== undefined)
+    )
   }
 
   #abort(): void {

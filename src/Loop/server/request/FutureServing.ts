@@ -16,6 +16,10 @@ class FutureServing implements Serving {
     private readonly cancel: (reason: RequestEnd) => void
   ) {}
 
+  get lives(): object {
+    return this.future
+  }
+
   get done(): boolean {
     return this.future.done()
   }

@@ -77,6 +77,10 @@ export class RequestFiber implements Serving {
     return this.request.name
   }
 
+  get lives(): object | undefined {
+    return this.fiber
+  }
+
   get done(): boolean {
     return this.#done
   }

@@ -16,6 +16,8 @@ export interface Serving {
   interrupt(reason: RequestEnd): void
   /** Somebody else has ended the answer: what is still written has nowhere to go. Where it does not notice by itself. */
   answerEnded?(): void
+  /** The fiber or the Future in which it lives, as far as it has one: who waits for whom is known by it. */
+  readonly lives?: object | undefined
   /** Whether it has ended, its finalizers included. */
   readonly done: boolean
   /** Calls `f` when it has ended; at once if it has. */
