@@ -9,6 +9,7 @@ import { installed } from "./effect/installed.js"
 import type { Both, Seam } from "./effect/Seam.js"
 
 export type {
+  Control,
   DurationInput,
   FiberState,
   FiberView,
@@ -92,6 +93,7 @@ export const withGraft: Seam["withGraft"] = line.withGraft
 export const inheritState: Seam["inheritState"] = line.inheritState
 export const toMillis: Seam["toMillis"] = line.toMillis
 export const loopClock: Seam["loopClock"] = line.loopClock
+export const controlled: Seam["controlled"] = line.controlled
 
 /** An Effect that is a Stream, too: whoever runs it decides. */
 export abstract class EffectAndStream<A, E, R> extends line.BothBase<A, E, R> implements Both<A, E, R> {

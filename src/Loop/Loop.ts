@@ -38,6 +38,7 @@ import { inBrief } from "./closing/inBrief.js"
 import { runMain, type Teardown } from "./closing/Main.js"
 import type { MainProcess } from "./closing/MainProcess.js"
 import { debugFromEnvironment, NodeHost } from "./host/NodeHost.js"
+import type { Host } from "./kernel/ports.js"
 import { untilReady } from "./readers/Readers.js"
 import { logReport, reportSource } from "./host/Reporter.js"
 import { type Subprocess, subprocess } from "./process/Subprocess.js"
@@ -116,11 +117,20 @@ const idleLoop = (): EffectLoop => {
   )
 }
 
+/** Makes what a loop stands on: its arguments are those of `NodeHost`. @internal */
+export type HostOf = (...parts: ConstructorParameters<typeof NodeHost>) => Host
+
+const onNode: HostOf = (...parts) => new NodeHost(...parts)
+
+/** @internal What crashes a loop that nobody supervises otherwise. */
+export const CRASHES: ReadonlyArray<ReportKind> = ["callback", "background"]
+
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
 export const assemble = <L extends EventLoop>(
   Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
   { closeDeadline, grace, options, slowJoin }: Settings,
-  crashesOn: ReadonlyArray<ReportKind>
+  crashesOn: ReadonlyArray<ReportKind>,
+  hostOf: HostOf = onNode
 ): Effect.Effect<L> =>
   Effect.gen(function* () {
     yield* keepsInterruptions
@@ -128,7 +138,7 @@ export const assemble = <L extends EventLoop>(
     const state = yield* fiberState
     const report = defaultReport(() => loop, crashesOn)
     keepFiberShapes(idleLoop)
-    const host = new NodeHost(clock, options.asyncContext ?? true, report)
+    const host = hostOf(clock, options.asyncContext ?? true, report)
     const loop: L = new Class(
       host,
       { ...options, debug: options.debug ?? debugFromEnvironment() },
@@ -149,8 +159,7 @@ export const assemble = <L extends EventLoop>(
 /** The loop of an Effect program. */
 const make = (settings: Settings): Effect.Effect<EventLoop> =>
   assemble(EventLoop, settings, [
-    "callback",
-    "background",
+    ...CRASHES,
     ...(settings.options.unretrieved === "crash" ? (["unretrieved"] as const) : [])
   ])
 

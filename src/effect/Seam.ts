@@ -92,6 +92,19 @@ export interface LoopClock {
   after(delay: number, f: () => void): () => void
 }
 
+/** Who decides what fibers wait for: time, and their turn. */
+export interface Control {
+  /** Milliseconds. */
+  now(): number
+  /** Calls `f` after so many milliseconds; the result takes it back. */
+  after(delay: number, f: () => void): () => void
+  /**
+   * Calls `task`, which lets a fiber go on. These keep their order, whichever fiber each is for: with another one,
+   * `Effect.all` of Effect 3 (3.22) waits for ever for a child that is interrupted as it begins.
+   */
+  turn(task: () => void): void
+}
+
 /**
  * Why a fiber cannot be interrupted where it is: `nothing` (it can be); in a finalizer, since it was `told` to end, or its
  * Scope is `closing`; or `work` of its own.
@@ -417,4 +430,7 @@ export interface Seam {
 
   /** The Clock of the caller. */
   readonly loopClock: Effect.Effect<LoopClock>
+
+  /** Runs an effect, and what it forks, by another clock and another order of its fibers than Effect's own. */
+  readonly controlled: <A, E, R>(effect: Effect.Effect<A, E, R>, control: Control) => Effect.Effect<A, E, R>
 }

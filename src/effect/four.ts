@@ -15,7 +15,7 @@ import type * as Pull from "effect4/Pull"
 import type * as Scheduler from "effect4/Scheduler"
 import type * as Scope from "effect4/Scope"
 import type * as Stream from "effect4/Stream"
-import type { LogLevel, OfLine, Seam } from "./Seam.js"
+import type { Control, LogLevel, OfLine, Seam } from "./Seam.js"
 
 /** The modules of this line, which are what is installed where `four` is called. */
 type All = typeof Effect4
@@ -494,7 +494,35 @@ const seam = () => {
           fiber.interruptUnsafe(fiber.id)
         }
       }
-    }))
+    })),
+
+    controlled: <A, E, R>(effect: Effect.Effect<A, E, R>, control: Control): Effect.Effect<A, E, R> => {
+      const nanos = (): bigint => BigInt(Math.round(control.now() * 1e6))
+      const millis = (): number => Math.floor(control.now())
+      const clock: Clock.Clock = {
+        currentTimeMillisUnsafe: millis,
+        currentTimeNanosUnsafe: nanos,
+        monotonicTimeNanosUnsafe: nanos,
+        currentTimeMillis: Effect.sync(millis),
+        currentTimeNanos: Effect.sync(nanos),
+        monotonicTimeNanos: Effect.sync(nanos),
+        sleep: (duration) =>
+          Effect.callback<void>((resume) =>
+            Effect.sync(control.after(Duration.toMillis(duration), () => resume(Effect.void)))
+          )
+      }
+      const { shouldYield } = new Scheduler.MixedScheduler()
+      const scheduler: Scheduler.Scheduler = {
+        executionMode: "async",
+        shouldYield,
+        makeDispatcher: () => ({ scheduleTask: (task) => control.turn(task), flush: () => {} })
+      }
+      return Effect.provideService(
+        Effect.provideService(effect, Clock.Clock, clock),
+        Scheduler.Scheduler,
+        scheduler
+      )
+    }
   }
 }
 

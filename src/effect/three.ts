@@ -3,14 +3,25 @@ import * as All from "effect"
 import type * as Cause from "effect/Cause"
 import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
+import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as FiberId from "effect/FiberId"
 import type * as RuntimeFlags from "effect/RuntimeFlags"
+import type * as Scheduler from "effect/Scheduler"
 import type * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { Context } from "effect/Context"
-import type { Both, FiberState, OpenScope, PullEnded, RunningFiber, Seam, ServiceKey } from "./Seam.js"
+import type {
+  Both,
+  Control,
+  FiberState,
+  OpenScope,
+  PullEnded,
+  RunningFiber,
+  Seam,
+  ServiceKey
+} from "./Seam.js"
 import { threeWait } from "./threeWait.js"
 
 /** A fiber of this line, the fields behind `getFiberRefs()` and `children`, its flags as they are now, and what it joins. */
@@ -514,6 +525,27 @@ export const three = (): Seam => {
           fiber.unsafeInterruptAsFork(fiber.id())
         }
       }
-    }))
+    })),
+
+    controlled: <A, E, R>(effect: Effect.Effect<A, E, R>, control: Control): Effect.Effect<A, E, R> => {
+      const nanos = (): bigint => BigInt(Math.round(control.now() * 1e6))
+      const millis = (): number => Math.floor(control.now())
+      const clock: Clock.Clock = {
+        [All.Clock.ClockTypeId]: All.Clock.ClockTypeId,
+        unsafeCurrentTimeMillis: millis,
+        unsafeCurrentTimeNanos: nanos,
+        currentTimeMillis: Effect.sync(millis),
+        currentTimeNanos: Effect.sync(nanos),
+        sleep: (duration) =>
+          Effect.async<void>((resume) =>
+            Effect.sync(control.after(Duration.toMillis(duration), () => resume(Effect.void)))
+          )
+      }
+      const scheduler: Scheduler.Scheduler = {
+        shouldYield: (fiber) => All.Scheduler.defaultScheduler.shouldYield(fiber),
+        scheduleTask: (task) => control.turn(task)
+      }
+      return Effect.withScheduler(Effect.withClock(effect, clock), scheduler)
+    }
   }
 }

@@ -330,7 +330,9 @@ export class Executor {
   /** The threads say that a job has ended. One in the line was begun and ended before that was known here. */
   #ended(job: Job, ending: Ending): void {
     if (job.state === "queued") this.#line.remove(job)
-    this.#settle(job, ending)
+    const { host } = job.loop
+    if (host.arrives === undefined) this.#settle(job, ending)
+    else host.arrives(job, () => this.#settle(job, ending))
     this.#running.delete(job)
     this.#forget(job)
     this.#settings.limiter?._release()

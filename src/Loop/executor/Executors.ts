@@ -41,6 +41,7 @@ export class Executors extends Capability implements JobGiver {
     const target = executor === null ? this.#defaultFor(what) : checked(what, executor, ", or null")
     const job = target._submit(what, this.loop, work, args, this)
     this.#jobs.add(job)
+    this.loop.host.gives?.(job)
     return job.future
   }
 

@@ -224,6 +224,11 @@ export class EffectFuture<A> extends Future<A> implements Runnable, Owner<A, unk
     if (!this.done()) origin.home._push(this)
   }
 
+  /** What it was called when it was started. */
+  get name(): string {
+    return this.#named.name
+  }
+
   /** Starts the fiber: the loop's pass is the only caller. */
   run(): void {
     const { home } = this.#origin

@@ -34,7 +34,7 @@
  */
 import { Event } from "./Event.js"
 import { Handle } from "./Handle.js"
-import type { Host, Runnable } from "./ports.js"
+import type { Host, ReadyQueue, Runnable } from "./ports.js"
 import { Queue } from "./Queue.js"
 import { Timers, type TimerHandle } from "./Timers.js"
 
@@ -60,7 +60,7 @@ export class Passes {
   readonly #host: Host
   readonly #onMeasured: (runnable: Runnable, took: number) => void
   readonly #onThrown: (runnable: Runnable, error: unknown) => void
-  readonly #queue = new Queue<Runnable>()
+  readonly #queue: ReadyQueue
   readonly #timers = new Timers(() => this.#headCancelled())
   readonly #turn = (): void => this.#run()
   readonly #fire = (): void => {
@@ -96,6 +96,7 @@ export class Passes {
     onThrown: (runnable: Runnable, error: unknown) => void
   ) {
     this.#host = host
+    this.#queue = host.ready === undefined ? new Queue<Runnable>() : host.ready()
     this.debug = debug
     this.#onMeasured = onMeasured
     this.#onThrown = onThrown

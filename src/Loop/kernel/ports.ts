@@ -21,6 +21,17 @@ export interface Runnable {
   _threw?(error: unknown): void
 }
 
+/** What a pass takes from: the ready queue, or what a host has in its place. The meanings are those of `Queue.ts`. */
+export interface ReadyQueue {
+  readonly size: number
+  push(runnable: Runnable): void
+  shift(): Runnable | undefined
+  /** What `shift` would give now, and does if it comes next. */
+  peek(): Runnable | undefined
+  count(is: (runnable: Runnable) => boolean): number
+  clear(): Array<Runnable>
+}
+
 /** Who runs: the loop, the task of it, and whatever the host ties to both (the Effect fiber that asked). */
 export interface Local {
   readonly loop: object
@@ -87,6 +98,12 @@ export interface Host {
   /** Whether a callback, a task or a fiber of `loop` is calling; also true where that cannot be told. */
   isInside(loop: object): boolean
   readonly contexts: Contexts
+  /** Makes the ready queue of the loop, for a host that decides what runs next. Default: first in, first out. */
+  ready?(): ReadyQueue
+  /** Is told of work that others do for the loop, and that will answer. */
+  gives?(job: object): void
+  /** Takes such an answer, and delivers it when it decides to. Default: `deliver` is called where it arrives. */
+  arrives?(job: object, deliver: () => void): void
   /** The default exception handler: logs the report, and crashes the loop where its kind asks for it. */
   report(report: Report): void
   /** The loop is closed; give back what the host holds for it. */
