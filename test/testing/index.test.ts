@@ -9,11 +9,16 @@ it("the door has these modules, and each of them these names", () => {
   const names = Object.entries(door).map(([name, module]) => [name, Object.keys(module).sort()])
   expect(Object.fromEntries(names)).toEqual({
     TestLoop: [
+      "NonDeterminismError",
       "NotCleanError",
+      "ScheduleError",
+      "StuckError",
       "advance",
       "aio",
+      "answer",
       "autojump",
       "expectClean",
+      "explore",
       "layer",
       "main",
       "settle",
@@ -22,6 +27,6 @@ it("the door has these modules, and each of them these names", () => {
   })
 })
 
-it("the example of docs/testing.md is the test that runs here", () => {
-  expect(text("docs/testing.md")).toContain(`\`\`\`ts\n${text("test/testing/guide/retry.test.ts")}\`\`\``)
+it.each(["retry", "explore"])("the example of docs/testing.md on %s is the test that runs here", (name) => {
+  expect(text("docs/testing.md")).toContain(`\`\`\`ts\n${text(`test/testing/guide/${name}.test.ts`)}\`\`\``)
 })

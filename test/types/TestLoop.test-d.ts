@@ -1,7 +1,7 @@
-import { Effect, type Exit, type Layer } from "effect"
+import { Effect, type Exit, type Layer, type Scope } from "effect"
 import { describe, expectTypeOf, it } from "vitest"
 import { TestLoop } from "effect-aio/testing"
-import { Loop, type LoopCrash, type LoopOptions, type SignalError } from "../../src/index.js"
+import { type Future, Loop, type LoopCrash, type LoopOptions, type SignalError } from "../../src/index.js"
 
 declare const runner: TestLoop.EffectRunner
 declare const other: Effect.Effect<void, never, "other">
@@ -66,5 +66,40 @@ describe("TestLoop", () => {
   it("what is left is a failure with a row for each", () => {
     expectTypeOf(TestLoop.expectClean).toEqualTypeOf<Effect.Effect<void, TestLoop.NotCleanError, Loop>>()
     expectTypeOf<TestLoop.NotCleanError["leftovers"]>().toEqualTypeOf<ReadonlyArray<TestLoop.Leftover>>()
+  })
+})
+
+describe("TestLoop.explore", () => {
+  interface Database {
+    readonly _: unique symbol
+  }
+  type Failures = TestLoop.ScheduleError | TestLoop.NonDeterminismError
+
+  it("gives the program its loop and its Scope, and leaves what else it needs", () => {
+    const program = null! as Effect.Effect<string, Error, Loop | Scope.Scope | Database>
+    expectTypeOf(TestLoop.explore(program)).toEqualTypeOf<
+      Effect.Effect<TestLoop.Exploration, Failures, Database>
+    >()
+    expectTypeOf(TestLoop.explore(Effect.void, { seeds: [1, 2], order: "any", cancels: 2 })).toEqualTypeOf<
+      Effect.Effect<TestLoop.Exploration, Failures>
+    >()
+  })
+
+  it("what it reports can be given to it", () => {
+    const failed = null! as TestLoop.ScheduleError
+    TestLoop.explore(Effect.void, { schedule: failed.schedule })
+    if (failed.seed !== undefined) TestLoop.explore(Effect.void, { seeds: [failed.seed] })
+  })
+
+  it("takes no promise, and no order that there is not", () => {
+    // @ts-expect-error a promise is wrapped with fromAio
+    TestLoop.explore(Promise.resolve())
+    // @ts-expect-error there is no such order
+    TestLoop.explore(Effect.void, { order: "lifo" })
+  })
+
+  it("an answer is a Future of the value, or of what the function gives", () => {
+    expectTypeOf(TestLoop.answer(1)).toEqualTypeOf<Future<number>>()
+    expectTypeOf(TestLoop.answer(() => "row", { name: "row" })).toEqualTypeOf<Future<string>>()
   })
 })
