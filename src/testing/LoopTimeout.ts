@@ -5,6 +5,8 @@
 import { copyContext } from "../Loop/host/AsyncContext.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
 import type { Context } from "../Loop/kernel/Context.js"
+import { functionName } from "../Loop/kernel/describe.js"
+import { placeOf, rememberSite, shareSite } from "../Loop/kernel/sites.js"
 import type { TimerHandle } from "../Loop/kernel/Timers.js"
 
 /** Who keeps the timers of a loop. */
@@ -44,8 +46,11 @@ export class LoopTimeout {
     callback: (...args: ReadonlyArray<unknown>) => unknown,
     delay: number,
     args: ReadonlyArray<unknown>,
-    repeats: boolean
+    repeats: boolean,
+    /** The function whose caller has made it. */
+    above: object
   ) {
+    rememberSite(this, above)
     this.#owner = owner
     this.#callback = callback
     this.#delay = delay
@@ -55,18 +60,15 @@ export class LoopTimeout {
     this.#arm()
   }
 
-  /** Milliseconds, for the table of what is left. */
-  get delay(): number {
-    return this.#delay
+  /** What reports call it: `setTimeout(retry, 500)`. */
+  get name(): string {
+    const text = functionName(this.#callback)
+    return `${this.#repeats ? "setInterval" : "setTimeout"}(${text}, ${this.#delay})`
   }
 
-  get repeats(): boolean {
-    return this.#repeats
-  }
-
-  /** What it calls. */
-  get callback(): unknown {
-    return this.#callback
+  /** Where in the program it was made. */
+  get place(): string {
+    return placeOf(this)
   }
 
   ref(): this {
@@ -118,7 +120,11 @@ export class LoopTimeout {
     const { loop } = this.#owner
     // What code that has outlived its loop times never comes.
     if (loop.isClosed()) return
-    this.#handle = this.#context.run(() => loop.callLater(this.#delay, () => this.#fire()))
+    const fire = (): void => this.#fire()
+    // What reports of the loop call it.
+    Object.defineProperty(fire, "name", { value: this.name })
+    this.#handle = this.#context.run(() => loop.callLater(this.#delay, fire))
+    shareSite(this.#handle, this)
     this.#owner.waits(this)
   }
 

@@ -1,7 +1,6 @@
 /** The timers of the promise code of one loop, and the time that it reads. */
 import * as Effect from "effect/Effect"
 import type * as Clock from "effect/Clock"
-import { functionName } from "../Loop/kernel/describe.js"
 import type { EventLoop } from "../Loop/EventLoop.js"
 import type { Leftover } from "../Loop/ports.js"
 import type { LoopTimeout, TimerOwner } from "./LoopTimeout.js"
@@ -33,11 +32,11 @@ export class LoopTimers implements TimerOwner {
       .filter((timer) => timer.hasRef())
       .map((timer) => ({
         what: "timer",
-        name: `${timer.repeats ? "setInterval" : "setTimeout"}(${functionName(timer.callback)}, ${timer.delay})`,
+        name: timer.name,
         age: this.loop.time() - timer.createdAt,
         state: "waiting",
         waitingOn: "the clock",
-        createdAt: "",
+        createdAt: timer.place,
         blamed: true
       }))
   }

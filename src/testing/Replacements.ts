@@ -8,11 +8,11 @@ import { syncBuiltinESMExports } from "node:module"
 import { promisify } from "node:util"
 import { inFiber } from "../effect.js"
 import { local } from "../Loop/kernel/current.js"
+import { calledByProgram } from "../Loop/kernel/sites.js"
 import type { LoopTimers } from "./LoopTimers.js"
 import { LoopTimeout, timeoutOf } from "./LoopTimeout.js"
-import { calledByMachinery } from "./ownFrames.js"
 import { LONGEST } from "../Loop/host/NodeHost.js"
-import { followedInterval, followedTimeout, isRefused } from "./promises.js"
+import { followedInterval, followedTimeout, isRefused, type Start } from "./promises.js"
 
 type Callback = (...args: ReadonlyArray<unknown>) => unknown
 
@@ -25,10 +25,13 @@ const ofCode = (): LoopTimers | undefined => {
   return loop === undefined || inFiber() ? undefined : timersOf.get(loop)
 }
 
-/** The same for the code that calls `above`. */
-const here = (above: unknown): LoopTimers | undefined => {
+/**
+ * The same for the code that calls `above`, which may be this library, Effect or Node: what these time is their own, whoever's
+ * code has called them. Effect's scheduler gives way to I/O by `setTimeout(f, 0)`, which must not wait for the clock that it drives.
+ */
+const here = (above: object): LoopTimers | undefined => {
   const timers = ofCode()
-  return timers === undefined || calledByMachinery(above) ? undefined : timers
+  return timers === undefined || !calledByProgram(above) ? undefined : timers
 }
 
 /** One property of an object of Node's. */
@@ -81,73 +84,60 @@ const install = (): void => {
   }
   const make = (
     timers: LoopTimers,
+    above: object,
     callback: Callback,
     delay: unknown,
-    args: ReadonlyArray<unknown>,
+    args: ReadonlyArray<unknown> = [],
     repeats = false
-  ): LoopTimeout => new LoopTimeout(timers, callback, clamped(real.setTimeout, delay), args, repeats)
-  const start = (timers: LoopTimers, f: () => void, delay: unknown, repeats: boolean): LoopTimeout =>
-    make(timers, f, delay, [], repeats)
+  ): LoopTimeout => new LoopTimeout(timers, callback, clamped(real.setTimeout, delay), args, repeats, above)
+  /** How the functions of promises start a timer. */
+  const startFor =
+    (timers: LoopTimers, above: object): Start =>
+    (f, delay, repeats) =>
+      make(timers, above, f, delay, [], repeats)
 
-  const setTimeout = (callback: Callback, delay?: number, ...args: ReadonlyArray<unknown>): unknown => {
-    const timers = here(setTimeout)
-    return timers === undefined || typeof callback !== "function"
-      ? real.setTimeout(callback, delay, ...args)
-      : make(timers, callback, delay, args)
+  const timerMaker = (
+    realOne: typeof real.setTimeout | typeof real.setInterval,
+    repeats: boolean
+  ): ((callback: Callback, delay?: number, ...args: ReadonlyArray<unknown>) => unknown) => {
+    const made = (callback: Callback, delay?: number, ...args: ReadonlyArray<unknown>): unknown => {
+      const timers = here(made)
+      return timers === undefined || typeof callback !== "function"
+        ? realOne(callback, delay, ...args)
+        : make(timers, made, callback, delay, args, repeats)
+    }
+    return Object.defineProperty(made, "name", { value: realOne.name })
   }
-  const setInterval = (callback: Callback, delay?: number, ...args: ReadonlyArray<unknown>): unknown => {
-    const timers = here(setInterval)
-    return timers === undefined || typeof callback !== "function"
-      ? real.setInterval(callback, delay, ...args)
-      : make(timers, callback, delay, args, true)
-  }
+  const setTimeout = timerMaker(real.setTimeout, false)
+  const setInterval = timerMaker(real.setInterval, true)
   // By what is cleared and not by who clears: a timer of a loop may be cleared by anybody.
-  const clearTimeout = (timer?: NodeJS.Timeout | string | number): void => {
-    const ours = timeoutOf(timer)
-    if (ours === undefined) real.clearTimeout(timer)
-    else ours.close()
-  }
-  const clearInterval = (timer?: NodeJS.Timeout | string | number): void => {
-    const ours = timeoutOf(timer)
-    if (ours === undefined) real.clearInterval(timer)
-    else ours.close()
-  }
+  const clearer =
+    (realOne: typeof real.clearTimeout | typeof real.clearInterval) =>
+    (timer?: NodeJS.Timeout | string | number): void => {
+      const ours = timeoutOf(timer)
+      if (ours === undefined) realOne(timer)
+      else ours.close()
+    }
+  const clearTimeout = clearer(real.clearTimeout)
+  const clearInterval = clearer(real.clearInterval)
 
   const promised = (delay?: number, value?: unknown, options?: unknown): unknown => {
     const timers = here(promised)
     return timers === undefined || isRefused(delay, options)
       ? real.promised(delay, value, options as never)
-      : followedTimeout(
-          (f, ms, repeats) => start(timers, f, ms, repeats),
-          real.promised,
-          delay,
-          value,
-          options
-        )
+      : followedTimeout(startFor(timers, promised), real.promised, delay, value, options)
   }
   const every = (delay?: number, value?: unknown, options?: unknown): unknown => {
     const timers = here(every)
     return timers === undefined || isRefused(delay, options)
       ? real.every(delay, value, options as never)
-      : followedInterval(
-          (f, ms, repeats) => start(timers, f, ms, repeats),
-          real.promised,
-          delay,
-          value,
-          options
-        )
+      : followedInterval(startFor(timers, every), real.promised, delay, value, options)
   }
   function wait(this: unknown, delay?: number, options?: unknown): unknown {
     const timers = here(wait)
     return timers === undefined || isRefused(delay, options)
       ? Reflect.apply(real.wait, this, [delay, options])
-      : followedTimeout(
-          (f, ms, repeats) => start(timers, f, ms, repeats),
-          real.promised,
-          delay,
-          undefined,
-          options
-        )
+      : followedTimeout(startFor(timers, wait), real.promised, delay, undefined, options)
   }
 
   const timeout = (delay: number): AbortSignal => {
@@ -157,7 +147,7 @@ const install = (): void => {
     const controller = new AbortController()
     const abort = (): void =>
       controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"))
-    make(timers, abort, delay, []).unref()
+    make(timers, timeout, abort, delay).unref()
     return controller.signal
   }
 

@@ -1,5 +1,5 @@
 // Timers and clocks of promise code on a loop for tests, as Node has them, and nobody else's.
-// Covers: LoopTimeout, LoopTimers, promises, ownFrames
+// Covers: LoopTimeout, LoopTimers, promises
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as timers from "node:timers"
 import { scheduler, setInterval as every, setTimeout as after } from "node:timers/promises"
