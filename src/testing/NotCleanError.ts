@@ -1,6 +1,5 @@
 /** What a test has left on its loop. */
 import type { Leftover } from "../Loop/ports.js"
-import { textOfLeft } from "./left.js"
 
 /**
  * Something is left on a loop that should have nothing left: `leftovers` has a row for each.
@@ -14,10 +13,11 @@ import { textOfLeft } from "./left.js"
 export class NotCleanError extends Error {
   readonly _tag = "NotCleanError"
   override readonly name = "NotCleanError"
+  /** @internal `text` says of each what it is. */
   constructor(
-    loop: string,
+    text: string,
     readonly leftovers: ReadonlyArray<Leftover>
   ) {
-    super(textOfLeft(loop, leftovers))
+    super(text)
   }
 }

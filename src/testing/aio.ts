@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Loop } from "../Loop/Loop.js"
 import { layer, type TestLoopOptions } from "./layer.js"
-import { leftOn, textOfLeft } from "./left.js"
+import { textOfHang } from "./left.js"
 
 /**
  * What a runner gives each test. Its signal aborts when the test's time is over.
@@ -59,9 +59,7 @@ const tellingAt = (
 ): Effect.Effect<void, never, Loop | Scope.Scope> =>
   Effect.flatMap(Loop, (loop) => {
     const tell = (): void => {
-      const left = leftOn(loop)
-      const text = left.length === 0 ? `nothing is left on ${loop.name}` : textOfLeft(loop.name, left)
-      console.error(`"${name}" has not ended in its time; ${text}`)
+      console.error(`"${name}" has not ended in its time; ${textOfHang(loop)}`)
     }
     return Effect.asVoid(
       Effect.acquireRelease(

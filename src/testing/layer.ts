@@ -11,8 +11,9 @@ import { Loop } from "../Loop/Loop.js"
 import { processSignals } from "../Loop/signals/SignalSource.js"
 import { checkOption, type LoopOptions } from "../Loop/Settings.js"
 import { type AutojumpOptions, jumping, patienceFor } from "./autojump.js"
-import { expectClean } from "./clean.js"
+import { expectClean, expectHeld } from "./clean.js"
 import { followsClock, prepare } from "./prepare.js"
+import { ProcessHoldings } from "./ProcessHoldings.js"
 import { TestSignals } from "./TestSignals.js"
 import { timelineHere, trackedClock } from "./Timeline.js"
 
@@ -34,6 +35,26 @@ export interface TestLoopOptions extends LoopOptions {
   readonly expectClean?: boolean | undefined
 }
 
+/** How many tests look at what the process holds, and how many have begun to. */
+let [looking, begun] = [0, 0]
+
+/** When the loop has closed, the process holds what it did before. Said of one test at a time, if it has not failed by itself. */
+const expectNothingMore: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() => {
+  const before = new ProcessHoldings()
+  const mine = ++begun
+  const others = ++looking > 1
+  const alone = (): boolean => !others && looking === 1 && begun === mine
+  return Effect.addFinalizer((exit) =>
+    Effect.ensuring(
+      Exit.isSuccess(exit) ? Effect.orDie(expectHeld(before, alone)) : Effect.void,
+      Effect.sync(() => {
+        looking--
+        before.close()
+      })
+    )
+  )
+})
+
 const open = (options: TestLoopOptions): Effect.Effect<EventLoop, never, Scope.Scope> => {
   checkOption("expectClean", options.expectClean, "boolean")
   const follows = followsClock(options)
@@ -45,12 +66,14 @@ const open = (options: TestLoopOptions): Effect.Effect<EventLoop, never, Scope.S
       const timeline = yield* timelineHere("autojump")
       yield* forkScoped(Effect.interruptible(jumping(timeline, patience)))
     }
+    const checks = options.expectClean ?? true
+    if (checks) yield* expectNothingMore
     let undo = (): void => {}
     // This as well: code that cleans up is timed.
     yield* Effect.addFinalizer(() => Effect.sync(() => undo()))
     const loop = yield* Loop.open(options)
     undo = prepare(loop, clock, new TestSignals(isMainThread ? processSignals : undefined), follows)
-    if (options.expectClean ?? true) {
+    if (checks) {
       // A test that has failed has reasons of its own to leave something.
       yield* Effect.addFinalizer((exit) =>
         Exit.isSuccess(exit) ? Effect.orDie(Effect.provideService(expectClean, Loop, loop)) : Effect.void

@@ -3,6 +3,7 @@ import type * as Clock from "effect/Clock"
 import type { EventLoop } from "../Loop/EventLoop.js"
 import { describeValue } from "../Loop/kernel/describe.js"
 import { checkOption, type LoopOptions } from "../Loop/Settings.js"
+import { noteFibers } from "./left.js"
 import { LoopTimers } from "./LoopTimers.js"
 import { follow, unfollow } from "./Replacements.js"
 import type { TestSignals } from "./TestSignals.js"
@@ -33,6 +34,7 @@ export const prepare = (
   follows: boolean
 ): (() => void) => {
   signals.give(loop)
+  noteFibers(loop)
   const timeline = Timeline.of(clock)
   timeline?.loops.add(loop)
   const timers = follows ? new LoopTimers(loop, clock) : undefined
