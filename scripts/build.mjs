@@ -5,7 +5,7 @@
 //   Loop/kernel/sites.js    knows by where it lies which frames are the library's
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { dirname, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { leanImports } from "./leanImports.mjs"
@@ -71,7 +71,11 @@ const { outputFiles } = await build({
 })
 for (const { contents, path, text } of outputFiles) {
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, path.endsWith(".js") ? ownNames(leanImports(text)) : contents)
+  // esbuild leaves the path as it is, wherever the file lies that has it.
+  const up = relative(dirname(path), fileURLToPath(new URL("../dist", import.meta.url)))
+  const from = up === "" ? "." : up
+  const found = text.replaceAll(`"./${sites}.js"`, `"${from}/${sites}.js"`)
+  writeFileSync(path, path.endsWith(".js") ? ownNames(leanImports(found)) : contents)
 }
 await build({
   absWorkingDir: root,
