@@ -5,7 +5,7 @@ import * as timers from "node:timers"
 import { scheduler, setInterval as every, setTimeout as after } from "node:timers/promises"
 import { promisify } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, TestContext } from "effect"
 import { TestLoop } from "effect-aio/testing"
 import { Loop, type EventLoop } from "../../src/index.js"
 
@@ -23,6 +23,17 @@ const onLoop = (
     yield* check(log, loop)
     expect(task.exception()).toBeUndefined()
   }).pipe(Effect.provide(TestLoop.layer(options)))
+
+/** What code of a loop that is there has logged. */
+const onLoopHere = (code: (log: Array<unknown>) => unknown) =>
+  Effect.flatMap(Loop, (loop) => {
+    const log: Array<unknown> = []
+    const task = loop.createTask(async () => code(log))
+    return Effect.map(TestLoop.settle, () => {
+      expect(task.exception()).toBeUndefined()
+      return log
+    })
+  })
 
 const expecting = (log: Array<unknown>, expected: ReadonlyArray<unknown>) =>
   Effect.sync(() => expect(log).toEqual(expected))
@@ -275,7 +286,116 @@ describe("the promises and clocks of code of a loop", () => {
   )
 })
 
+describe("what else code of a loop may ask", () => {
+  it.effect("classes of dates that it defines follow, and are dates", () =>
+    Effect.gen(function* () {
+      yield* TestLoop.advance("1 hour")
+      yield* onLoopHere((log) => {
+        class Stamp extends Date {
+          label = "stamp"
+        }
+        const stamp = new Stamp()
+        log.push(stamp.getTime(), stamp.label, stamp instanceof Stamp, stamp instanceof Date)
+        log.push(new Stamp(7).getTime(), new Date(2020, 0).getFullYear(), Date.UTC(1970, 0, 2))
+        log.push(Date.parse("1970-01-02T00:00:00Z"), Date.length, Date.name, typeof Date())
+      }).pipe(
+        Effect.map((log) =>
+          expect(log).toEqual([
+            ...[3_600_000, "stamp", true, true],
+            ...[7, 2020, 86_400_000],
+            ...[86_400_000, 7, "Date", "string"]
+          ])
+        )
+      )
+    }).pipe(Effect.provide(TestLoop.layer()))
+  )
+
+  it.effect(
+    "setImmediate, queueMicrotask, nextTick and scheduler.yield wait for no time, and stay the loop's",
+    () =>
+      onLoop(
+        async (log, loop) => {
+          await new Promise<void>((resolve) => {
+            setImmediate(() => {
+              log.push("immediate")
+              setTimeout(() => log.push(`after it at ${loop.time()}`), 10)
+              resolve()
+            })
+          })
+          await new Promise<void>((resolve) => process.nextTick(resolve))
+          await new Promise<void>((resolve) => queueMicrotask(resolve))
+          await scheduler.yield()
+          log.push(`yielded at ${loop.time()}`)
+        },
+        (log) =>
+          Effect.zipRight(
+            TestLoop.advance(10),
+            expecting(log, ["immediate", "yielded at 0", "after it at 10"])
+          )
+      )
+  )
+
+  it.effect("waits with ref: false hold no test, and a cleared one of them never comes", () =>
+    onLoop(
+      (log) => {
+        void after(1_000, undefined, { ref: false }).then(() => log.push("late"))
+        void scheduler.wait(1_000, { ref: false } as never).then(() => log.push("late"))
+        const interval = every(1_000, undefined, { ref: false })
+        void interval.next()
+        log.push(
+          setTimeout(() => {}, 1_000)
+            .unref()
+            .hasRef()
+        )
+      },
+      (log) => expecting(log, [false])
+    )
+  )
+
+  it.effect("the names and the promise of setTimeout are Node's", () =>
+    onLoop(
+      (log) => {
+        log.push(setTimeout.name, setInterval.name)
+        log.push(Object.keys(setTimeout).length, promisify(setTimeout) === after)
+      },
+      (log) => expecting(log, ["setTimeout", "setInterval", 0, true])
+    )
+  )
+})
+
 describe("everybody else", () => {
+  it.effect("two tests at once have clocks of their own, and code outside of both has real time", () =>
+    Effect.gen(function* () {
+      const one = (step: number) =>
+        Effect.gen(function* () {
+          const loop = yield* Loop
+          const log: Array<number> = []
+          const task = loop.createTask(async () => {
+            for (let i = 0; i < 3; i++) {
+              await after(step)
+              log.push(Date.now())
+              await new Promise((resolve) => setTimeout(resolve, step))
+              log.push(performance.now())
+            }
+          })
+          for (let i = 0; i < 6; i++) yield* TestLoop.advance(step)
+          expect(task.done()).toBe(true)
+          return log
+        }).pipe(Effect.provide(TestLoop.layer()), Effect.provide(TestContext.TestContext))
+      const outside = Effect.promise(async () => {
+        const begun = performance.now()
+        for (let i = 0; i < 5; i++) await after(2)
+        return performance.now() - begun >= 9 && new Date().getFullYear() > 2020
+      })
+      const [hours, days, real] = yield* Effect.all([one(3_600_000), one(86_400_000), outside], {
+        concurrency: "unbounded"
+      })
+      expect(hours).toEqual([1, 2, 3, 4, 5, 6].map((n) => n * 3_600_000))
+      expect(days).toEqual([1, 2, 3, 4, 5, 6].map((n) => n * 86_400_000))
+      expect(real).toBe(true)
+    })
+  )
+
   const places = (): ReadonlyArray<PropertyDescriptor | undefined> => [
     ...["setTimeout", "setInterval", "clearTimeout", "clearInterval", "Date"].map((key) =>
       Object.getOwnPropertyDescriptor(globalThis, key)
