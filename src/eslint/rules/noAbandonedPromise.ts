@@ -11,6 +11,11 @@ type Messages = "abandoned" | "iterable" | "given" | "fromAio"
 const wrappers = new Set(["effect.Effect.promise", "effect.Effect.tryPromise"])
 /** On Effect 3 these take a function that gives a promise, too. */
 const takers = new Set(["effect.Effect.andThen", "effect.Effect.tap"])
+/** What runs there is not interrupted, and waited for. Of `acquireUseRelease` the middle one may be. */
+const uninterruptible =
+  /^effect\.(Effect\.(acquireRelease|addFinalizer|ensuring|onExit|onError|onInterrupt|uninterruptible)|Scope\.addFinalizer(Exit)?)$/
+const bracket = "effect.Effect.acquireUseRelease"
+
 const iterables = new Set(["effect.Stream.fromAsyncIterable"])
 
 export const noAbandonedPromise: Rule<Messages> = {
@@ -51,6 +56,8 @@ export const noAbandonedPromise: Rule<Messages> = {
       CallExpression(node) {
         const path = names.path(node.callee)
         if (path === undefined) return
+        const isOurs = wrappers.has(path) || iterables.has(path) || takers.has(path)
+        if (!isOurs || isUninterruptible(names, node)) return
         const data = { callee: sourceCode.getText(node.callee) }
         if (wrappers.has(path)) {
           const suggest = canReplace(node) ? replacing(sourceCode, node) : []
@@ -66,6 +73,17 @@ export const noAbandonedPromise: Rule<Messages> = {
       }
     }
   }
+}
+
+/** Whether it stands among what a fiber cannot be interrupted in. */
+const isUninterruptible = (names: Names, node: TSESTree.Node): boolean => {
+  let inner = node
+  for (let at = node.parent; at != null; inner = at, at = at.parent) {
+    if (at.type !== "CallExpression" || at.callee === inner) continue
+    const path = names.path(at.callee) ?? ""
+    if (uninterruptible.test(path) || (path === bracket && at.arguments[1] !== inner)) return true
+  }
+  return false
 }
 
 /** The schema has looked at it. */

@@ -3,7 +3,15 @@ import type { TSESLint, TSESTree } from "@typescript-eslint/utils"
 import { AioCode } from "../AioCode.js"
 import { using } from "../edits.js"
 import { Names } from "../Names.js"
-import { functionAround, isFunction, memberName, unwrap, wrapped, type FunctionNode } from "../nodes.js"
+import {
+  functionAround,
+  isFunction,
+  memberName,
+  someBelow,
+  unwrap,
+  wrapped,
+  type FunctionNode
+} from "../nodes.js"
 import { docsOf, type Rule, type SourceCode, type Suggestions } from "../Rule.js"
 
 type Messages = "fork" | "runInTask" | "runInEffect" | "forkScoped" | "runEffect"
@@ -77,6 +85,7 @@ export const noOutlivingFiber: Rule<Messages> = {
     }
 
     const checkFork = (node: TSESTree.Node): void => {
+      if (isInterrupted(names, node)) return
       context.report({ node, messageId: "fork", suggest: scoping(names, node) })
     }
 
@@ -91,7 +100,9 @@ export const noOutlivingFiber: Rule<Messages> = {
       },
       CallExpression(node) {
         const path = names.path(node.callee)
-        if (path === undefined || !runners.test(path) || opensItsOwn(names, node)) return
+        if (path === undefined || !runners.test(path)) return
+        if (opensItsOwn(names, node) || endsAtOnce(names, node) || isGivenSignal(sourceCode, node)) return
+        if (isOwned(names, node) || isOnlyMade(node, path)) return
         const inTask = code.taskAround(node) !== undefined
         if (!inTask && !listens(node, around)) return
         context.report({
@@ -123,6 +134,65 @@ const opensItsOwn = (names: Names, call: TSESTree.CallExpression): boolean => {
   const [first] = call.arguments
   const given = first && unwrap(first)
   return given?.type === "CallExpression" && names.path(given.callee) === "effect-aio.Loop.scoped"
+}
+
+/** Effects that wait for nothing: a callback that tells a fiber something. */
+const atOnce =
+  /^effect\.(Deferred\.(?!await|poll)\w+|Queue\.(offer|offerAll|end|fail|done|shutdown)|PubSub\.publish(All)?|(Subscription)?Ref\.(set|update)|Latch\.\w+)$/
+
+const endsAtOnce = (names: Names, { arguments: [given] }: TSESTree.CallExpression): boolean => {
+  const effect = given && unwrap(given)
+  return effect?.type === "CallExpression" && atOnce.test(names.path(effect.callee) ?? "")
+}
+
+/** `runPromise(effect, { signal })`: who waits for it may interrupt it. */
+const isGivenSignal = (sourceCode: SourceCode, { arguments: given }: TSESTree.CallExpression): boolean =>
+  given
+    .slice(1)
+    .some((argument) =>
+      someBelow(sourceCode, argument, (at) => at.type === "Identifier" && at.name === "signal")
+    )
+
+/** Who keeps fibers, and ends them with a Scope. */
+const keepers = /^effect\.(Fiber\.runIn|Fiber(Set|Map|Handle)\.\w+)$/
+
+/** Given to a keeper, here or as what `runForkWith(context)(effect)` gives. */
+const isOwned = (names: Names, call: TSESTree.CallExpression): boolean => {
+  let node = wrapped(call)
+  if (node.parent?.type === "CallExpression" && node.parent.callee === node) node = wrapped(node.parent)
+  const { parent } = node
+  return (
+    parent?.type === "CallExpression" &&
+    parent.callee !== node &&
+    keepers.test(names.path(parent.callee) ?? "")
+  )
+}
+
+/** `const runFork = Runtime.runFork(runtime)` starts nothing: that is for callbacks, and who owns what they start is not seen. */
+const isOnlyMade = (call: TSESTree.CallExpression, path: string): boolean => {
+  if (!path.endsWith("With") && !path.startsWith("effect.Runtime.")) return false
+  if (call.arguments.length > 1) return false
+  const { parent } = wrapped(call)
+  return parent?.type !== "CallExpression"
+}
+
+/** `const fiber = yield* Effect.forkDaemon(…)`, whose fiber is interrupted by name: it has an owner. */
+const isInterrupted = (names: Names, fork: TSESTree.Node): boolean => {
+  let at = wrapped(fork)
+  while (
+    at.parent?.type === "CallExpression" ||
+    at.parent?.type === "MemberExpression" ||
+    at.parent?.type === "YieldExpression"
+  )
+    at = at.parent
+  const { parent } = at
+  if (parent?.type !== "VariableDeclarator" || parent.init !== at || parent.id.type !== "Identifier")
+    return false
+  const { references = [] } = names.at(parent.id.name, parent.id) ?? {}
+  return references.some(({ identifier }) => {
+    const call = wrapped(identifier).parent
+    return call?.type === "CallExpression" && /^effect\.Fiber\.interrupt/.test(names.path(call.callee) ?? "")
+  })
 }
 
 /** Not where it is declared or imported, nor the name of a member. */

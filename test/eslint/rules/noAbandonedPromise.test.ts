@@ -12,6 +12,15 @@ check("no-abandoned-promise", {
     `${head}Effect.tap(a, (x) => Effect.log(x))`,
     `${head}Effect.andThen(a, b)`,
     `${head}Stream.fromIterable([])`,
+    // Nobody can interrupt it there.
+    ...[
+      `Effect.addFinalizer(() => Effect.promise(() => pool.end()))`,
+      `Effect.acquireRelease(Effect.promise(() => open()), (pool) => Effect.promise(() => pool.end()))`,
+      `a.pipe(Effect.ensuring(Effect.promise(() => pool.end())))`,
+      `Effect.onExit(a, () => Effect.gen(function* () { yield* Effect.promise(() => pool.end()) }))`,
+      `Effect.uninterruptible(Effect.promise(() => fetch("x")))`,
+      `Effect.acquireUseRelease(Effect.promise(() => open()), use, () => Effect.promise(() => close()))`
+    ].map((text) => head + text),
     {
       code: `import { Loop } from "effect-aio"\nmine.promise(() => fetch("x"))`,
       options: [{ everywhere: true }]
@@ -59,6 +68,10 @@ check("no-abandoned-promise", {
       errors: [{ messageId: "abandoned" }]
     },
     { code: `${head}Effect.promise()`, errors: [{ messageId: "abandoned" }] },
+    {
+      code: `${head}Effect.acquireUseRelease(a, () => Effect.promise((x) => fetch(x)), b)`,
+      errors: [{ messageId: "abandoned" }]
+    },
     { code: `${head}Stream.fromAsyncIterable(rows, (e) => e)`, errors: [{ messageId: "iterable" }] },
     { code: `${head}Effect.andThen(a, () => fetch("x"))`, errors: [{ messageId: "given" }] },
     { code: `${head}a.pipe(Effect.tap(async () => 1))`, errors: [{ messageId: "given" }] },

@@ -16,6 +16,15 @@ check("no-outliving-fiber", {
     `${head}Effect.gen(function* () { yield* a; Effect.runSync(b) })`, // it waits
     `${head}fromAio(async () => { await Effect.runPromise(Loop.scoped(main)) })`, // waits for all of it
     `${head}Effect.map(a, (effect) => effect)`,
+    // A callback that tells a fiber something, and is done.
+    `${head}import { Deferred, Queue } from "effect"; Effect.sync(() => { on((x) => { Effect.runFork(Deferred.succeed(d, x)); Effect.runPromise(Queue.offer(q, x)) }) })`,
+    `${head}fromAio(async () => Effect.runPromise(a, { signal: currentSignal() })); fromAio(async () => { const signal = x; await Effect.runPromise(a, { signal }) })`,
+    // Whoever keeps it ends it.
+    `${head}import { Fiber, FiberSet } from "effect"; Effect.sync(() => { FiberSet.unsafeAdd(set, Effect.runFork(a)); Fiber.runIn(Effect.runForkWith(c)(a), scope) })`,
+    `${head}import { Fiber } from "effect"; Effect.gen(function* () { const fiber = yield* Effect.forkDaemon(a); yield* Effect.addFinalizer(() => Fiber.interrupt(fiber)) })`,
+    `${head}import { Fiber } from "effect"; Effect.gen(function* () { const fiber = yield* a.pipe(Effect.forkDaemon); yield* Fiber.interruptFork(fiber) })`,
+    // Nothing has started.
+    `${head}import { Runtime } from "effect"; Effect.gen(function* () { const run = Runtime.runFork(yield* Effect.runtime()); const other = Effect.runForkWith(c) })`,
     `${head}Effect.runCallback(Effect.map(a, (x) => x))`
   ],
   invalid: [
@@ -87,6 +96,25 @@ check("no-outliving-fiber", {
     {
       code: `${head}Effect.match(a, { onSuccess: () => Effect.runFork(b) })`,
       errors: [{ messageId: "runInEffect" }]
+    },
+    {
+      code: `${head}Effect.sync(() => a.pipe(Effect.runForkWith(c)))`,
+      errors: [{ messageId: "runInEffect" }]
+    },
+    {
+      code: `${head}import { Deferred, Fiber } from "effect"; Effect.gen(function* () { const fiber = yield* Effect.forkDaemon(a); yield* Fiber.join(fiber); on(() => Effect.runPromise(Deferred.await(d))) })`,
+      errors: [
+        {
+          messageId: "fork",
+          suggestions: [
+            {
+              messageId: "forkScoped",
+              output: `${head}import { Deferred, Fiber } from "effect"; Effect.gen(function* () { const fiber = yield* Effect.forkScoped(a); yield* Fiber.join(fiber); on(() => Effect.runPromise(Deferred.await(d))) })`
+            }
+          ]
+        },
+        { messageId: "runInEffect" }
+      ]
     },
     { code: `${head}Effect.sync(() => (() => Effect.runFork(b))())`, errors: [{ messageId: "runInEffect" }] },
     {
