@@ -1,5 +1,6 @@
 // Files that no person wrote: many lines, deep nesting, long chains.
 // Covers: nodes, edits, Names, AioCode
+import { setImmediate } from "node:timers/promises"
 import { Linter } from "eslint"
 import { describe, expect, it } from "vitest"
 import plugin from "../../src/eslint/index.js"
@@ -28,18 +29,20 @@ const hundred = (i: number): string => `const load${i} = fromAio(async (x) => {
     try { await sleep(y) } catch (e) { console.log(e) }
   }
   const response = await fetch(x)
-${"  use(one, (two) => two + one)\n".repeat(91)}  return response.json()
+${"  use(one)\n".repeat(91)}  return response.json()
 })
 const used${i} = Effect.map(load${i}("x"), async (x) => x)
 const other${i} = Effect.gen(function* () { yield* fromAio(fetch("x")) })`
 
 describe("a long file", () => {
-  it("of 50,000 lines is looked through to its end, each line once", { timeout: 120_000 }, () => {
+  it("of 50,000 lines is looked through to its end, each line once", { timeout: 120_000 }, async () => {
     const lines = Array.from({ length: 500 }, (_, i) => hundred(i)).join("\n")
     verify(hundred(0)) // compiles the rules
     const start = performance.now()
     expect(verify(lines, {}).size).toBe(0)
-    const parsed = performance.now()
+    const took = performance.now() - start
+    await setImmediate() // vitest wants to hear of us
+    const begin = performance.now()
     expect(verify(lines)).toEqual(
       new Map(
         [
@@ -53,7 +56,7 @@ describe("a long file", () => {
       )
     )
     // A rule that looks at all of it for each line would take hundreds of times as long as parsing does.
-    expect((performance.now() - parsed) / (parsed - start)).toBeLessThan(20)
+    expect((performance.now() - begin) / took).toBeLessThan(20)
   })
 
   it("of one function, with one name used by all of it", { timeout: 120_000 }, () => {

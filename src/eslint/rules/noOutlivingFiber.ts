@@ -43,7 +43,7 @@ export const noOutlivingFiber: Rule<Messages> = {
         "interrupt it, and the loop closes without it. Use runEffect(effect), or runEffectTask(effect) in the background.",
       runInEffect:
         "Nobody owns this fiber: it does not see the services and the span of this one, and nothing interrupts it or waits for " +
-        "it. yield* the Effect, fork it (Effect.fork, Effect.forkScoped), or give callbacks a function of yield* toAio(fn).",
+        "it. yield* the Effect, fork it (Effect.fork, on Effect 4 Effect.forkChild, or Effect.forkScoped), or give callbacks a function of yield* toAio(fn).",
       forkScoped: "Fork it into the Scope: Effect.forkScoped.",
       runEffect: "Run it as the task's: runEffect."
     }
