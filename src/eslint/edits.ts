@@ -31,8 +31,10 @@ export const using = (
   const declaration = importOf(sourceCode)
   const text = declaration?.specifiers.find((one) => isImportOf(one, name))?.local.name ?? name
   const meant = names.at(text, node)
-  if (meant !== undefined)
-    return names.pathOf(meant) === `${PACKAGE}.${name}` ? { text, imports: () => [] } : undefined
+  if (meant !== undefined) {
+    const isIt = names.pathOf(meant) === `${PACKAGE}.${name}` && !meant.defs.some(isTypeOnly)
+    return isIt ? { text, imports: () => [] } : undefined
+  }
   if (sourceCode.ast.sourceType !== "module") return undefined
   const specifier = declaration?.specifiers.at(-1)
   const statement = sourceCode.ast.body.filter(({ type }) => type === "ImportDeclaration").at(-1)
@@ -50,6 +52,12 @@ export const using = (
     }
   }
 }
+
+/** A name that is imported as a type is no value. */
+const isTypeOnly = (definition: TSESLint.Scope.Definition): boolean =>
+  definition.type === "ImportBinding" &&
+  ((definition.node.type === "ImportSpecifier" && definition.node.importKind === "type") ||
+    (definition.parent?.type === "ImportDeclaration" && definition.parent.importKind === "type"))
 
 const isImportOf = (node: TSESTree.ImportClause, name: string): boolean =>
   node.type === "ImportSpecifier" &&

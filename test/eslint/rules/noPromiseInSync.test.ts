@@ -249,6 +249,15 @@ check("no-promise-in-sync", {
 checkTypeScript("no-promise-in-sync", {
   valid: [`import type { Effect } from "effect"\nEffect.sync(async () => 1)`],
   invalid: [
+    // A type is no value: by hand.
+    {
+      code: `import type { fromAio } from "effect-aio"\n${head}Effect.sync(async () => 1)`,
+      errors: [promise]
+    },
+    {
+      code: `import { type fromAio, Loop } from "effect-aio"\n${head}Effect.sync(async () => 1)`,
+      errors: [promise]
+    },
     { code: `${head}Effect.as<Promise<number>>(a, fetch("x") as Promise<number>)`, errors: [promise] }
   ]
 })
