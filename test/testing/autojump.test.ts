@@ -140,7 +140,7 @@ describe("TestLoop.layer with autojump", () => {
     })
   )
 
-  it.effect("jumps two hundred times, past ten thousand that sleep", () =>
+  it.effect("jumps past ten thousand that sleep", () =>
     Effect.gen(function* () {
       const sleepers = yield* Effect.fork(
         Effect.all(
@@ -150,11 +150,11 @@ describe("TestLoop.layer with autojump", () => {
       )
       const count = fromAio(async () => {
         let n = 0
-        for (; n < 200; n++) await wait(100)
+        for (; n < 20; n++) await wait(100)
         return n
       })
-      expect(yield* count()).toBe(200)
-      expect(yield* Clock.currentTimeMillis).toBe(20_000)
+      expect(yield* count()).toBe(20)
+      expect(yield* Clock.currentTimeMillis).toBe(2_000)
       yield* Fiber.interrupt(sleepers)
     }).pipe(Effect.provide(TestLoop.layer({ autojump: true })))
   )
