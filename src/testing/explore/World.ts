@@ -79,6 +79,8 @@ export class World implements Control {
   #steps = 0
   #last: number
   #asked = false
+  /** For what is outside: what reads the clock then is not the program. Pools of threads do, where their code is called by it. */
+  #waits = false
   /** Nothing outside is on its way: seen since the last event. */
   #hasLookedOut = false
   #ended = false
@@ -112,7 +114,7 @@ export class World implements Control {
 
   /** The time that code reads. */
   now(): number {
-    if (this.#chooses && this.choices.choose("moment", 2) === 1) {
+    if (this.#chooses && !this.#waits && this.choices.choose("moment", 2) === 1) {
       this.#time += MOMENT
       this.steps.change(this.#time, "a moment passes")
     }
@@ -217,7 +219,8 @@ export class World implements Control {
   readonly #next = (): void => {
     this.#asked = false
     if (this.#ended) return
-    if (this.#awaitsJobs()) {
+    this.#waits = this.#awaitsJobs()
+    if (this.#waits) {
       return this.outside.wait(this.settings.timeout, () =>
         this.#giveUp(
           `a job has not answered within ${this.settings.timeout}ms, and nothing else happens before it does`
@@ -335,6 +338,7 @@ export class World implements Control {
   #waitsForThreads(): boolean {
     if (this.#hasLookedOut || this.#executors.size === 0) return false
     this.#steps--
+    this.#waits = true
     this.outside.untilQuiet(this.settings.timeout, this.#threadsEnd, () => {
       this.#hasLookedOut = true
       this.#ask()
@@ -345,6 +349,7 @@ export class World implements Control {
   /** Nothing can happen that is known of here. */
   #rest(): void {
     this.#steps--
+    this.#waits = true
     this.outside.lookOut(this.settings.timeout, this.#threadsEnd, (why) => this.#giveUp(why))
   }
 

@@ -21,7 +21,7 @@ import { TestLoop } from "effect-aio/testing"
 type Program = Effect.Effect<unknown, unknown, Loop>
 
 const holds = (program: Program, options: TestLoop.ExploreOptions = {}): Promise<TestLoop.Exploration> =>
-  Effect.runPromise(TestLoop.explore(program, { seeds: 400, cancels: 2, ...options }))
+  Effect.runPromise(TestLoop.explore(program, { seeds: 150, cancels: 2, ...options }))
 
 describe("under every schedule, and cancels at any await", () => {
   it("J1 an interrupted fromAio ends after its work has, with all cleanups", async () => {
@@ -228,6 +228,6 @@ describe("under every schedule, and cancels at any await", () => {
         assert.equal(loop.statistics().jobs, 0)
       })
     )
-    await holds(program, { seeds: 15 })
+    await holds(program, { seeds: 10 })
   })
 })
