@@ -1,4 +1,5 @@
 /** A dump as whoever looks from outside gets it: cut to a size, and with keys that hold from one dump to the next. */
+import type { Delay } from "./delay.js"
 import type { DumpJson } from "./DumpJson.js"
 import type { DumpRow } from "./DumpRow.js"
 
@@ -9,10 +10,14 @@ export interface SeenRow extends DumpRow {
 
 export interface SeenDump extends DumpJson {
   readonly rows: ReadonlyArray<SeenRow>
+  /** How late callbacks of its thread were since the look before, where that was not long ago. */
+  readonly delay?: Delay | undefined
+  /** How long it took to make it, in milliseconds, where it is told of to who looks on. */
+  readonly took?: number
 }
 
 /** The same dump with so many rows at most: what refers to others refers to none. */
-export const shortened = (dump: SeenDump, most: number): SeenDump => {
+export const shortened = (dump: DumpJson, most: number): DumpJson => {
   const more = dump.rows.length - most
   if (more <= 0) return dump
   const there = (id: number): boolean => id <= most

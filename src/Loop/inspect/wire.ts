@@ -4,6 +4,7 @@
  * somebody asks.
  */
 import { cancelRow } from "./cancelRow.js"
+import { type Delay, delayNow } from "./delay.js"
 import { LoopDump } from "./LoopDump.js"
 import { openLoops } from "./openLoops.js"
 import { rowsOf } from "./rows.js"
@@ -24,22 +25,28 @@ const keyOf = (thing: object): number => {
 }
 
 /** The first of the objects by which a row is known has its key. */
-const seen = (loop: ReturnType<typeof openLoops>[number], most: number): SeenDump => {
+const seen = (
+  loop: ReturnType<typeof openLoops>[number],
+  most: number,
+  delay: Delay | undefined
+): SeenDump => {
+  const from = performance.now()
   const made = rowsOf(loop)
   const dump = shortened(new LoopDump(loop, made).toJSON(), most)
   const keyed = new Map<number, number>()
   for (const [thing, { id }] of made.of) if (id <= most && !keyed.has(id)) keyed.set(id, keyOf(thing))
-  return {
-    ...dump,
-    rows: dump.rows.map((row) => {
-      const key = keyed.get(row.id)
-      return key === undefined ? row : { ...row, key }
-    })
-  }
+  const rows = dump.rows.map((row) => {
+    const key = keyed.get(row.id)
+    return key === undefined ? row : { ...row, key }
+  })
+  return { ...dump, rows, delay, took: performance.now() - from }
 }
 
 const offer: Offer = {
-  dumps: (most) => openLoops().map((loop) => seen(loop, most)),
+  dumps: (most) => {
+    const delay = delayNow()
+    return openLoops().map((loop) => seen(loop, most, delay))
+  },
   cancel: (key) => {
     for (const loop of openLoops()) {
       const things = [...rowsOf(loop).of]
