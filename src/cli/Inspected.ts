@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import { WIRE } from "../Loop/inspect/wireName.js"
 import { busyWith } from "./busy.js"
 import { CliError } from "./CliError.js"
-import { evaluate } from "./evaluate.js"
+import { ANSWER, evaluate } from "./evaluate.js"
 import { arrive, calling, cancelThere, leave, tell, type Told } from "./remote.js"
 import { NoAnswer, Session, SessionEnded } from "./Session.js"
 import { listeningPorts, lives } from "./target.js"
@@ -110,6 +110,9 @@ export class Inspected implements Viewed {
   static async #arrive(pid: number, port: number | undefined): Promise<Inspected> {
     const { ours, session } = await openInspector(pid, port)
     try {
+      // A Node that ends waits for all who are connected: for this one it does not.
+      session.on("NodeRuntime.waitingForDisconnect", () => session.close())
+      await session.send("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true }, ANSWER)
       await evaluate(session, calling(arrive, VIEWERS, process.pid, ours))
     } catch (error) {
       session.close()
