@@ -1,21 +1,26 @@
 #!/usr/bin/env node
 /** `npx effect-aio`: what is on the loops of a process that runs. */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { CliError } from "./CliError.js"
 import { parse, usage } from "./command.js"
 import { print } from "./print.js"
 import { checkTerminal, Top } from "./top/top.js"
 import { view } from "./view.js"
 
-/** Node 20 has a WebSocket behind a flag. Runs this again with it; what it is told, and how it ends, is the same. */
-const again = (): number | null =>
-  spawnSync(
+/**
+ * Node 20 has a WebSocket behind a flag. Runs this again with it; what it is told, and how it ends, is the same: it is passed the
+ * signals, and hears by a channel of the end of this one.
+ */
+const again = (): Promise<number> => {
+  const child = spawn(
     process.execPath,
     ["--experimental-websocket", "--no-warnings", ...process.execArgv, ...process.argv.slice(1)],
-    {
-      stdio: "inherit"
-    }
-  ).status
+    { stdio: ["inherit", "inherit", "inherit", "ipc"] }
+  )
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => void child.kill(signal))
+  return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)))
+}
 
 const run = async (args: ReadonlyArray<string>): Promise<string> => {
   const command = parse(args)
@@ -42,4 +47,4 @@ const main = async (): Promise<void> => {
 }
 
 if ("WebSocket" in globalThis) await main()
-else process.exitCode = again() ?? 1
+else process.exitCode = await again()
