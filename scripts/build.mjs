@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 import { leanImports } from "./leanImports.mjs"
 import { ownNames } from "./ownNames.mjs"
+import { buildPage } from "./page.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 rmSync(new URL("../dist", import.meta.url), { recursive: true, force: true })
@@ -98,6 +99,7 @@ await build({
   sourcemap: true,
   sourcesContent: false
 })
+writeFileSync(new URL("../dist/cli/page.html", import.meta.url), await buildPage())
 await build({
   absWorkingDir: root,
   entryPoints: { jobWorker: "src/Loop/executor/jobWorker.mjs" },

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process"
 import { CliError } from "./CliError.js"
 import { parse, usage } from "./command.js"
 import { print } from "./print.js"
+import { ui } from "./ui.js"
 import { checkTerminal, Top } from "./top/top.js"
 import { view } from "./view.js"
 
@@ -25,6 +26,10 @@ const again = (): Promise<number> => {
 const run = async (args: ReadonlyArray<string>): Promise<string> => {
   const command = parse(args)
   if (command.do === "help") return usage
+  if (command.do === "ui") {
+    await ui(command, (line) => process.stdout.write(`${line}\n`))
+    return ""
+  }
   const terminal = { input: process.stdin, output: process.stdout }
   if (command.do === "top") checkTerminal(terminal)
   const viewed = await view(command.pid, command)

@@ -20,6 +20,7 @@ import { dirname, join, relative } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import type { Alias, ResolverFunction } from "vite"
 import type { TestProject } from "vitest/node"
+import { buildPage } from "../../scripts/page.mjs"
 import { effectFrom, effectPackage, isOfOtherLine, line, platformFrom } from "./effect/line.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -207,6 +208,8 @@ const compile = async (): Promise<void> => {
       format: "cjs"
     })
   ])
+  // The command finds its page beside it.
+  writeFileSync(join(folder, "src/cli/page.html"), await buildPage())
   for (const file of all) {
     if (file.endsWith(".ts")) continue
     mkdirSync(dirname(join(folder, file)), { recursive: true })

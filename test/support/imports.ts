@@ -133,6 +133,8 @@ const rooms: ReadonlyArray<Room> = [
     below: [],
     packages: [node, /^eslint$/, /^typescript$/, /^@typescript-eslint\/utils$/]
   },
+  // It runs in browsers: of the command it has the types of what it is told.
+  { name: "page", holds: /^src\/cli\/page\//, below: [], types: ["cli"], packages: [/^uplot$/] },
   { name: "cli", holds: /^src\/cli\//, below: border, packages: [effect, node] }
 ]
 
