@@ -20,6 +20,8 @@ export type {
   OpenScope,
   PullEnd,
   RunningFiber,
+  Series,
+  SeriesOf,
   ServiceTag,
   YieldedEffect
 } from "./effect/Seam.js"
@@ -91,6 +93,7 @@ export const sinkOf: Seam["sinkOf"] = line.sinkOf
 export const yieldedEffect: Seam["yieldedEffect"] = line.yieldedEffect
 export const withGraft: Seam["withGraft"] = line.withGraft
 export const inheritState: Seam["inheritState"] = line.inheritState
+export const seriesIn: Seam["seriesIn"] = line.seriesIn
 export const toMillis: Seam["toMillis"] = line.toMillis
 export const loopClock: Seam["loopClock"] = line.loopClock
 export const controlled: Seam["controlled"] = line.controlled

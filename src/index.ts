@@ -52,6 +52,7 @@ export { allTasks, currentFlavor, currentSignal, currentTask, getRunningLoop } f
 
 export type { Bind } from "./Loop/fiber/bind.js"
 export { Loop, type LoopOptions, type NamedWork, type RunMainOptions, type RunOptions } from "./Loop/Loop.js"
+export type { MetricsOptions } from "./Loop/Settings.js"
 export type { EffectOptions } from "./Loop/ports.js"
 export { EventLoop, type LoopStatistics } from "./Loop/EventLoop.js"
 export type { OfferedHandle } from "./Loop/thread/OfferedHandle.js"

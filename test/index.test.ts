@@ -166,6 +166,7 @@ const types = [
   "LoopCaller",
   "LoopOptions",
   "LoopStatistics",
+  "MetricsOptions",
   "ModuleJob",
   "NameInfo",
   "NamedWork",

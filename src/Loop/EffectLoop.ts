@@ -25,7 +25,16 @@ import { leftoversOf } from "./closing/Leftovers.js"
 import { tableOf } from "./closing/table.js"
 import { releaseCapabilities } from "./closing/phases.js"
 import { remember } from "./closing/told.js"
-import type { Described, EffectOptions, Home, LoopFiber, OpenCrossing, Origin, Registered } from "./ports.js"
+import type {
+  Described,
+  EffectOptions,
+  Home,
+  LoopFiber,
+  OpenCrossing,
+  Origin,
+  Registered,
+  Tally
+} from "./ports.js"
 
 /** What a loop holds of the Effect side, and what the kernel counts. */
 export interface EffectLoopStatistics extends KernelStatistics {
@@ -66,6 +75,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
   readonly _transportFds = new Map<number, object>()
   /** @internal How far its closing is. */ readonly _closing: Closing = new Closing(this)
+  /** @internal */ _tally: Tally | undefined = undefined
   readonly #crashListeners = new Set<() => void>()
   #closeDeadline: number
   #crash: LoopCrash | undefined
@@ -187,6 +197,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   override callExceptionHandler(report: Report): void {
     if (report.kind === "late") addLate(report.exception)
     remember(report)
+    this._tally?.reported(report)
     super.callExceptionHandler(report)
   }
 

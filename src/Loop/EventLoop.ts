@@ -15,6 +15,10 @@ import type { Future } from "./kernel/Future.js"
 import { rememberSite } from "./kernel/sites.js"
 import { beSeen } from "./inspect/beSeen.js"
 import { LoopDump } from "./inspect/LoopDump.js"
+import type { LoopMetrics } from "./inspect/metrics/LoopMetrics.js"
+import { startMetrics } from "./inspect/metrics/startMetrics.js"
+import { InvalidStateError } from "./kernel/errors.js"
+import type { MetricsSettings } from "./Settings.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import {
   createSubprocess,
@@ -142,6 +146,7 @@ export class EventLoop
     StreamMethods
 {
   readonly #unlist = beSeen(this)
+  #metrics: LoopMetrics | undefined
 
   /**
    * What is on the loop now, and who waits for whom: a table as text, a tree, a graph, or JSON. It changes nothing, and may be
@@ -159,10 +164,37 @@ export class EventLoop
     return new LoopDump(this)
   }
 
+  /** @internal Writes metrics from now on, with this label in the place of its name. */
+  _beginMetrics(label: string, settings: MetricsSettings): void {
+    this._tally = this.#metrics = startMetrics(this, label, settings)
+  }
+
+  /**
+   * Brings the metrics of the loop up to date that are counted by looking, as is done every `metrics.interval`: before they are
+   * read, for one. Throws `InvalidStateError` on a loop that was opened without `metrics`; does nothing on a closed one.
+   *
+   * @example
+   * const loop = SyncLoop.make({ name: "main", metrics: true })
+   * loop.callLater(60_000, () => {})
+   * loop.sampleMetrics()
+   * const series = Effect.runSync(Metric.snapshot)
+   * console.log(JSON.stringify(series).includes("effect_aio_timers")) // => true
+   * await loop.close()
+   */
+  sampleMetrics(): void {
+    if (this.#metrics === undefined) {
+      throw new InvalidStateError(
+        `sampleMetrics() on ${this.name}, which writes no metrics: open it with { metrics: true }`
+      )
+    }
+    this.#metrics.sample()
+  }
+
   /** @internal */
   override _close(cause: unknown): void {
     this.#unlist()
     super._close(cause)
+    this.#metrics?.end()
   }
 
   override statistics(): LoopStatistics {

@@ -128,7 +128,7 @@ export const CRASHES: ReadonlyArray<ReportKind> = ["callback", "background"]
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
 export const assemble = <L extends EventLoop>(
   Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
-  { closeDeadline, grace, options, slowJoin }: Settings,
+  { closeDeadline, grace, metrics, options, slowJoin }: Settings,
   crashesOn: ReadonlyArray<ReportKind>,
   hostOf: HostOf = onNode
 ): Effect.Effect<L> =>
@@ -152,6 +152,7 @@ export const assemble = <L extends EventLoop>(
       options.spawnHelper === true,
       options.inspect === true
     )
+    if (metrics !== undefined) loop._beginMetrics(options.name ?? "loop", metrics)
     loop._start()
     return loop
   })
@@ -541,6 +542,26 @@ export class Loop extends LoopTag {
   /** The loop's numbers. */
   static readonly statistics: Effect.Effect<LoopStatistics, never, Loop> = Effect.suspend(() =>
     Effect.map(Loop, (loop) => loop.statistics())
+  )
+
+  /**
+   * Brings the metrics of the loop up to date that are counted by looking: before they are read, for one.
+   *
+   * **Flavor** Effect. **Starts** at once. **Loop closed** does nothing. A loop that was opened without `metrics` is a defect,
+   * `InvalidStateError`.
+   *
+   * @example
+   * const program = Effect.gen(function* () {
+   *   const loop = yield* Loop
+   *   loop.callLater(60_000, () => {})
+   *   yield* Loop.sampleMetrics
+   *   const series = yield* Metric.snapshot
+   *   return JSON.stringify(series).includes("effect_aio_timers")
+   * })
+   * console.log(await Effect.runPromise(Loop.scoped(program, { metrics: true }))) // => true
+   */
+  static readonly sampleMetrics: Effect.Effect<void, never, Loop> = Effect.suspend(() =>
+    Effect.map(Loop, (loop) => loop.sampleMetrics())
   )
 
   /**

@@ -54,12 +54,47 @@ export interface LoopOptions extends EventLoopOptions {
    * on Windows for one, that is reported and the loop goes on.
    */
   readonly inspect?: boolean | undefined
+  /**
+   * Whether the loop writes Effect's metrics: how late the thread is, what waits and runs, joins and what was left; all with the
+   * label `loop`. Default false, which costs nothing. See `docs/metrics.md` for their names.
+   */
+  readonly metrics?: boolean | MetricsOptions | undefined
   /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
   readonly unretrieved?: "report" | "crash" | undefined
 }
 
+/**
+ * What a loop is to do for its metrics.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface MetricsOptions {
+  /**
+   * How often what is counted by looking is brought up to date: all gauges, and what the loop itself counts. `Loop.sampleMetrics`
+   * does it at once. Real time, also under a TestClock. Default 1 second; Infinity leaves it to `Loop.sampleMetrics`.
+   */
+  readonly interval?: DurationInput | undefined
+  /**
+   * The label of a task's name. It is for names that say whom the work is for: `(name) => name.replace(/\d+/g, "N")`. One that
+   * throws, or gives no string, has the task counted as `(other)`. Default: the name as it is.
+   */
+  readonly taskLabel?: ((name: string) => string) | undefined
+  /** How many labels of tasks get a series of their own, those that were seen first; the rest is `(other)`. Default 50. */
+  readonly taskLabels?: number | undefined
+}
+
+/** Those, checked. @internal */
+export interface MetricsSettings {
+  /** Milliseconds. */
+  readonly interval: number
+  readonly taskLabel: ((name: string) => string) | undefined
+  readonly taskLabels: number
+}
+
 /** @internal */
 export interface Settings {
+  readonly metrics: MetricsSettings | undefined
   readonly options: LoopOptions
   /** Milliseconds. */
   readonly closeDeadline: number
@@ -94,6 +129,27 @@ export const checkOption = (
   }
 }
 
+/** The shortest interval of metrics, in milliseconds: what looks more often than that has work of its own. */
+const SHORTEST_INTERVAL = 10
+
+const metricsOf = (given: unknown): MetricsSettings | undefined => {
+  if (given === undefined || given === false) return undefined
+  if (given !== true && (typeof given !== "object" || given === null)) {
+    throw new TypeError(`metrics is a boolean or an object, not ${describeValue(given)}`)
+  }
+  const { interval, taskLabel, taskLabels = 50 }: MetricsOptions = given === true ? {} : given
+  checkOption("metrics.taskLabel", taskLabel, "function")
+  checkOption("metrics.taskLabels", taskLabels, "number")
+  if (!Number.isInteger(taskLabels) || taskLabels < 0) {
+    throw new RangeError(`metrics.taskLabels is a whole number from 0 on, not ${describeValue(taskLabels)}`)
+  }
+  const every = millis("metrics.interval", interval, 1_000)
+  if (every < SHORTEST_INTERVAL) {
+    throw new RangeError(`metrics.interval is ${SHORTEST_INTERVAL}ms or more, not ${describeValue(interval)}`)
+  }
+  return { interval: every, taskLabel, taskLabels }
+}
+
 /** Throws `TypeError` or `RangeError` that names the option. @internal */
 export const settingsOf = (options: LoopOptions): Settings => {
   if (typeof options !== "object" || options === null) {
@@ -118,6 +174,7 @@ export const settingsOf = (options: LoopOptions): Settings => {
     options,
     closeDeadline: millis("closeDeadline", options.closeDeadline, 10_000),
     slowJoin: millis("slowJoin", options.slowJoin, DEFAULT_SLOW_JOIN),
-    grace: millis("grace", options.grace, Infinity)
+    grace: millis("grace", options.grace, Infinity),
+    metrics: metricsOf(options.metrics)
   }
 }

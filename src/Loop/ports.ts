@@ -10,6 +10,7 @@ import type { BaseEventLoop } from "./kernel/BaseEventLoop.js"
 import type { LoopCrash } from "./errors.js"
 import type { LoopClosedError } from "./kernel/errors.js"
 import type { Future } from "./kernel/Future.js"
+import type { Report } from "./kernel/Report.js"
 
 /**
  * One thing that has not stopped, or that is still watched: a row of a report.
@@ -122,6 +123,8 @@ export interface Registered extends Closable {
   readonly step: Step
   /** How much it holds: its part of the loop's statistics, by their names. */
   numbers(): object
+  /** Of requests that are served, how many are in each phase: for metrics. */
+  requests(): Readonly<Record<string, number>>
   /** The loop was told to stop. Nothing is to end yet: what the program has opened later still may use it. */
   stopping(): void
   /**
@@ -197,6 +200,18 @@ export interface ClosingState {
   readonly ended: Effect.Effect<void>
 }
 
+/** Counts what happens on a loop, where the program has asked for metrics. None of it throws. */
+export interface Tally {
+  /** A report was made. */
+  reported(report: Report): void
+  /** Somebody waits for what was cancelled to end; what is returned is called at the end of that wait. */
+  joining(): () => void
+  /** Somebody waits no longer for what has not ended. */
+  abandoned(): void
+  /** So many things had not ended when a deadline passed. */
+  leftOver(count: number): void
+}
+
 /** The loop, to what starts fibers on it, waits for it, belongs to it or closes it. */
 export interface Home extends BaseEventLoop {
   /** @internal Fibers started from aio code that have not ended. */
@@ -220,6 +235,8 @@ export interface Home extends BaseEventLoop {
    * False where the program has set one that is too short. Infinity asks whether it can grow.
    */
   _allowToClose(ms: number): boolean
+  /** @internal Counts what happens, where the program has asked for metrics. */
+  readonly _tally: Tally | undefined
   /** @internal Whether a helper process starts its children. */
   readonly _spawnHelper: boolean
   /** @internal Whether it can be seen through a socket. */

@@ -138,6 +138,26 @@ export interface FiberView {
   readonly services: ReadonlyMap<string, unknown>
 }
 
+/** One series of Effect's metrics, to be written where no fiber is. */
+export interface Series {
+  /** A gauge is this from now on. */
+  set(value: number): void
+  /** A gauge or a counter is so much more. */
+  add(value: number): void
+  /** A histogram has seen this. */
+  observe(value: number): void
+}
+
+/** What a series is of. */
+export interface SeriesOf {
+  readonly kind: "gauge" | "counter" | "histogram"
+  readonly name: string
+  readonly description: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Of a histogram: up to where each of its buckets goes. */
+  readonly boundaries?: ReadonlyArray<number>
+}
+
 /** One line of Effect. */
 export interface Seam {
   /** An Effect from a callback. `register` returns what interruption runs and waits for, uninterruptibly. */
@@ -424,6 +444,9 @@ export interface Seam {
 
   /** Takes over fiber-local state from a fiber that began with the caller's. The caller's Context stays. */
   readonly inheritState: (state: FiberState) => Effect.Effect<void>
+
+  /** Makes a series in the registry of metrics, and with the labels, that a fiber in this state would write to. */
+  readonly seriesIn: (state: FiberState, of: SeriesOf) => Series
 
   /** A duration in milliseconds; throws `RangeError` naming `what` for anything else. */
   readonly toMillis: (what: string, input: DurationInput) => number

@@ -15,7 +15,7 @@ import type * as Pull from "effect4/Pull"
 import type * as Scheduler from "effect4/Scheduler"
 import type * as Scope from "effect4/Scope"
 import type * as Stream from "effect4/Stream"
-import type { Control, LogLevel, OfLine, Seam } from "./Seam.js"
+import type { Control, LogLevel, OfLine, Seam, Series, SeriesOf } from "./Seam.js"
 
 /** The modules of this line, which are what is installed where `four` is called. */
 type All = typeof Effect4
@@ -54,8 +54,21 @@ const seam = () => {
   const { Cause, Channel, Clock, Context, Duration, Effect, Effectable, Exit, Fiber } =
     Installed as unknown as All
   const { Console: ConsoleModule } = Installed as unknown as All
-  const { Layer, Logger, Option, Pull, References, Runtime, Scheduler, Scope, Sink, Stream, Tracer, Utils } =
-    Installed as unknown as All
+  const {
+    Layer,
+    Logger,
+    Metric,
+    Option,
+    Pull,
+    References,
+    Runtime,
+    Scheduler,
+    Scope,
+    Sink,
+    Stream,
+    Tracer,
+    Utils
+  } = Installed as unknown as All
 
   // ---- effects that are more than that ----
 
@@ -468,6 +481,21 @@ const seam = () => {
       }),
 
     inheritState: (_: Context.Context<never>): Effect.Effect<void> => Effect.void,
+
+    seriesIn: (state: Context.Context<never>, of: SeriesOf): Series => {
+      const { boundaries = [], description, kind, labels: attributes, name } = of
+      const metric =
+        kind === "gauge"
+          ? Metric.gauge(name, { description, attributes })
+          : kind === "counter"
+            ? Metric.counter(name, { description, attributes, incremental: true })
+            : Metric.histogram(name, { description, attributes, boundaries })
+      return {
+        set: (value) => metric.updateUnsafe(value, state),
+        add: (value) => metric.modifyUnsafe(value, state),
+        observe: (value) => metric.updateUnsafe(value, state)
+      }
+    },
 
     toMillis: (what: string, input: Duration.Input): number => {
       const duration = Duration.fromInput(input)

@@ -49,8 +49,8 @@ const currentFiberKey = "effect/FiberCurrent"
 /** The seam on this line. Nothing is touched before: on the other one half of these modules are not there. */
 export const three = (): Seam => {
   const { Cause, Channel, Chunk, Context, Duration, Effect, Effectable, Either } = All
-  const { Exit, Fiber, FiberId, FiberRef, FiberRefs, HashSet, Layer, Logger, Option } = All
-  const { Runtime, RuntimeFlags, Scope, Sink, Stream, Tracer, Utils } = All
+  const { Exit, Fiber, FiberId, FiberRef, FiberRefs, HashSet, Layer, Logger, Metric, MetricBoundaries } = All
+  const { MetricLabel, Option, Runtime, RuntimeFlags, Scope, Sink, Stream, Tracer, Utils } = All
 
   // ---- effects that are more than that ----
 
@@ -502,6 +502,25 @@ export const three = (): Seam => {
     withGraft: Effect.transplant,
 
     inheritState: (state) => Effect.inheritFiberRefs(FiberRefs.delete(state, FiberRef.currentContext)),
+
+    seriesIn: (state, { boundaries, description, kind, labels, name }) => {
+      // One array for all updates: the registry knows it again.
+      const tags = [
+        ...Object.entries(labels).map(([key, value]) => MetricLabel.make(key, value)),
+        ...FiberRefs.getOrDefault(state, FiberRef.currentMetricLabels)
+      ]
+      const metric =
+        kind === "gauge"
+          ? Metric.gauge(name, { description })
+          : kind === "counter"
+            ? Metric.counter(name, { description, incremental: true })
+            : Metric.histogram(name, MetricBoundaries.fromIterable(boundaries ?? []), description)
+      return {
+        set: (value) => metric.unsafeUpdate(value, tags),
+        add: (value) => metric.unsafeModify(value, tags),
+        observe: (value) => metric.unsafeUpdate(value, tags)
+      }
+    },
 
     toMillis: (what, input) => {
       const duration = Duration.decodeUnknown(input)

@@ -31,6 +31,7 @@ export const watchHeld = (
   }))
   const giveUpOn = (when: string): void => {
     notSlow()
+    loop._tally?.abandoned()
     const nameOfIt = (): string => name(future)
     const who = new Canceller(`${where} has waited for it, and waits no longer ${when}`)
     const error = new CancelledError(who)

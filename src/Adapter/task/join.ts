@@ -110,9 +110,11 @@ export const askAndJoin = (
       return mode === "join" ? Effect.flatMap(oncePassed(loop), () => end) : end
     }
     if (mode === "abandon") {
+      loop._tally?.abandoned()
       abandon()
       return Effect.void
     }
+    const joined = loop._tally?.joining()
     return callback<void>((resume) => {
       const notSlow = tellIfSlow(
         loop,
@@ -125,10 +127,13 @@ export const askAndJoin = (
       const waiting = new Waiting(loop, () => {
         notSlow()
         stay?.()
+        joined?.()
         resume(end)
       })
       const giveUp = (when: string): void => {
         notSlow()
+        joined?.()
+        loop._tally?.abandoned()
         future._remove(waiting)
         loop.callExceptionHandler({
           kind: "leftover",

@@ -48,6 +48,10 @@ export abstract class Capability implements Registered {
     return {}
   }
 
+  requests(): Readonly<Record<string, number>> {
+    return {}
+  }
+
   stopping(): void {}
 
   patience(): number {

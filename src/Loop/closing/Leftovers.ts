@@ -73,6 +73,7 @@ export const reportLeftovers = (loop: Home, when: string): ReadonlyArray<Leftove
   const leftovers = leftoversOf(loop)
   const blamed = blamedIn(leftovers)
   if (blamed === 0) return []
+  loop._tally?.leftOver(blamed)
   loop.callExceptionHandler({
     kind: "leftover",
     message: `${blamed} left over on ${loop.name} ${when}:\n${tableOf(leftovers)}`

@@ -348,9 +348,9 @@ export class BaseEventLoop implements Scheduler {
     return new Set(this.#tasks.all())
   }
 
-  /** @internal The same for the closing, which asks often. */
-  _tasksNow(): ReadonlyArray<Task<unknown>> {
-    return this.#tasks.all()
+  /** @internal The same for the closing, which asks often; the `most` oldest. */
+  _tasksNow(most?: number): ReadonlyArray<Task<unknown>> {
+    return this.#tasks.all(most)
   }
 
   /** The handler set by the program, or `null`. */

@@ -39,10 +39,10 @@ export class TaskList<T extends Listed<T>> {
     this.size--
   }
 
-  /** Those that are here now, for who changes the list on the way. */
-  all(): Array<T> {
+  /** Those that are here now, for who changes the list on the way; the first `most` of them. */
+  all(most = Infinity): Array<T> {
     const tasks: Array<T> = []
-    for (let task = this.#first; task !== undefined; task = task._next) tasks.push(task)
+    for (let task = this.#first; task !== undefined && tasks.length < most; task = task._next) tasks.push(task)
     return tasks
   }
 }

@@ -17,6 +17,7 @@ import { blameless } from "../fiber/links.js"
 import { guardedRow } from "../closing/row.js"
 import type { Home, Leftover } from "../ports.js"
 import type { Connections, Count } from "./connections/Connections.js"
+import type { RequestPhase } from "./connections/Exchange.js"
 import type { Opened } from "./openServer.js"
 import { afterLastArrivals } from "./connections/lastArrivals.js"
 import { sumOf, type Times } from "./ServerOptions.js"
@@ -136,6 +137,11 @@ export class ListeningServer {
   patience(): number {
     if (!this.#asked || this.#phase === "closed") return 0
     return Math.max(0, this.#since + this.most - this.#loop.time())
+  }
+
+  /** How far each of its requests is. */
+  requests(): ReadonlyArray<RequestPhase> {
+    return this.#parts.connections?.phases() ?? []
   }
 
   held(): ReadonlyArray<Leftover> {

@@ -86,6 +86,12 @@ export class Servers extends Capability {
     return Math.max(0, ...[...this.#open.keys()].map((server) => server.patience()))
   }
 
+  override requests(): Readonly<Record<string, number>> {
+    const counts = { uploading: 0, "not answered": 0, answering: 0, over: 0 }
+    for (const server of this.#open.keys()) for (const phase of server.requests()) counts[phase]++
+    return counts
+  }
+
   override held(): ReadonlyArray<Leftover> {
     return [...this.#open.keys()].flatMap((server) => server.held())
   }

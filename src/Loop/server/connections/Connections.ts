@@ -9,7 +9,14 @@ import { Companion } from "./Companion.js"
 import type { Belongs, Connection, Life } from "./Connection.js"
 import { Conversation } from "./Conversation.js"
 import { enterExchange } from "../request/requestOfCall.js"
-import { type Exchange, Http1Exchange, Http2Exchange, type Outcome, type Watcher } from "./Exchange.js"
+import {
+  type Exchange,
+  Http1Exchange,
+  Http2Exchange,
+  type Outcome,
+  type RequestPhase,
+  type Watcher
+} from "./Exchange.js"
 import { Handshake } from "./Handshake.js"
 import { Http2Connection } from "./Http2Connection.js"
 import { HttpConnection } from "./HttpConnection.js"
@@ -151,6 +158,11 @@ export class Connections implements Watcher, Belongs {
       ...[...this.#all.values()].flatMap((connection) => connection.describe()),
       ...served.map((exchange) => exchange.describe())
     ]
+  }
+
+  /** The phase of each request that is not over, or is served by somebody still. */
+  phases(): ReadonlyArray<RequestPhase> {
+    return [...this.#exchanges.keys()].map(({ phase }) => phase)
   }
 
   /** Takes all of them, and those that come, one step further. */

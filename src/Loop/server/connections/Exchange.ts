@@ -14,6 +14,9 @@ import { closesWith, type RequestEnd, servingsOf } from "../request/requests.js"
 /** How it has gone. */
 export type Outcome = "answered" | "gone" | "cut"
 
+/** How far it is. */
+export type RequestPhase = "uploading" | "not answered" | "answering" | "over"
+
 /** What an exchange tells whoever watches it. */
 export interface Watcher {
   readonly loop: Home
@@ -103,22 +106,22 @@ export abstract class Exchange {
     return this.#over
   }
 
+  /** How far it is, in a word. */
+  get phase(): RequestPhase {
+    if (this.#over) return "over"
+    if (this.headersSent) return "answering"
+    return this.received ? "not answered" : "uploading"
+  }
+
   describe(): Leftover {
     const servings = servingsOf(this.answer)
     const [serving] = servings
-    const state = this.#over
-      ? "over"
-      : this.headersSent
-        ? "answering"
-        : this.received
-          ? "not answered"
-          : "uploading"
     const row: Leftover = {
       what: "request",
       // Who has gone cannot be asked where from.
       name: this.#over && serving !== undefined ? oneLine(serving.name) : this.name,
       age: this.watcher.loop.time() - this.startedAt,
-      state,
+      state: this.phase,
       waitingOn: this.#over
         ? "its handler"
         : this.waitsForReader

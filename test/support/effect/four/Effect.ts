@@ -6,6 +6,7 @@ import type * as Exit from "effect4/Exit"
 import type * as Fiber from "effect4/Fiber"
 import { dual } from "effect4/Function"
 import * as Latch from "effect4/Latch"
+import * as Metric from "effect4/Metric"
 import * as Result from "effect4/Result"
 import * as Scheduler from "effect4/Scheduler"
 import * as Semaphore from "effect4/Semaphore"
@@ -191,5 +192,12 @@ export const withScheduler: {
     })
   })
 )
+
+// ---- metrics ----
+
+export const tagMetrics =
+  (key: string, value: string) =>
+  <A, X, R>(self: Effect<A, X, R>): Effect<A, X, R> =>
+    E.updateService(self, Metric.CurrentMetricAttributes, (attributes) => ({ ...attributes, [key]: value }))
 
 export type { Exit }
