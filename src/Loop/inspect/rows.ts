@@ -84,6 +84,8 @@ class Drafts {
   readonly #of = new Map<object, Draft>()
   /** What a row waits for, some of which may have no row, by the row's place. */
   readonly #awaits: Array<ReadonlyArray<object>> = []
+  /** The Futures for which nobody has been looked for yet. */
+  readonly #awaited: Array<readonly [future: Future<unknown>, draft: Draft]> = []
   readonly #fibers = new Map<Draft, FiberView>()
   readonly #views = new Map<object, FiberView>()
   readonly #settled: Array<readonly [by: Draft, future: Future<unknown>]> = []
@@ -138,7 +140,7 @@ class Drafts {
   /** All of them, with what they refer to, and the objects that they tell of. */
   made(): Rows {
     // They grow while they are walked: what somebody refers to may refer to more.
-    for (let i = 0; i < this.#all.length; i++) {
+    for (let i = 0; this.#lookAtWaiting() && i < this.#all.length; i++) {
       const draft = this.#all[i] as Draft
       for (const object of this.#awaits[i] as ReadonlyArray<object>) waitFor(draft, this.find(object))
       for (const child of this.#fibers.get(draft)?.children ?? nothing) {
@@ -157,17 +159,27 @@ class Drafts {
     return { rows: this.#all, of: this.#of }
   }
 
-  /** Who waits for a Future is registered with it. Of a fiber it is told what its row has no words for. */
+  /**
+   * Who waits for a Future is registered with it. Of a fiber it is told what its row has no words for. The row of one that waits may
+   * be that of an Effect, which comes later: so those are looked for when all that have rows of their own are there.
+   */
   #look(object: object, draft: Draft): void {
-    if (object instanceof Future) {
-      for (const fiber of object._waitingFibers()) {
-        const waiting = this.find(fiber)
-        if (waiting !== undefined) waitFor(waiting, draft)
-      }
-    } else if (!this.#fibers.has(draft)) {
+    if (object instanceof Future) this.#awaited.push([object, draft])
+    else if (!this.#fibers.has(draft)) {
       const fiber = this.view(object)
       if (fiber !== undefined) this.#fibers.set(draft, fiber)
     }
+  }
+
+  #lookAtWaiting(): true {
+    for (let next = this.#awaited.pop(); next !== undefined; next = this.#awaited.pop()) {
+      const [future, draft] = next
+      for (const fiber of future._waitingFibers()) {
+        const waiting = this.find(fiber)
+        if (waiting !== undefined) waitFor(waiting, draft)
+      }
+    }
+    return true
   }
 
   /** The fibers that join each other, by the numbers that they have. */

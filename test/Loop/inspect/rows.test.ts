@@ -9,7 +9,9 @@ import {
   Loop,
   type LoopDump,
   runAioFuture,
+  runEffect,
   SyncLoop,
+  type Task,
   toAio
 } from "../../../src/index.js"
 import { onLine, perLine } from "../../support/effect/line.js"
@@ -35,6 +37,22 @@ const dumpOf = <E, R>(begin: Effect.Effect<unknown, E, R>) =>
   })
 
 describe("Loop.dump", () => {
+  it.live("finds a circle of a task and the fiber of an Effect that the task has started", () =>
+    Effect.map(
+      dumpOf(
+        Effect.map(Loop, (loop) => {
+          const a: Task<unknown> = loop.createTask(() => runEffect(fromAio(async () => a, { name: "b" })()), {
+            name: "a"
+          })
+        })
+      ),
+      (dump) => {
+        const names = dump.circles.map((circle) => circle.map((id) => dump.rows[id - 1]?.what))
+        expect(names).toEqual([["task", "effect", "task"]])
+      }
+    )
+  )
+
   it.live("of an idle loop has the fiber of its program alone", () =>
     Effect.map(dumpOf(Effect.void), (dump) => {
       expect(dump.rows.map(({ what }) => what)).toEqual(["fiber"])
