@@ -188,7 +188,7 @@ const wrapCallback = (fn: AioFunction, given: AnyCallbackOptions): unknown => {
       const cancel = options.cancel === undefined ? undefined : () => call.stop()
       return runTask(
         guarded(() => call.begin(fn, this)),
-        { ...runner, stops: { cancel, cancelled: options.cancelled } }
+        { ...runner, stops: { cancel, cancelled: options.cancelled, slowTask: options.slowTask } }
       )
     })
   })

@@ -17,8 +17,10 @@ import { beSeen } from "./inspect/beSeen.js"
 import { LoopDump } from "./inspect/LoopDump.js"
 import type { LoopMetrics } from "./inspect/metrics/LoopMetrics.js"
 import { startMetrics } from "./inspect/metrics/startMetrics.js"
+import { lookNowAndThen, SlowTasks } from "./inspect/slow/SlowTasks.js"
+import { watchTurns } from "./inspect/slow/turns.js"
 import { InvalidStateError } from "./kernel/errors.js"
-import type { MetricsSettings } from "./Settings.js"
+import type { MetricsSettings, Settings } from "./Settings.js"
 import type { WatchHandle } from "./kernel/WatchHandle.js"
 import {
   createSubprocess,
@@ -147,6 +149,9 @@ export class EventLoop
 {
   readonly #unlist = beSeen(this)
   #metrics: LoopMetrics | undefined
+  /** Kept here alone: what looks at it does not keep a loop that was forgotten. */
+  #slowTasks: SlowTasks | undefined
+  readonly #watches: Array<() => void> = []
 
   /**
    * What is on the loop now, and who waits for whom: a table as text, a tree, a graph, or JSON. It changes nothing, and may be
@@ -167,6 +172,14 @@ export class EventLoop
   /** @internal Writes metrics from now on, with this label in the place of its name. */
   _beginMetrics(label: string, settings: MetricsSettings): void {
     this._tally = this.#metrics = startMetrics(this, label, settings)
+  }
+
+  /** @internal Reports what takes long from now on. Milliseconds; Infinity for never. */
+  _watchSlow({ slowTask, slowTurn }: Pick<Settings, "slowTask" | "slowTurn">): void {
+    if (slowTurn !== Infinity) this.#watches.push(watchTurns(this, slowTurn))
+    if (slowTask === Infinity) return
+    this.#slowTasks = new SlowTasks(this, slowTask)
+    this.#watches.push(lookNowAndThen(this.#slowTasks))
   }
 
   /**
@@ -194,6 +207,7 @@ export class EventLoop
   override _close(cause: unknown): void {
     this.#unlist()
     super._close(cause)
+    for (const end of this.#watches.splice(0)) end()
     this.#metrics?.end()
   }
 

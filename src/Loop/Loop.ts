@@ -128,11 +128,12 @@ export const CRASHES: ReadonlyArray<ReportKind> = ["callback", "background"]
 /** @internal Puts a loop together under the Clock, the loggers and the Context of the caller. Nobody closes it yet. */
 export const assemble = <L extends EventLoop>(
   Class: new (...parts: ConstructorParameters<typeof EventLoop>) => L,
-  { closeDeadline, grace, metrics, options, slowJoin }: Settings,
+  settings: Settings,
   crashesOn: ReadonlyArray<ReportKind>,
   hostOf: HostOf = onNode
 ): Effect.Effect<L> =>
   Effect.gen(function* () {
+    const { closeDeadline, grace, metrics, options, slowJoin } = settings
     yield* keepsInterruptions
     const clock = yield* loopClock
     const state = yield* fiberState
@@ -152,6 +153,7 @@ export const assemble = <L extends EventLoop>(
       options.spawnHelper === true,
       options.inspect === true
     )
+    loop._watchSlow(settings)
     if (metrics !== undefined) loop._beginMetrics(options.name ?? "loop", metrics)
     loop._start()
     return loop

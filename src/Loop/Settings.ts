@@ -59,6 +59,17 @@ export interface LoopOptions extends EventLoopOptions {
    * label `loop`. Default false, which costs nothing. See `docs/metrics.md` for their names.
    */
   readonly metrics?: boolean | MetricsOptions | undefined
+  /**
+   * From how long on code that holds the thread is reported, named after the callback or the task whose code it is: also what a task
+   * does after an `await`, a timer of Node's or a callback of its I/O. Real time, 1 ms at the least. Default: none is, outside of
+   * debug mode. Costs something for each callback and promise of the process: `docs/metrics.md`.
+   */
+  readonly slowTurn?: DurationInput | undefined
+  /**
+   * After how long tasks that have made no progress are reported, once for each wait, with whom they wait for. Default: none are.
+   * Tasks that wait for a timer are not, nor those with `slowTask: false`. See `docs/metrics.md`.
+   */
+  readonly slowTask?: DurationInput | undefined
   /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
   readonly unretrieved?: "report" | "crash" | undefined
 }
@@ -95,6 +106,10 @@ export interface MetricsSettings {
 /** @internal */
 export interface Settings {
   readonly metrics: MetricsSettings | undefined
+  /** Milliseconds; Infinity for never. */
+  readonly slowTurn: number
+  /** Milliseconds; Infinity for never. */
+  readonly slowTask: number
   readonly options: LoopOptions
   /** Milliseconds. */
   readonly closeDeadline: number
@@ -127,6 +142,13 @@ export const checkOption = (
   if (input !== undefined && typeof input !== type) {
     throw new TypeError(`${what} is a ${type}, not ${describeValue(input)}`)
   }
+}
+
+/** Milliseconds for a duration from which on something is told: 1 at the least, or everything would be. */
+const atLeastOne = (what: string, input: unknown): number => {
+  const ms = millis(what, input, Infinity)
+  if (ms < 1) throw new RangeError(`${what} is 1ms or more, not ${describeValue(input)}`)
+  return ms
 }
 
 /** The shortest interval of metrics, in milliseconds: what looks more often than that has work of its own. */
@@ -175,6 +197,8 @@ export const settingsOf = (options: LoopOptions): Settings => {
     closeDeadline: millis("closeDeadline", options.closeDeadline, 10_000),
     slowJoin: millis("slowJoin", options.slowJoin, DEFAULT_SLOW_JOIN),
     grace: millis("grace", options.grace, Infinity),
-    metrics: metricsOf(options.metrics)
+    metrics: metricsOf(options.metrics),
+    slowTurn: atLeastOne("slowTurn", options.slowTurn),
+    slowTask: atLeastOne("slowTask", options.slowTask)
   }
 }

@@ -80,7 +80,9 @@ export class ReadingTask implements Runnable, Living {
       name,
       body,
       context: this.#context,
-      ...stops
+      ...stops,
+      // Who consumes waits for what comes, as long as that takes.
+      slowTask: stops.slowTask ?? false
     })
     this.#crossing = new Crossing(loop, {
       what: "iterator",

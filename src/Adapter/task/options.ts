@@ -65,6 +65,8 @@ export interface AioOptions extends StopOptions {
   readonly grace?: DurationInput | undefined
   /** The name of the task, for reports. Default: the function's name. */
   readonly name?: string | undefined
+  /** False for work that may make no progress for as long as it likes: the loop's `slowTask` does not report it. Default true. */
+  readonly slowTask?: boolean | undefined
 }
 
 /**
@@ -109,14 +111,22 @@ export const checkOptions = (operation: string, options: unknown): void => {
 export interface Stops {
   readonly cancel: CancelOption | undefined
   readonly cancelled: CancelledOption | undefined
+  readonly slowTask?: boolean | undefined
 }
 
 /** The `cancel` and `cancelled` of a call of `operation`. Throws `TypeError` for what they cannot be. */
-export const stopsOf = (operation: string, { cancel, cancelled }: StopOptions): Stops => {
+export const stopsOf = (
+  operation: string,
+  { cancel, cancelled, slowTask }: StopOptions & Pick<AioOptions, "slowTask">
+): Stops => {
   checkFunctionOptions(operation, { cancel, cancelled })
+  if (slowTask !== undefined && typeof slowTask !== "boolean") {
+    throw new TypeError(`${operation}'s slowTask is a boolean, not ${describeValue(slowTask)}`)
+  }
   return {
     cancel: cancel === undefined ? undefined : (reason, task) => refuseProgram(cancel(reason, task)),
-    cancelled
+    cancelled,
+    slowTask
   }
 }
 

@@ -14,7 +14,7 @@ export const runPromise = <A>(
   promise: PromiseLike<A>,
   name: () => string,
   options: AioOptions,
-  { cancel, cancelled }: Stops
+  { cancel, cancelled, slowTask }: Stops
 ): Effect.Effect<A, AioError | AioInterrupted, Loop> => {
   const mapError = aioError(name)
   const onInterrupt = onInterruptOf(options)
@@ -22,7 +22,12 @@ export const runPromise = <A>(
     awaitFuture(
       loop,
       () =>
-        loop.createTask(() => promise, { name: name(), cancel, cancelled }) as Future<unknown> as Future<A>,
+        loop.createTask(() => promise, {
+          name: name(),
+          cancel,
+          cancelled,
+          slowTask
+        }) as Future<unknown> as Future<A>,
       (task) => fromFuture(task, mapError),
       (task) => {
         const joined = cancelAndJoin(loop, name, onInterrupt, task)

@@ -74,10 +74,10 @@ class TaskWait<A, E> implements FiberWait<A, E | AioInterrupted>, Runnable {
     const {
       body,
       name,
-      stops: { cancel, cancelled }
+      stops: { cancel, cancelled, slowTask }
     } = this.runner
     try {
-      this.#task = this.loop._startTask(this.coroutine, { name, body, cancel, cancelled })
+      this.#task = this.loop._startTask(this.coroutine, { name, body, cancel, cancelled, slowTask })
     } catch (error) {
       this.#refusal = refused(error)
       return true
@@ -151,13 +151,20 @@ export const runTask = <A, E>(
 /** `runTask` for a fiber that nobody can interrupt where it is: how long it waits is looked after. */
 const runHeldTask = <A, E>(
   coroutine: Coroutine<unknown>,
-  { body, mapError, name, onInterrupt, stops: { cancel, cancelled } }: Runner<E>
+  { body, mapError, name, onInterrupt, stops: { cancel, cancelled, slowTask } }: Runner<E>
 ): Effect.Effect<A, E | AioInterrupted, Loop> =>
   Effect.flatMap(Loop, (loop) =>
     awaitJoined<A, E>(
       loop,
       reportNameOf,
-      () => loop.createTask(coroutine, { name, body, cancel, cancelled }) as Future<unknown> as Future<A>,
+      () =>
+        loop.createTask(coroutine, {
+          name,
+          body,
+          cancel,
+          cancelled,
+          slowTask
+        }) as Future<unknown> as Future<A>,
       mapError,
       onInterrupt
     )

@@ -26,6 +26,7 @@ const levelOf = (report: Report): "warning" | "error" => {
     case "late":
     case "slowJoin":
     case "slowCallback":
+    case "slowTask":
     case "leftover":
       return "warning"
     default:
@@ -77,7 +78,7 @@ const toStderr = (
 }
 
 /** The reports that say why something does not end. */
-const waits: ReadonlySet<ReportKind | undefined> = new Set(["slowJoin", "leftover"])
+const waits: ReadonlySet<ReportKind | undefined> = new Set(["slowJoin", "slowTask", "circle", "leftover"])
 
 const wholeTextOf = (report: Report): string => {
   const where =

@@ -26,7 +26,7 @@ import {
 } from "./LoopOptions.js"
 import { Passes } from "./Passes.js"
 import type { Context } from "./Context.js"
-import type { Host, Runnable, Scheduler, Settleable, Unretrieved } from "./ports.js"
+import type { Host, Runnable, Scheduler, Settleable, Stopwatch, Unretrieved } from "./ports.js"
 import type { Report } from "./Report.js"
 import {
   nameOf,
@@ -46,6 +46,9 @@ import { isOwnFuture, wrapFuture, type WrapOptions } from "./wrapFuture.js"
 export type { EventLoopOptions, ExceptionHandler, LoopStatistics, TaskFactory } from "./LoopOptions.js"
 
 let loops = 0
+
+/** A time in a report. */
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} seconds`
 
 /** How many awaits of Futures that are done are answered before the loop has a turn. */
 const MOST_ANSWERS = 1_000
@@ -725,13 +728,23 @@ export class BaseEventLoop implements Scheduler {
     return timer
   }
 
+  /** @internal Lets somebody see how long everything takes from the next turn on; `undefined` takes it back. */
+  _watchTurns(stopwatch: Stopwatch | undefined): void {
+    this.#passes.stopwatch = stopwatch
+  }
+
   #measured(runnable: Runnable, took: number): void {
     if (took < this.slowCallbackDuration) return
+    const known = runnable instanceof Handle || isFuture(runnable)
+    this._tellSlow(runnable, took, known ? textOf(runnable) : "a wait of Effect code")
+  }
+
+  /** @internal Reports that something of a pass, which is called `what`, has held the thread for so many milliseconds. */
+  _tellSlow(runnable: Runnable, took: number, what: string): void {
     const sourceTraceback = siteOf(runnable)
-    const what = runnable instanceof Handle || isFuture(runnable) ? textOf(runnable) : "a wait of Effect code"
     this.callExceptionHandler({
       kind: "slowCallback",
-      message: `Executing ${what} took ${(took / 1000).toFixed(3)} seconds`,
+      message: `Executing ${what} took ${seconds(took)}`,
       ...(runnable instanceof Task ? { task: runnable } : {}),
       ...(runnable instanceof Handle ? { handle: runnable } : {}),
       ...(sourceTraceback === undefined ? {} : { sourceTraceback })

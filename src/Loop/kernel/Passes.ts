@@ -34,7 +34,7 @@
  */
 import { Event } from "./Event.js"
 import { Handle } from "./Handle.js"
-import type { Host, ReadyQueue, Runnable } from "./ports.js"
+import type { Host, ReadyQueue, Runnable, Stopwatch } from "./ports.js"
 import { Queue } from "./Queue.js"
 import { Timers, type TimerHandle } from "./Timers.js"
 
@@ -53,6 +53,8 @@ export class Passes {
   running = false
   /** Measure every callback and step. */
   debug: boolean
+  /** Sees how long everything takes, where somebody wants to know. */
+  stopwatch: Stopwatch | undefined = undefined
   /** Passes since the loop was made. */
   count = 0
   /** Callbacks and steps run since the loop was made. */
@@ -175,8 +177,11 @@ export class Passes {
   /** Runs `runnable` in the pass that is on the stack, after `isNext` gave true: the end of that one is its own. */
   runHere(runnable: Runnable): void {
     this.callbacks++
+    const { stopwatch } = this
+    const since = stopwatch === undefined ? 0 : stopwatch.now()
     try {
       runnable.run()
+      if (stopwatch !== undefined) stopwatch.ran(runnable, since)
     } catch (error) {
       this.#onThrown(runnable, error)
     }
@@ -255,6 +260,8 @@ export class Passes {
     if (this.#left === 0) this.#beginPass()
     this.#onStack = true
     const queue = this.#queue
+    const { stopwatch } = this
+    let since = 0
     while (this.#left > 0) {
       let next = none
       // Around the loop and not in it: entered again only after something was thrown.
@@ -267,7 +274,9 @@ export class Passes {
             this.#measured = next
             this.#measuredSince = this.#host.now()
           }
+          if (stopwatch !== undefined) since = stopwatch.now()
           next.run()
+          if (stopwatch !== undefined) stopwatch.ran(next, since)
           // A coroutine goes on in microtasks now: whatever comes next has to let it.
           if (next.resumes) break
           if (this.#measured !== undefined) this.#measure()

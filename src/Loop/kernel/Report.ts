@@ -9,7 +9,9 @@ import type { Task } from "./Task.js"
  * - `unretrieved`: a failed Future or Task whose outcome nobody ever read
  * - `late`: an outcome that arrived after its receiver had gone
  * - `slowJoin`: a wait for cancelled work takes long
- * - `slowCallback`: a callback held the thread for long (debug mode)
+ * - `slowCallback`: a callback, or other code, held the thread for long (debug mode, or `slowTurn`)
+ * - `slowTask`: tasks have made no progress for long, where the loop was asked to look (`slowTask`)
+ * - `circle`: tasks wait for each other, and none of them can go on
  * - `leftover`: what had not stopped when a deadline passed
  * - `connection`: a protocol or the handler of a connection failed, or a server could not accept; it costs a connection at the most
  * - `request`: what handles the requests of a server has failed
@@ -24,6 +26,8 @@ export type ReportKind =
   | "late"
   | "slowJoin"
   | "slowCallback"
+  | "slowTask"
+  | "circle"
   | "leftover"
   | "connection"
   | "request"

@@ -91,6 +91,11 @@ export interface TaskOptions {
    * reported, and counts as false. Default: that of the loop.
    */
   readonly cancelled?: CancelledOption | undefined
+  /**
+   * False for a task that may make no progress for as long as it likes: one that consumes a queue, or accepts connections. It is
+   * not reported by the loop's `slowTask`, nor are those that wait for it. Default true.
+   */
+  readonly slowTask?: boolean | undefined
   /** @internal The function that reports show, where an adapter wraps the program's own. */
   readonly body?: unknown
 }
@@ -107,8 +112,18 @@ const ABANDONED = 64
 const MAY_GO_ON = 128
 /** The coroutine has gone on after it was given up, and it was said. */
 const PARKED = 256
+/** It has begun to wait for something since somebody looked. */
+const MOVED = 1024
+/** Nobody is to be told that it makes no progress. */
+const PATIENT = 2048
 /** It has spun on its aborted signal, and it was said. */
 const SPUN = 512
+
+/**
+ * How far a chain of waits is followed when a wait begins: a chain that is built from its end would be walked from each link.
+ * A circle of more tasks is found by whoever looks at all of them (`slowTask`, a dump, the closing).
+ */
+const MOST_FOLLOWED = 64
 
 /** How the work of a task is stopped, and how that shows: what was given to it, or to its loop. */
 interface Stops {
@@ -240,6 +255,7 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     const stops = stopsOf(options, scheduler)
     this.#stopping = stops === undefined ? undefined : new Stopping(stops)
     this.#createdAt = scheduler.host.now()
+    if (options.slowTask === false) this.#marks |= PATIENT
     const number = ++tasks
     this.#label = options.name === undefined ? number : nameOf(options.name)
   }
@@ -290,6 +306,18 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
 
   #mark(mark: number, on: boolean): void {
     this.#marks = on ? this.#marks | mark : this.#marks & ~mark
+  }
+
+  /** @internal Whether it has begun to wait for something since the last time that this was asked. */
+  _hasMoved(): boolean {
+    const moved = (this.#marks & MOVED) !== 0
+    this.#marks &= ~MOVED
+    return moved
+  }
+
+  /** @internal It may wait for as long as it likes. */
+  get _patient(): boolean {
+    return (this.#marks & PATIENT) !== 0
   }
 
   /** @internal Reports call a task that nobody has named by what it does: its number says nothing to who reads them. */
@@ -583,7 +611,39 @@ export class Task<A> extends Future<A> implements Runnable, Waiter, Listed<Task<
     if (this.#waiting === undefined) this.#waiting = future
     else if (this.#waiting instanceof Set) this.#waiting.add(future)
     else if (this.#waiting !== future) this.#waiting = new Set([this.#waiting, future])
+    this.#marks |= MOVED
+    if (future instanceof Task && future.#waiting instanceof Task) this.#lookForCircle(future)
     return undefined
+  }
+
+  /** Those that wait for each other, from this task on, if what it waits for leads back to it. */
+  #circle(): ReadonlyArray<Task<unknown>> | undefined {
+    const chain: Array<Task<unknown>> = [this as Task<unknown>]
+    for (let at = this.#waiting; at instanceof Task && chain.length <= MOST_FOLLOWED; at = at.#waiting) {
+      if (at === this) return chain
+      chain.push(at)
+    }
+    return undefined
+  }
+
+  /** A wait begins for a task that itself waits for one. In a pass, where a handler finds no wait that is only half begun. */
+  #lookForCircle(awaited: Task<unknown>): void {
+    let at: unknown = awaited
+    for (let steps = 0; at instanceof Task && at !== this && steps < MOST_FOLLOWED; steps++) at = at.#waiting
+    if (at !== this) return
+    this._scheduler._push({ resumes: false, run: () => this.#tellCircle() })
+  }
+
+  /** Unless one of them waits for something else as well by now: that may come first. */
+  #tellCircle(): void {
+    const circle = this.#circle()
+    if (circle === undefined) return
+    const names = [...circle, this].map(({ _name }) => `task ${_name}`)
+    this._scheduler.callExceptionHandler({
+      kind: "circle",
+      message: `they wait for each other, for ever: ${names.join(" -> ")}`,
+      task: this as Task<unknown>
+    })
   }
 
   /** @internal */

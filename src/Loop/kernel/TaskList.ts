@@ -42,7 +42,8 @@ export class TaskList<T extends Listed<T>> {
   /** Those that are here now, for who changes the list on the way; the first `most` of them. */
   all(most = Infinity): Array<T> {
     const tasks: Array<T> = []
-    for (let task = this.#first; task !== undefined && tasks.length < most; task = task._next) tasks.push(task)
+    for (let task = this.#first; task !== undefined && tasks.length < most; task = task._next)
+      tasks.push(task)
     return tasks
   }
 }

@@ -32,6 +32,14 @@ export interface ReadyQueue {
   clear(): Array<Runnable>
 }
 
+/** Sees how long the callbacks and steps of passes take, beside debug mode. Neither of the two throws. */
+export interface Stopwatch {
+  /** The time, in milliseconds of a clock of its own. */
+  now(): number
+  /** It has run since then, what it has resumed in microtasks aside. */
+  ran(runnable: Runnable, since: number): void
+}
+
 /** Who runs: the loop, the task of it, and whatever the host ties to both (the Effect fiber that asked). */
 export interface Local {
   readonly loop: object

@@ -10,6 +10,7 @@ import {
   type LoopOptions,
   type Report,
   type ReportKind,
+  type Task,
   runAioFuture,
   Server
 } from "../../../src/index.js"
@@ -109,6 +110,36 @@ const ways: Record<
       return Loop.synchronize
     })
   },
+  slowTask: {
+    options: { slowTask: 40 },
+    run: Effect.flatMap(Loop, (loop) => {
+      const reply = loop.createFuture<void>()
+      loop.createTask(async () => reply, { name: "stuck" })
+      return Effect.promise(async () => {
+        // The looks are in real time, and count on the clock of the loop, which the test moves.
+        const { host } = loop as unknown as { host: { now: () => number } }
+        const real = host.now.bind(host)
+        host.now = () => real() + performance.now()
+        await new Promise((resolve) => setTimeout(resolve, 150))
+        host.now = real
+        reply.setResult()
+        await new Promise((resolve) => setImmediate(resolve))
+      })
+    })
+  },
+  circle: {
+    run: Effect.flatMap(Loop, (loop) =>
+      Effect.promise(async () => {
+        let stop = (): void => {}
+        const stopped = new Promise<void>((resolve) => (stop = resolve))
+        const a: Task<void> = loop.createTask(async () => b, { name: "a" })
+        const b: Task<void> = loop.createTask(() => Promise.race([a, stopped]), { name: "b" })
+        await new Promise((resolve) => setImmediate(resolve))
+        stop()
+        await a
+      })
+    )
+  },
   request: {
     run: Effect.flatMap(Server.handler(Effect.die(boom)), (handle) => {
       const request = new http.IncomingMessage(new net.Socket())
@@ -153,6 +184,11 @@ describe("the exception handler", () => {
       fields: [],
       message: /^1 left over on L at the deadline of 0ms for closing L:\nwhat .*\ntask +stuck/
     },
+    slowTask: {
+      fields: ["task"],
+      message: /^1 task has made no progress for 40ms on L:\nwhat .*\ntask +stuck .*<Future pending/
+    },
+    circle: { fields: ["task"], message: /^they wait for each other, for ever: task b -> task a -> task b$/ },
     request: { fields: ["exception"], message: /^GET \/ from unix failed$/ }
   }
 
@@ -179,6 +215,8 @@ describe("the exception handler", () => {
     slowCallback: "WARN",
     connection: "ERROR",
     leftover: "WARN",
+    slowTask: "WARN",
+    circle: "ERROR",
     request: "ERROR"
   }
 

@@ -456,6 +456,7 @@ describe("Task: names, texts and lists", () => {
     expect(String(a)).toContain(`wait_for=<Task pending name="b">`)
     expect(a.waitingOn()[0]).toContain(`wait_for=<Task pending name="a">`)
     expect(JSON.parse(JSON.stringify(b))).toMatchObject({ _id: "Task", name: "b", state: "pending" })
+    expect(host.reports.splice(0).map(({ kind }) => kind)).toEqual(["circle"])
     loop.close()
     expect(b.exception()).toBeInstanceOf(LoopClosedError)
     expect(loop.statistics().tasks).toBe(0)

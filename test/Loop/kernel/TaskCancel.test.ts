@@ -623,6 +623,7 @@ describe.each(kinds)("cancelling a task (%s)", (kind, as) => {
     await host.settle()
     expect([a.cancel(), b.cancel(), outside.cancel()]).toEqual([true, true, true])
     await host.settle()
+    expect(host.reports.splice(0).map(({ kind }) => kind)).toEqual(["circle"])
     loop.close()
     expect([a.done(), b.done(), outside.done()]).toEqual([true, true, true])
   })

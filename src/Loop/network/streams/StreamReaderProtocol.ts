@@ -149,7 +149,11 @@ export class StreamReaderProtocol extends FlowControl {
     const peer = transport.getExtraInfo("peername") as SocketAddress | string | undefined
     const name = typeof peer === "object" ? `client ${addressText(peer)}` : `client of ${String(transport)}`
     const writer = new StreamWriter(transport, this, this.#reader)
-    const task: Task<unknown> = this.#loop.createTask(() => handler(this.#reader, writer), { name })
+    const task: Task<unknown> = this.#loop.createTask(() => handler(this.#reader, writer), {
+      name,
+      // A client may be silent for as long as it likes.
+      slowTask: false
+    })
     task.addDoneCallback(() => {
       if (!task.cancelled()) {
         const exception = task.exception()
