@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import { contextOf, type FiberState, type LoopClock } from "../effect.js"
 import { checkEffect, checkSignal, startBackground, EffectFuture, originOf } from "./fiber/Fibers.js"
+import { spanOfEffect } from "./fiber/spans.js"
 import { addLate } from "./fiber/late.js"
 import { inside, isInside } from "./host/Inside.js"
 import { rememberSite } from "./kernel/sites.js"
@@ -75,6 +76,7 @@ export class EffectLoop extends BaseEventLoop implements Home {
   /** @internal Descriptors that belong to transports of this loop, which nobody else may watch. */
   readonly _transportFds = new Map<number, object>()
   /** @internal How far its closing is. */ readonly _closing: Closing = new Closing(this)
+  /** @internal */ _tracing = false
   /** @internal */ _tally: Tally | undefined = undefined
   readonly #crashListeners = new Set<() => void>()
   #closeDeadline: number
@@ -150,7 +152,8 @@ export class EffectLoop extends BaseEventLoop implements Home {
     checkSignal(what, signal)
     if (this._parks(what)) return new Future<A>(this)
     this._refuse(what)
-    return new EffectFuture<A>(origin, { name }, effect, signal)
+    const traced = this._tracing ? spanOfEffect(this, name, effect) : effect
+    return new EffectFuture<A>(origin, { name }, traced, signal)
   }
 
   /**
@@ -161,7 +164,9 @@ export class EffectLoop extends BaseEventLoop implements Home {
     checkEffect("runEffectTask", effect)
     if (this._parks("runEffectTask")) return cancelledHandle(this)
     this._refuse("runEffectTask")
-    return startBackground(this, options.name ?? "effect", provided(effect))
+    const name = options.name ?? "effect"
+    const given = provided(effect)
+    return startBackground(this, name, this._tracing ? spanOfEffect(this, name, given) : given)
   }
 
   /**

@@ -153,6 +153,7 @@ export const assemble = <L extends EventLoop>(
       options.spawnHelper === true,
       options.inspect === true
     )
+    loop._tracing = options.tracing === true
     loop._watchSlow(settings)
     if (metrics !== undefined) loop._beginMetrics(options.name ?? "loop", metrics)
     loop._start()

@@ -70,6 +70,12 @@ export interface LoopOptions extends EventLoopOptions {
    * Tasks that wait for a timer are not, nor those with `slowTask: false`. See `docs/metrics.md`.
    */
   readonly slowTask?: DurationInput | undefined
+  /**
+   * Whether what crosses the border has a span: calls of `fromAio`, `runAioCoroutine` and `fromCallback`, below the span of the
+   * fiber; Effects of `runEffect`, `runEffectTask` and functions of `toAio`, below that of the fiber that has called the aio code.
+   * With how long it has waited to begin, and how long it has run, in milliseconds. Default false. See `docs/metrics.md`.
+   */
+  readonly tracing?: boolean | undefined
   /** Whether a failed Future that nobody looked at is logged or crashes the loop. Default `"report"`. */
   readonly unretrieved?: "report" | "crash" | undefined
 }
@@ -181,6 +187,7 @@ export const settingsOf = (options: LoopOptions): Settings => {
   checkOption("name", options.name, "string")
   checkOption("debug", options.debug, "boolean")
   checkOption("asyncContext", options.asyncContext, "boolean")
+  checkOption("tracing", options.tracing, "boolean")
   checkOption("spawnHelper", options.spawnHelper, "boolean")
   checkOption("inspect", options.inspect, "boolean")
   checkOption("exceptionHandler", options.exceptionHandler, "function")

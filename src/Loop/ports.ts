@@ -235,6 +235,8 @@ export interface Home extends BaseEventLoop {
    * False where the program has set one that is too short. Infinity asks whether it can grow.
    */
   _allowToClose(ms: number): boolean
+  /** @internal Whether what crosses the border has spans. */
+  readonly _tracing: boolean
   /** @internal Counts what happens, where the program has asked for metrics. */
   readonly _tally: Tally | undefined
   /** @internal Whether a helper process starts its children. */

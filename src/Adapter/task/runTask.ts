@@ -7,6 +7,8 @@ import { contextOfWait, resumeIn } from "../../Loop/host/AsyncContext.js"
 import type { Context } from "../../Loop/kernel/Context.js"
 import type { Runnable } from "../../Loop/kernel/ports.js"
 import { fromFuture } from "../../Loop/fiber/Outcome.js"
+import { spanOfWork } from "../../Loop/fiber/spans.js"
+import { workName } from "../../Loop/kernel/describe.js"
 import { keepsShape } from "../../Loop/fiber/shapes.js"
 import type { Future } from "../../Loop/kernel/Future.js"
 import type { Coroutine, Task } from "../../Loop/kernel/Task.js"
@@ -142,10 +144,27 @@ export const runTask = <A, E>(
   runner: Runner<E>
 ): Effect.Effect<A, E | AioInterrupted, Loop> => {
   const loop = serviceHere(Loop)
-  return (
-    (loop === undefined ? undefined : waitFor(new TaskWait<A, E>(loop, coroutine, runner))) ??
-    runHeldTask(coroutine, runner)
+  if (loop?._tracing !== true) return startTask(loop, coroutine, runner)
+  return spanOfWork(loop, runner.name ?? workName(runner.body), (begins) =>
+    startTask(loop, beginning(coroutine, begins), runner)
   )
+}
+
+/** The same coroutine; `begins` is called as it is. */
+const beginning =
+  (coroutine: Coroutine<unknown>, begins: () => void): Coroutine<unknown> =>
+  (task) => {
+    begins()
+    return coroutine(task)
+  }
+
+const startTask = <A, E>(
+  loop: Home | undefined,
+  coroutine: Coroutine<unknown>,
+  runner: Runner<E>
+): Effect.Effect<A, E | AioInterrupted, Loop> => {
+  const wait = loop === undefined ? undefined : waitFor(new TaskWait<A, E>(loop, coroutine, runner))
+  return wait ?? runHeldTask(coroutine, runner)
 }
 
 /** `runTask` for a fiber that nobody can interrupt where it is: how long it waits is looked after. */
