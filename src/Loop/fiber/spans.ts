@@ -32,7 +32,7 @@ export const spanOfWork = <A, E, R>(
     return Effect.withSpan(
       Effect.onExit(run, () => annotate(loop, { asked, began })),
       name,
-      { attributes: { "effect_aio.loop": loop.name, "effect_aio.to": "aio" } }
+      { attributes: { "effect_aio.loop": loop.name, "effect_aio.to": "aio" }, captureStackTrace: false }
     )
   })
 
@@ -48,7 +48,7 @@ export const spanOfEffect = <A, E>(
     return Effect.withSpan(
       Effect.onExit(effect, () => annotate(loop, { asked, began })),
       name,
-      { attributes: { "effect_aio.loop": loop.name, "effect_aio.to": "effect" } }
+      { attributes: { "effect_aio.loop": loop.name, "effect_aio.to": "effect" }, captureStackTrace: false }
     )
   })
 }
