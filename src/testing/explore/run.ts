@@ -25,7 +25,7 @@ import { isAbortError } from "../../Loop/kernel/errors.js"
 import type { Report } from "../../Loop/kernel/Report.js"
 import { assemble, CRASHES, type HostOf, Loop } from "../../Loop/Loop.js"
 import { settingsOf } from "../../Loop/Settings.js"
-import { leftOn } from "../left.js"
+import { leftOn, textOfLeft } from "../left.js"
 import { LoopTimers } from "../LoopTimers.js"
 import { NotCleanError } from "../NotCleanError.js"
 import { follow, unfollow } from "../Replacements.js"
@@ -147,8 +147,7 @@ class Run {
       const exit = yield* Fiber.await(fiber)
       world.targets = undefined
       yield* callback<void>((resume) => world.quiet(() => resume(Effect.void)))
-      const left = settings.expectClean ? world.looking(() => leftOn(loop)) : []
-      return { exit, left: left.length === 0 ? undefined : new NotCleanError(loop.name, left) }
+      return { exit, left: settings.expectClean ? world.looking(() => notCleanOf(loop)) : undefined }
     })
   }
 
@@ -189,6 +188,11 @@ class Run {
     if (left !== undefined) return { error: left }
     return this.#leftover === undefined ? undefined : { error: new Error(this.#leftover) }
   }
+}
+
+const notCleanOf = (loop: EventLoop): NotCleanError | undefined => {
+  const left = leftOn(loop)
+  return left.length === 0 ? undefined : new NotCleanError(textOfLeft(loop, left), left)
 }
 
 /** The program, and every task of its loop that has not been told to end. */
