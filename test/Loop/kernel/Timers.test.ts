@@ -1,3 +1,4 @@
+// Covers: awake
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { TimerHandle, Timers } from "../../../src/Loop/kernel/Timers.js"
