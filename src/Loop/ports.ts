@@ -92,8 +92,8 @@ export interface Closable {
    * again, for what was started meanwhile. Not called where it is quiet.
    */
   close(then: () => void): void
-  /** What is there, for reports. */
-  held(): ReadonlyArray<Leftover>
+  /** What is there, for reports. Of what there may be a million of, so many at most. */
+  held(most?: number): ReadonlyArray<Leftover>
 }
 
 /** What a closing waits for, in the order of S1: the program around which the loop was opened, then the phases of `closing/phases.ts`. */

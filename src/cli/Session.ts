@@ -24,10 +24,15 @@ export class SessionEnded extends CliError {
   }
 }
 
+/** How long a connection may take to be there, in milliseconds. */
+const OPENING = 1_000
+
 /** Where the inspector behind a port is to be connected to, if there is one. */
 const addressOf = async (port: number): Promise<string | undefined> => {
   try {
-    const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: AbortSignal.timeout(1_000) })
+    const response = await fetch(`http://127.0.0.1:${port}/json/list`, {
+      signal: AbortSignal.timeout(OPENING)
+    })
     const [first] = (await response.json()) as ReadonlyArray<{ readonly webSocketDebuggerUrl?: string }>
     return first?.webSocketDebuggerUrl
   } catch {
@@ -55,10 +60,16 @@ export class Session {
     if (address === undefined) return undefined
     const socket = new WebSocket(address)
     const opened = await new Promise<boolean>((resolve) => {
+      // One that is stopped takes the connection, and says nothing.
+      const late = setTimeout(() => resolve(false), OPENING)
+      socket.addEventListener("open", () => clearTimeout(late))
+      socket.addEventListener("error", () => clearTimeout(late))
       socket.addEventListener("open", () => resolve(true), { once: true })
       socket.addEventListener("error", () => resolve(false), { once: true })
     })
-    return opened ? new Session(socket) : undefined
+    if (opened) return new Session(socket)
+    socket.close()
+    return undefined
   }
 
   /** Calls `f` for each event of that name. */

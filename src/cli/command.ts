@@ -25,7 +25,7 @@ is used instead.
   --every MS   how often one looks (1000; ui: 500); less often where it costs the process more than a twentieth of its time
   --inspector  by the inspector, also where there is a socket: of a thread that gives Node no turn it says where that is
   --port N     that of the inspector, where the process was started with --inspect-port
-  --rows N     take so many rows of a loop at most (10000; dump: all), of all loops for ui
+  --rows N     take so many rows of a loop at most (10000; dump: 100000, which is the most), of all loops for ui
   --sure       it is Node, whatever its executable is called: SIGUSR1 ends what is not`
 
 const forms = ["table", "tree", "json", "mermaid"] as const
@@ -43,6 +43,9 @@ export type Command =
       readonly most: number
     })
   | (UiOptions & { readonly do: "ui" })
+
+/** More would hold the process up for a second and longer. */
+const MOST_ROWS = 100_000
 
 const positive = (name: string, text: string): number => {
   const number = Number(text)
@@ -105,8 +108,8 @@ export const parse = (args: ReadonlyArray<string>): Command => {
     port: values.port === undefined ? undefined : positive("--port", values.port),
     sure: values.sure
   }
-  const rows = values.rows ?? (command === "dump" ? String(Number.MAX_SAFE_INTEGER) : "10000")
-  const most = positive("--rows", rows)
+  const most = positive("--rows", values.rows ?? String(command === "dump" ? MOST_ROWS : 10_000))
+  if (most > MOST_ROWS) throw new CliError(`--rows is at most ${MOST_ROWS}`, 2)
   if (command === "top")
     return { do: "top", pid, every: positive("--every", values.every ?? "1000"), most, ...options }
   if (command === "ui") {

@@ -23,6 +23,9 @@ const again = (): Promise<number> => {
   return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)))
 }
 
+/** How long what is still open may take to close when all is said, in milliseconds. */
+const LAST = 1_000
+
 const run = async (args: ReadonlyArray<string>): Promise<string> => {
   const command = parse(args)
   if (command.do === "help") return usage
@@ -49,6 +52,8 @@ const main = async (): Promise<void> => {
     process.stderr.write(`${error instanceof CliError ? error.message : String(error)}\n`)
     process.exitCode = error instanceof CliError ? error.code : 1
   }
+  // A connection to a process that is stopped does not close: it is not waited for any longer.
+  setTimeout(() => process.exit(), LAST).unref()
 }
 
 if ("WebSocket" in globalThis) await main()

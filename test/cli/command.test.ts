@@ -22,7 +22,7 @@ describe("the command", () => {
       do: "print",
       pid: 12,
       form: "json",
-      most: Number.MAX_SAFE_INTEGER,
+      most: 100_000,
       ...by
     })
     expect(parse(["top", "12"])).toEqual({ do: "top", pid: 12, every: 1_000, most: 10_000, ...by })
@@ -56,6 +56,7 @@ describe("the command", () => {
     [["ps", "0"], 'a pid is a positive number, not "0"'],
     [["ps", "1.5"], 'a pid is a positive number, not "1.5"'],
     [["ps", "1", "--rows", "0"], '--rows is a positive number, not "0"'],
+    [["ps", "1", "--rows", "100001"], "--rows is at most 100000"],
     [["ps", "1", "--port", "http"], '--port is a positive number, not "http"'],
     [["top", "1", "--every", "-"], '--every is a positive number, not "-"'],
     [["ps", "1", "--every", "5"], "--every is for top"],

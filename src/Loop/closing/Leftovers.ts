@@ -42,9 +42,9 @@ export class StoppingBody implements Described {
 }
 
 /** What one phase holds: its own rows are guarded, and so is the asking. */
-const heldBy = (phase: Phase): ReadonlyArray<Leftover> => {
+const heldBy = (phase: Phase, most: number): ReadonlyArray<Leftover> => {
   try {
-    return phase.held()
+    return phase.held(most)
   } catch {
     return [
       guardedRow("unknown", () => {
@@ -54,13 +54,13 @@ const heldBy = (phase: Phase): ReadonlyArray<Leftover> => {
   }
 }
 
-/** Everything of the loop that has not settled. */
-export const leftoversOf = (loop: Home): ReadonlyArray<Leftover> => {
+/** Everything of the loop that has not settled; of its tasks and effects so many at most. */
+export const leftoversOf = (loop: Home, most = Infinity): ReadonlyArray<Leftover> => {
   const { body, named } = loop._closing
   return [
     ...(body === undefined ? [] : [guardedRow("effect", () => body.describe())]),
     ...[...named].map((one) => guardedRow("effect", () => one.describe())),
-    ...phasesOf(loop).flatMap((phase) => heldBy(phase))
+    ...phasesOf(loop).flatMap((phase) => heldBy(phase, most))
   ]
 }
 

@@ -78,11 +78,11 @@ export class Work implements Phase {
     }
   }
 
-  held(): ReadonlyArray<Leftover> {
+  held(most = Infinity): ReadonlyArray<Leftover> {
     const { effects, tasks } = this.#here()
     return [
-      ...tasks.map((task) => guardedRow("task", () => rowOf(task))),
-      ...effects.map((effect) => guardedRow("effect", () => effect.describe()))
+      ...tasks.slice(0, most).map((task) => guardedRow("task", () => rowOf(task))),
+      ...effects.slice(0, most).map((effect) => guardedRow("effect", () => effect.describe()))
     ]
   }
 

@@ -24,6 +24,8 @@ type Words = Pick<DumpRow, "what" | "name" | "age" | "state" | "waitingOn" | "cr
 export interface Rows {
   readonly rows: ReadonlyArray<DumpRow>
   readonly of: ReadonlyMap<object, DumpRow>
+  /** How many tasks and timers have none. */
+  readonly more: number
 }
 
 /** A row that is being made: what it refers to is put into it when all are there. */
@@ -138,7 +140,7 @@ class Drafts {
   }
 
   /** All of them, with what they refer to, and the objects that they tell of. */
-  made(): Rows {
+  made(): Omit<Rows, "more"> {
     // They grow while they are walked: what somebody refers to may refer to more.
     for (let i = 0; this.#lookAtWaiting() && i < this.#all.length; i++) {
       const draft = this.#all[i] as Draft
@@ -214,10 +216,13 @@ const isOf = (loop: Home, fiber: FiberView | undefined): boolean => {
   return false
 }
 
-/** Everything that is on the loop now. */
-export const rowsOf = (loop: Home): Rows => {
+/**
+ * Everything that is on the loop now. Of its tasks, its timers and what is waited for, so many at most: to whom a million tell less than
+ * they take, in time of the program.
+ */
+export const rowsOf = (loop: Home, most = Infinity): Rows => {
   const drafts = new Drafts()
-  for (const leftover of leftoversOf(loop)) {
+  for (const leftover of leftoversOf(loop, most)) {
     const { awaits, of } = linksOf(leftover)
     drafts.add(leftover, of, awaits)
   }
@@ -232,9 +237,12 @@ export const rowsOf = (loop: Home): Rows => {
   for (const fiber of rootFibers()) {
     if (isOf(loop, drafts.view(fiber))) drafts.find(fiber)
   }
-  for (const waited of loop._watchedNow()) drafts.find(waited)
+  for (const waited of loop._watchedNow().slice(0, most)) drafts.find(waited)
   const now = loop.time()
-  for (const [timer, when] of loop._timersNow())
+  const timers = loop._timersNow()
+  for (const [timer, when] of timers.slice(0, most))
     drafts.settles(drafts.add(wordsOfTimer(timer, when - now), nothing), timer._settles)
-  return drafts.made()
+  const { tasks } = loop.statistics()
+  const more = Math.max(0, tasks - most) + Math.max(0, timers.length - most)
+  return { ...drafts.made(), more }
 }

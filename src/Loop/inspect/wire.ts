@@ -31,8 +31,8 @@ const seen = (
   delay: Delay | undefined
 ): SeenDump => {
   const from = performance.now()
-  const made = rowsOf(loop)
-  const dump = shortened(new LoopDump(loop, made).toJSON(), most)
+  const made = rowsOf(loop, most)
+  const dump = shortened({ ...new LoopDump(loop, made).toJSON(), more: made.more }, most)
   const keyed = new Map<number, number>()
   for (const [thing, { id }] of made.of) if (id <= most && !keyed.has(id)) keyed.set(id, keyOf(thing))
   const rows = dump.rows.map((row) => {
