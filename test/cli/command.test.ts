@@ -59,7 +59,7 @@ describe("the command", () => {
     [["ps", "1", "--rows", "100001"], "--rows is at most 100000"],
     [["ps", "1", "--port", "http"], '--port is a positive number, not "http"'],
     [["top", "1", "--every", "-"], '--every is a positive number, not "-"'],
-    [["ps", "1", "--every", "5"], "--every is for top"],
+    [["ps", "1", "--every", "5"], "--every is for top and ui"],
     [["top", "1", "--tree"], "top has no --tree: press t for a tree"],
     [["ps", "1", "--tree", "--json"], "one of --tree, --json and --mermaid"]
   ])("says what is wrong with it, and ends with 2: %j", (args, message) => {
