@@ -111,14 +111,15 @@ const importable = (effect: string): Importable => {
   return { library, effect: new Set(modules.filter((name) => !library.has(name))) }
 }
 
-/** What of the platform one line has only: packages of their own on 3, folders of `effect` on 4. */
-const platform = line === 3 ? /from "effect\/[\w-]+\// : /from "@effect\/platform\//
+/** What one line has only: of the platform packages of their own on 3, folders of `effect` on 4; of tests their context on 3. */
+const ofOtherLine =
+  line === 3 ? /from "effect\/[\w-]+\// : /from "@effect\/platform\/|import .*\bTestContext\b.* from "effect"/
 
 /** Reads, compiles and checks all of them. Seconds long: once for a file of tests. */
 export const checkExamples = (): Checked => {
   const options = settings()
   const all = findExamples()
-  const examples = all.filter(({ code }) => !platform.test(code))
+  const examples = all.filter(({ code }) => !ofOtherLine.test(code))
   const effect = ts.resolveModuleName("effect", door, options, ts.sys).resolvedModule?.resolvedFileName ?? ""
   const names = importable(effect)
   const modules = new Map(
