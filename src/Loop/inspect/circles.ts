@@ -30,6 +30,13 @@ export const circlesOf = (rows: ReadonlyArray<DumpRow>): ReadonlyArray<ReadonlyA
   }
   /** Nothing that was reached before `id` can be got back to: it and what came after it belong together. */
   const leave = (id: number): void => {
+    // Nearly all of them stand alone.
+    if (open.at(-1) === id) {
+      open.pop()
+      back[id] = 0
+      if (waits(id).includes(id)) circles.push([id])
+      return
+    }
     const together = new Set(open.splice(open.lastIndexOf(id)))
     for (const one of together) back[one] = 0
     const circle = walkRound(together, waits)
@@ -54,13 +61,12 @@ export const circlesOf = (rows: ReadonlyArray<DumpRow>): ReadonlyArray<ReadonlyA
   return circles
 }
 
-/** One way round through rows of which each can be reached from each, or nothing where it is one that does not wait for itself. */
+/** One way round through several rows of which each can be reached from each. */
 const walkRound = (
   together: ReadonlySet<number>,
   waits: (id: number) => ReadonlyArray<number>
 ): ReadonlyArray<number> | undefined => {
   const [first = 0] = together
-  if (together.size === 1 && !waits(first).includes(first)) return undefined
   const way: Array<number> = []
   const seen = new Map<number, number>()
   for (let at: number | undefined = first; at !== undefined;) {

@@ -59,9 +59,9 @@ const wordsOfFuture = (future: Future<unknown>): Words => ({
   createdAt: siteOf(future)
 })
 
-const wordsOfTimer = (timer: TimerHandle, left: number): Words => ({
+const wordsOfTimer = (timer: TimerHandle, left: number, name: string): Words => ({
   what: "timer",
-  name: functionName(timer._callback),
+  name,
   age: undefined,
   state: "scheduled",
   waitingOn: due(left),
@@ -240,8 +240,16 @@ export const rowsOf = (loop: Home, most = Infinity): Rows => {
   for (const waited of loop._watchedNow().slice(0, most)) drafts.find(waited)
   const now = loop.time()
   const timers = loop._timersNow()
-  for (const [timer, when] of timers.slice(0, most))
-    drafts.settles(drafts.add(wordsOfTimer(timer, when - now), nothing), timer._settles)
+  // Most of them do the same.
+  let callback: unknown
+  let name = ""
+  for (const [timer, when] of timers.slice(0, most)) {
+    if (timer._callback !== callback) {
+      callback = timer._callback
+      name = functionName(callback)
+    }
+    drafts.settles(drafts.add(wordsOfTimer(timer, when - now, name), nothing), timer._settles)
+  }
   const { tasks } = loop.statistics()
   const more = Math.max(0, tasks - most) + Math.max(0, timers.length - most)
   return { ...drafts.made(), more }

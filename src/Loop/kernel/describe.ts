@@ -67,10 +67,21 @@ export const ownName = (f: unknown): string | undefined => {
   return declared === null || name === "anonymous" || name === "default" ? undefined : name
 }
 
+/** Of the anonymous function that was asked for last: a dump asks for those of thousands that were written in one place. */
+let lastAnonymous = ""
+let lastShown = ""
+
 /** A function's name; anonymous ones show the start of their source. */
 export const functionName = (f: unknown): string => {
   if (typeof f !== "function") return describeValue(f)
-  return ownName(f) ?? `<anonymous ${spaced(sourceOf(f as () => unknown), 40)}>`
+  const name = ownName(f)
+  if (name !== undefined) return name
+  const source = sourceOf(f as () => unknown)
+  if (source !== lastAnonymous) {
+    lastShown = `<anonymous ${spaced(source, 40)}>`
+    lastAnonymous = source
+  }
+  return lastShown
 }
 
 /** What a function does first, from its source: what its arrow gives, or the first line of its block. */
