@@ -72,6 +72,9 @@ const asError = ({ message, ...rest }: HelpedError, { args }: Start): Error =>
 
 const helperGone = (message: string): Error => Object.assign(new Error(message), { code: "EPIPE" })
 
+/** How a connection to a helper fails that ends just then. */
+const GONE: ReadonlySet<string> = new Set(["ECONNRESET", "ECONNREFUSED", "ECONNABORTED", "ENOENT"])
+
 const kill = ({ leads, pid }: HelpedChild): void => void send(leads ? -pid : pid, signalNumber("SIGKILL"))
 
 const random = (): Buffer => Buffer.from(crypto.getRandomValues(new Uint8Array(16)))
@@ -241,7 +244,12 @@ export class SpawnHelper {
           connectPipes(helper.address, id, ask.fds, (error, pipes) => {
             ask.pipes = pipes
             if (error === undefined) this.#tellOf(id, ask)
-            else this.#answer(id, ask, error)
+            else
+              this.#answer(
+                id,
+                ask,
+                GONE.has(String((error as NodeJS.ErrnoException).code)) ? helperGone(error.message) : error
+              )
           })
         )
       }
