@@ -80,7 +80,8 @@ export const compiledSources = [
 ]
 
 /** What is not for this suite: the other line's, and what stands on packages that are installed beside it. */
-const isLeftOut = (file: string): boolean => isOfOtherLine(file) || /^examples\/[^/]+\/postgres\//.test(file)
+const isLeftOut = (file: string): boolean =>
+  isOfOtherLine(file) || /^examples\/(cluster\/postgres|metrics)\//.test(file)
 
 /** What is compiled, and what is loaded beside it. */
 const files = (): ReadonlyArray<string> =>
