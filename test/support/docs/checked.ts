@@ -111,9 +111,14 @@ const importable = (effect: string): Importable => {
   return { library, effect: new Set(modules.filter((name) => !library.has(name))) }
 }
 
-/** What one line has only: of the platform packages of their own on 3, folders of `effect` on 4; of tests their context on 3. */
+/**
+ * What one line has only: of the platform packages of their own on 3, folders of `effect` on 4; of tests their context on 3.
+ * `["]` keeps what compiles imports for line 4 from taking the expression for one.
+ */
 const ofOtherLine =
-  line === 3 ? /from "effect\/[\w-]+\// : /from "@effect\/platform\/|import .*\bTestContext\b.* from "effect"/
+  line === 3
+    ? /from "effect\/[\w-]+\//
+    : /from "@effect\/platform\/|import .*\bTestContext\b.* from "effect["]/
 
 /** Reads, compiles and checks all of them. Seconds long: once for a file of tests. */
 export const checkExamples = (): Checked => {
