@@ -27,10 +27,11 @@ const env = { NODE_OPTIONS: "--inspect-port=0" }
 const hanging = async <A>(
   program: string,
   use: (pid: string) => Promise<A>,
-  signal: NodeJS.Signals = "SIGTERM"
+  signal: NodeJS.Signals = "SIGTERM",
+  begun = "ready"
 ): Promise<A> => {
   const running = start(program, { env })
-  await running.until("ready")
+  await running.until(begun)
   try {
     return await use(String(running.pid))
   } finally {
@@ -103,7 +104,8 @@ describe("effect-aio ps", () => {
             expect(stdout).toMatch(/^task +query /m)
           }
         },
-        "SIGKILL"
+        "SIGKILL",
+        "spins"
       ),
     TIMEOUT
   )
