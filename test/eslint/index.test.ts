@@ -1,5 +1,5 @@
 // The plugin as ESLint is given it: its names, its configs, and what is said where a setting is wrong.
-// Covers: manifest, Rule, settings
+// Covers: everywhere, manifest, Rule, settings
 import { readFileSync } from "node:fs"
 import { Linter } from "eslint"
 import { defineConfig } from "eslint/config"

@@ -4,6 +4,7 @@ import { using } from "../edits.js"
 import { Names } from "../Names.js"
 import { isFunction, keyOf, unwrap } from "../nodes.js"
 import { Promises } from "../promises.js"
+import { everywhereOption, isEverywhere } from "../everywhere.js"
 import { docsOf, type Rule, type SourceCode, type Suggestions } from "../Rule.js"
 
 type Messages = "abandoned" | "iterable" | "given" | "fromAio"
@@ -26,14 +27,7 @@ export const noAbandonedPromise: Rule<Messages> = {
       "Disallow what leaves a promise running when its fiber is interrupted"
     ),
     hasSuggestions: true,
-    schema: [
-      {
-        type: "object",
-        properties: { everywhere: { type: "boolean" } },
-        additionalProperties: false
-      }
-    ],
-    defaultOptions: [{ everywhere: false }],
+    ...everywhereOption,
     messages: {
       abandoned:
         "When its fiber is interrupted, {{callee}} leaves the promise running, and the Scope closes what that still uses. " +
@@ -86,10 +80,6 @@ const isUninterruptible = (names: Names, node: TSESTree.Node): boolean => {
   return false
 }
 
-/** The schema has looked at it. */
-const isEverywhere = (options: unknown): boolean =>
-  typeof options === "object" && options !== null && Reflect.get(options, "everywhere") === true
-
 /** A function that takes no signal is the same for both, and so is `{ try, catch }`. */
 const canReplace = ({ arguments: [given, another] }: TSESTree.CallExpression): boolean => {
   if (given === undefined || another !== undefined) return false
@@ -105,12 +95,12 @@ const canReplace = ({ arguments: [given, another] }: TSESTree.CallExpression): b
 }
 
 const replacing = (sourceCode: SourceCode, call: TSESTree.CallExpression): Suggestions<Messages> => {
-  const library = using(sourceCode, call, "fromAio")
-  if (library === undefined) return []
+  const ours = using(sourceCode, call, "fromAio")
+  if (ours === undefined) return []
   return [
     {
       messageId: "fromAio",
-      fix: (fixer) => [...library.imports(fixer), fixer.replaceText(call.callee, library.text)]
+      fix: (fixer) => [...ours.imports(fixer), fixer.replaceText(call.callee, ours.text)]
     }
   ]
 }

@@ -12,6 +12,7 @@ import {
   wrapped,
   type FunctionNode
 } from "../nodes.js"
+import { everywhereOption, isEverywhere } from "../everywhere.js"
 import { docsOf, type Rule, type SourceCode, type Suggestions } from "../Rule.js"
 
 type Messages = "fork" | "runInTask" | "runInEffect" | "forkScoped" | "runEffect"
@@ -26,14 +27,7 @@ export const noOutlivingFiber: Rule<Messages> = {
     type: "problem",
     docs: docsOf("no-outliving-fiber", "Disallow fibers that outlive the loop whose code starts them"),
     hasSuggestions: true,
-    schema: [
-      {
-        type: "object",
-        properties: { everywhere: { type: "boolean" } },
-        additionalProperties: false
-      }
-    ],
-    defaultOptions: [{ everywhere: false }],
+    ...everywhereOption,
     messages: {
       fork:
         "This fiber outlives the Scope of its loop: after that is closed its calls fail with LoopClosedError, and nobody waits " +
@@ -52,10 +46,7 @@ export const noOutlivingFiber: Rule<Messages> = {
     const { options, sourceCode } = context
     const names = Names.of(sourceCode)
     if (!names.imports("effect")) return {}
-    const given: unknown = options[0]
-    const everywhere =
-      typeof given === "object" && given !== null && Reflect.get(given, "everywhere") === true
-    if (!everywhere && !names.imports("effect-aio")) return {}
+    if (!isEverywhere(options[0]) && !names.imports("effect-aio")) return {}
     const code = AioCode.of(sourceCode)
 
     /** Whether a fiber runs the function: it stands among the arguments of a function of Effect's. */
@@ -219,11 +210,11 @@ const scoping = (names: Names, node: TSESTree.Node): Suggestions<Messages> => {
 }
 
 const running = (sourceCode: SourceCode, call: TSESTree.CallExpression): Suggestions<Messages> => {
-  const library = using(sourceCode, call, "runEffect")
-  if (library === undefined) return []
+  const ours = using(sourceCode, call, "runEffect")
+  if (ours === undefined) return []
   const fix: TSESLint.ReportFixFunction = (fixer) => [
-    ...library.imports(fixer),
-    fixer.replaceText(call.callee, library.text)
+    ...ours.imports(fixer),
+    fixer.replaceText(call.callee, ours.text)
   ]
   return [{ messageId: "runEffect", fix }]
 }

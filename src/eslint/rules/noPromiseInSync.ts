@@ -153,25 +153,25 @@ const suggestionsOf = (
   path: string,
   given: TSESTree.Node | undefined
 ): Suggestions<Messages> => {
-  const library = using(sourceCode, call, "fromAio")
-  if (library === undefined) return []
+  const ours = using(sourceCode, call, "fromAio")
+  if (ours === undefined) return []
   const suggest = (
     messageId: "fromAio" | "flatMap",
     text: string,
     edit: (fixer: TSESLint.RuleFixer) => ReadonlyArray<TSESLint.RuleFix>
   ): Suggestions<Messages> => [
-    { messageId, data: { text }, fix: (fixer) => [...library.imports(fixer), ...edit(fixer)] }
+    { messageId, data: { text }, fix: (fixer) => [...ours.imports(fixer), ...edit(fixer)] }
   ]
   const { callee } = call
   const [first, another] = call.arguments
   if (path === "effect.Effect.succeed") {
     if (first === undefined || waits(sourceCode, first)) return []
     return suggest("fromAio", "fromAio(() => …)", (fixer) => [
-      fixer.replaceText(call, `${library.text}(${arrow(sourceCode, first)})`)
+      fixer.replaceText(call, `${ours.text}(${arrow(sourceCode, first)})`)
     ])
   }
   if (thunks.has(path) && another === undefined) {
-    return suggest("fromAio", "fromAio(…)", (fixer) => [fixer.replaceText(callee, library.text)])
+    return suggest("fromAio", "fromAio(…)", (fixer) => [fixer.replaceText(callee, ours.text)])
   }
   if (
     mappings.has(path) &&
@@ -184,7 +184,7 @@ const suggestionsOf = (
     if (property.type !== "Identifier" || callee.computed || !argument) return []
     return suggest("flatMap", "flatMap(fromAio(…))", (fixer) => [
       fixer.replaceText(property, "flatMap"),
-      fixer.insertTextBefore(given, `${library.text}(`),
+      fixer.insertTextBefore(given, `${ours.text}(`),
       fixer.insertTextAfter(given, ")")
     ])
   }

@@ -111,9 +111,9 @@ const rethrowing = (
   node: TSESTree.CatchClause,
   name: string
 ): Suggestions<Messages> => {
-  const library = using(sourceCode, node.body, "isCancelledError")
+  const ours = using(sourceCode, node.body, "isCancelledError")
   const brace = sourceCode.getFirstToken(node.body)
-  if (library === undefined || brace === null) return []
+  if (ours === undefined || brace === null) return []
   const [first] = node.body.body
   // As its neighbours stand.
   const column = first === undefined ? node.loc.start.column + 2 : first.loc.start.column
@@ -122,10 +122,10 @@ const rethrowing = (
     {
       messageId: "rethrow",
       fix: (fixer) => [
-        ...library.imports(fixer),
+        ...ours.imports(fixer),
         fixer.insertTextAfter(
           brace,
-          `${line}if (${library.text}(${name})) throw ${name}${line === " " ? ";" : ""}`
+          `${line}if (${ours.text}(${name})) throw ${name}${line === " " ? ";" : ""}`
         )
       ]
     }

@@ -211,8 +211,8 @@ const signalOf = (
   if (first?.type === "Identifier" && first.name === "task" && names.at("task", call) !== undefined)
     return { text: "signal: task.signal", imports: () => [] }
   if (withoutContext) return undefined
-  const library = using(sourceCode, call, "currentSignal")
-  return library && { text: `signal: ${library.text}()`, imports: library.imports }
+  const ours = using(sourceCode, call, "currentSignal")
+  return ours && { text: `signal: ${ours.text}()`, imports: ours.imports }
 }
 
 const adding = (
