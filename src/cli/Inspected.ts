@@ -3,13 +3,14 @@
  * closed again. While it is open, whoever may connect to that port may run code in the process: any user of the machine.
  */
 import { setTimeout as pause } from "node:timers/promises"
+import { lives } from "../Loop/inspect/lives.js"
 import { WIRE } from "../Loop/inspect/wireName.js"
 import { busyWith } from "./busy.js"
 import { CliError } from "./CliError.js"
 import { ANSWER, evaluate } from "./evaluate.js"
 import { arrive, calling, cancelThere, leave, tell, type Told } from "./remote.js"
 import { NoAnswer, Session, SessionEnded } from "./Session.js"
-import { listeningPorts, lives } from "./target.js"
+import { listeningPorts } from "./target.js"
 import type { ThreadDumps, Viewed } from "./Viewed.js"
 import { Workers } from "./Workers.js"
 

@@ -23,15 +23,6 @@ const heedsSigusr1 = (status: string): boolean => {
   return mask !== undefined && ((BigInt(`0x${mask}`) >> 9n) & 1n) === 1n
 }
 
-/** Whether the process is there, whoever's it is. */
-export const lives = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
-
 /** Throws CliError for what is no process that may be looked at. `sure` is said by who knows better. */
 export const checkTarget = (pid: number, sure: boolean): void => {
   if (pid === process.pid) throw new CliError("that is this command itself")

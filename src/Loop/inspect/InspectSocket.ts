@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { join } from "node:path"
 import { threadId } from "node:worker_threads"
 import { Conversation } from "./Conversation.js"
+import { lives } from "./lives.js"
 import { ofSocketName, socketFolder, socketName } from "./socketPath.js"
 
 /** How long a socket's path may be, in bytes, on every system. Some versions of Node cut a longer one, and listen somewhere else. */
@@ -14,14 +15,6 @@ const LONGEST = 103
 
 /** So many may look at once. */
 const VIEWERS = 8
-
-const lives = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"
-  }
-}
 
 const remove = (path: string): void => {
   try {

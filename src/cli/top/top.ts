@@ -2,7 +2,7 @@
 import { emitKeypressEvents } from "node:readline"
 import { setTimeout as pause } from "node:timers/promises"
 import { CliError } from "../CliError.js"
-import { lives } from "../target.js"
+import { lives } from "../../Loop/inspect/lives.js"
 import type { Viewed } from "../Viewed.js"
 import { frameOf } from "./frame.js"
 import { type Output, Screen } from "./Screen.js"

@@ -55,7 +55,7 @@ export class PageServer {
   readonly #options: PageServerOptions
   readonly #server: Server
   readonly #token = randomBytes(18).toString("base64url")
-  readonly #viewers = new Map<Viewer, () => void>()
+  readonly #viewers = new Set<Viewer>()
 
   private constructor(options: PageServerOptions) {
     this.#options = options
@@ -87,14 +87,14 @@ export class PageServer {
 
   /** How much lies here that viewers have not taken, in bytes. */
   get held(): number {
-    return [...this.#viewers.keys()].reduce((sum, { held }) => sum + held, 0)
+    return [...this.#viewers].reduce((sum, { held }) => sum + held, 0)
   }
 
   /** Who looks is told what there was to tell; who does not take it is left. */
   async end(): Promise<void> {
     this.#server.close()
     const closed = new Promise((resolve) => this.#server.once("close", resolve))
-    for (const viewer of this.#viewers.keys()) viewer.end()
+    for (const viewer of this.#viewers) viewer.end()
     this.#server.closeIdleConnections()
     const late = setTimeout(() => this.#server.closeAllConnections(), GOODBYE)
     await closed
@@ -135,7 +135,7 @@ export class PageServer {
     response.flushHeaders()
     const viewer = new Viewer(response, this.#options.patience)
     const deaf = this.#options.sampler.listen((news) => viewer.take(news))
-    this.#viewers.set(viewer, deaf)
+    this.#viewers.add(viewer)
     response.once("close", () => {
       this.#viewers.delete(viewer)
       deaf()

@@ -1,5 +1,5 @@
 // The socket through which a thread can be seen.
-// Covers: Conversation, socketPath
+// Covers: Conversation, lives, socketPath
 import * as Effect from "effect/Effect"
 import {
   chmodSync,
